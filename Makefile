@@ -1,0 +1,53 @@
+# Every target makes its own virtual environment first; Python 3.11+ is all it needs.
+#   make check PYTHON=python3.12     another interpreter (after `make clean`)
+#   make sim SEEDS=1000 JOBS=8       a longer sweep
+
+PYTHON ?= python3
+SEEDS ?= 100
+JOBS ?= $(shell nproc)
+
+VENV := .venv
+RUN := $(VENV)/bin/python
+STAMP := $(VENV)/installed
+SIM := $(RUN) -m sim
+
+.PHONY: help check test demo sim bench clean
+
+help:
+	@echo "make check   format, lint, types, floors, limits, fast tests (under a minute)"
+	@echo "make test    every test"
+	@echo "make demo    an update and a crash, each beside memberlist's rules"
+	@echo "make sim     chaos, SEEDS=$(SEEDS) seeds on JOBS=$(JOBS) cores"
+	@echo "make bench   every benchmark beside its peer"
+	@echo "make clean   remove the virtual environment and all caches"
+
+$(STAMP): pyproject.toml .ci/venv
+	@.ci/venv $(PYTHON) $(VENV)
+	@touch $@
+
+check: $(STAMP)
+	@$(RUN) -m ruff format --check --quiet . || \
+		{ echo "not formatted: run $(VENV)/bin/ruff format ."; exit 1; }
+	@$(RUN) -m ruff check --quiet .
+	@$(RUN) -m mypy --no-error-summary
+	@$(RUN) -m pytest -q -n auto -m "not slow"
+
+test: $(STAMP)
+	@$(RUN) -m pytest -n auto
+
+demo: $(STAMP)
+	@$(SIM) run update --nodes 1000
+	@$(SIM) run update --nodes 1000 --profile memberlist
+	@$(SIM) run crash --nodes 64
+	@$(SIM) run crash --nodes 64 --profile memberlist
+
+sim: $(STAMP)
+	@$(SIM) sweep chaos --seeds $(SEEDS) --jobs $(JOBS)
+
+bench: $(STAMP)
+	@$(RUN) -m benchmarks run
+
+clean:
+	@rm -rf $(VENV) build dist *.egg-info
+	@rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

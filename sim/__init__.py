@@ -1,0 +1,1 @@
+"""A deterministic simulator that drives the real engines: `python -m sim`."""

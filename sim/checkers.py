@@ -1,0 +1,199 @@
+"""The rules that no run may break, looked at on every transition.
+
+An illegal value that is corrected a moment later would be invisible at the end of a
+run, so each change of a member and the end of each input is checked as it happens. A
+checker that is a guarantee of the swarmnet engine alone names the profiles that it
+exempts: memberlist's rules do break some of them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Final
+
+from sim.profiles.contract import Engine
+from swarmnet.ids import NodeId
+from swarmnet.swim.outputs import MemberChanged, SendDatagram, SendStream, State
+
+if TYPE_CHECKING:
+    from sim.cluster import Cluster
+    from sim.host import Host
+
+VIOLATIONS_MAX: Final = 100
+DATAGRAM_BYTES_MAX: Final = 1200 - 48
+"""What a datagram may hold: 1,200 bytes, of which the channel keeps 48."""
+OTHERS: Final = frozenset({"memberlist", "swim"})
+_ALL: Final[frozenset[str]] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a checker demands, and which profiles do not promise it."""
+
+    summary: str
+    exempt: frozenset[str] = _ALL
+
+
+RULES: Final[Mapping[str, Rule]] = {
+    "own_incarnation": Rule("a process never lowers its own (epoch, incarnation)"),
+    "incarnation": Rule("what one life holds of a member never goes back", OTHERS),
+    "resurrection": Rule(
+        "dead or left turns alive or suspect by a greater claim alone", OTHERS
+    ),
+    "precedence": Rule(
+        "at one claim, states rise: left over dead over suspect", OTHERS
+    ),
+    "chain": Rule("the previous state is the one that was reported last"),
+    "self": Rule("a node never lists itself"),
+    "unknown": Rule("no member exists that never was a node"),
+    "foreign": Rule("no claim exceeds what its subject has ever used", OTHERS),
+    "datagram": Rule("a datagram never exceeds its limit"),
+    "endless": Rule("poll_output ends"),
+    "spin": Rule("timers make progress"),
+    "delivery": Rule("a payload is delivered once in a life", OTHERS),
+    "convergence": Rule("after the faults all views become equal in time", OTHERS),
+    "exception": Rule("no engine raises", _ALL),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A broken rule: when, which, at which node (-1 for none), and the values."""
+
+    time_s: float
+    checker: str
+    node: int
+    message: str
+
+    def document(self) -> dict[str, object]:
+        """Return this as JSON's types."""
+        return asdict(self)
+
+
+Claim = tuple[int, int, State]
+
+
+class Checkers:
+    """Holds what was seen of every claim, and the violations of one run."""
+
+    def __init__(self, cluster: "Cluster", profile: str, limit_bytes: int) -> None:
+        self._cluster = cluster
+        self._limit_bytes = limit_bytes
+        self._tag = cluster.application.tag
+        self._active = {
+            name for name, rule in RULES.items() if profile not in rule.exempt
+        }
+        self.violations: list[Violation] = []
+        self.payload_copies = 0
+        self.own_max: dict[NodeId, tuple[int, int]] = {}
+        self._own: dict[int, tuple[int, int, int]] = {}
+        self._seen: dict[int, dict[NodeId, Claim]] = {}
+        self._claims: dict[Claim, Claim] = {}
+
+    def waive(self, *names: str) -> None:
+        """Stop looking at some rules, because this run breaks their premises."""
+        self._active.difference_update(names)
+
+    def violate(self, checker: str, node: int, message: str) -> None:
+        """Record a broken rule, unless this run does not hold it."""
+        if checker not in self._active or len(self.violations) >= VIOLATIONS_MAX:
+            return
+        now = round(self._cluster.world.now, 6)
+        self.violations.append(Violation(now, checker, node, message))
+
+    def forget(self, host: "Host") -> None:
+        """Begin a new life of `host`: what it knew before binds it no more."""
+        self._seen[host.index] = {}
+        self._own.pop(host.index, None)
+
+    # One call per thing that an engine does.
+
+    def datagram(self, host: "Host", output: SendDatagram) -> None:
+        """Check a datagram, and count the payload copies in it."""
+        data = output.data
+        if len(data) > self._limit_bytes:
+            self.violate(
+                "datagram",
+                host.index,
+                f"datagram of {len(data)} bytes, limit {self._limit_bytes}",
+            )
+        self.payload_copies += data.count(self._tag)
+
+    def frame(self, _host: "Host", output: SendStream) -> None:
+        """Count the payload copies in a stream's frame."""
+        self.payload_copies += output.data.count(self._tag)
+
+    def endless(self, host: "Host", count: int) -> None:
+        """Record that an input brought more outputs than any input may."""
+        self.violate("endless", host.index, f"{count} outputs after one input")
+
+    def spinning(self, host: "Host", count: int) -> None:
+        """Record that an engine wakes again and again at one instant."""
+        self.violate("spin", host.index, f"{count} wake-ups at one instant")
+
+    def delivered_again(self, host: "Host", serial: int) -> None:
+        """Record that a payload came up twice."""
+        self.violate("delivery", host.index, f"payload {serial} delivered again")
+
+    def after_input(self, host: "Host", engine: Engine) -> None:
+        """Check what must hold at the end of every input of a node."""
+        own = engine.incarnation(host.node)
+        if own is None:
+            return
+        before = self._own.get(host.index)
+        if before is not None and before[1:] == own and before[0] == host.life:
+            return
+        if before is not None and before[0] == host.life and own < before[1:]:
+            self.violate(
+                "own_incarnation", host.index, f"own claim went {before[1:]} to {own}"
+            )
+        self._own[host.index] = (host.life, *own)
+        self.own_max[host.node] = max(own, self.own_max.get(host.node, own))
+
+    def member_changed(self, host: "Host", event: MemberChanged) -> None:
+        """Check one transition of one member at one observer."""
+        member = event.member
+        index = self._cluster.index_of(member)
+        if member == host.node:
+            self.violate("self", host.index, "lists itself")
+            return
+        if index < 0:
+            self.violate("unknown", host.index, f"unknown member {member.hex()}")
+            return
+        claim = (event.boot_epoch, event.incarnation, event.current)
+        claim = self._claims.setdefault(claim, claim)
+        seen = self._seen.setdefault(host.index, {})
+        before = seen.get(member)
+        seen[member] = claim
+        most = self.own_max.get(member)
+        if most is not None and claim[:2] > most:
+            self.violate(
+                "foreign",
+                host.index,
+                f"member {index} claimed at {claim[:2]}, it never passed {most}",
+            )
+        if before is not None:
+            self._check_step(host.index, index, before, claim, event.previous)
+
+    def _check_step(
+        self,
+        node: int,
+        member: int,
+        before: Claim,
+        claim: Claim,
+        previous: State | None,
+    ) -> None:
+        step = f"member {member}: {_show(before)} to {_show(claim)}"
+        if previous != before[2]:
+            self.violate("chain", node, f"{step}, said to come from {previous!r}")
+        if claim[:2] < before[:2]:
+            self.violate("incarnation", node, step)
+        gone = before[2] in (State.DEAD, State.LEFT)
+        back = claim[2] in (State.ALIVE, State.SUSPECT)
+        if gone and back and claim[:2] <= before[:2]:
+            self.violate("resurrection", node, step)
+        elif claim[:2] == before[:2] and claim[2] < before[2]:
+            self.violate("precedence", node, step)
+
+
+def _show(claim: Claim) -> str:
+    return f"{claim[2].name.lower()}@{claim[0]}.{claim[1]}"

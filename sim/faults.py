@@ -1,0 +1,137 @@
+"""The faults of a run, drawn from the seed before it begins.
+
+Every kind draws from a random source of its own, and draws all that it may need, so
+that masking one kind shifts nothing in the others: a failing schedule can be shrunk by
+leaving kinds out.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from random import Random
+from typing import Final
+
+KINDS: Final = (
+    "crash",
+    "restart",
+    "leave",
+    "pause",
+    "slow",
+    "drift",
+    "clone",
+    "loss",
+    "duplicate",
+    "reorder",
+    "corrupt",
+    "replay",
+    "rate",
+    "mtu",
+    "one_way",
+    "udp_only",
+    "stream_only",
+    "clog",
+    "partition",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """How a kind is drawn: how often, for how long, how strong, on how many nodes."""
+
+    per_minute: float
+    length_s: tuple[float, float]
+    amount: tuple[float, float] = (0.0, 0.0)
+    share: tuple[float, float] = (0.0, 0.0)
+
+
+DRAWS: Final[dict[str, Draw]] = {
+    "crash": Draw(2, (0, 0)),
+    "restart": Draw(4, (0.05, 4)),
+    "leave": Draw(1, (0, 0)),
+    "pause": Draw(4, (0.05, 6)),
+    "slow": Draw(2, (2, 15), amount=(0.001, 0.03)),
+    "drift": Draw(2, (5, 30), amount=(0.95, 1.05)),
+    "clone": Draw(0.5, (2, 8)),
+    "loss": Draw(2, (2, 15), amount=(0.05, 0.4), share=(0.2, 1)),
+    "duplicate": Draw(2, (2, 15), amount=(0.05, 0.5), share=(0.2, 1)),
+    "reorder": Draw(2, (2, 15), amount=(0.05, 0.5), share=(0.2, 1)),
+    "corrupt": Draw(2, (2, 15), amount=(0.02, 0.3), share=(0.2, 1)),
+    "replay": Draw(2, (2, 15), amount=(0.02, 0.3), share=(0.2, 1)),
+    "rate": Draw(1, (2, 10), amount=(2_000, 40_000)),
+    "mtu": Draw(1, (2, 10), amount=(500, 1_100)),
+    "one_way": Draw(2, (1, 10)),
+    "udp_only": Draw(1, (2, 15)),
+    "stream_only": Draw(1, (2, 10)),
+    "clog": Draw(2, (0.2, 4)),
+    "partition": Draw(1.5, (1, 20), share=(0.1, 0.5)),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault: when, what, for how long, on whom, and how strong.
+
+    `order` ranks the nodes, the likeliest victim first; `nodes` is the group that a
+    fault of the underlay strikes. `coin` decides what else there is to decide: state
+    kept or lost, process or machine, outward or inward.
+    """
+
+    at_s: float
+    kind: str
+    length_s: float
+    amount: float
+    order: tuple[int, ...]
+    nodes: frozenset[int]
+    coin: float
+
+    def describe(self) -> str:
+        """Return the detail column of the trace."""
+        group = ",".join(map(str, sorted(self.nodes))) or "-"
+        return (
+            f"{self.kind} length={self.length_s:.3f} amount={self.amount:.4g}"
+            f" nodes={group} coin={self.coin:.3f}"
+        )
+
+
+def draw_plan(
+    seed: int,
+    nodes: int,
+    until_s: float,
+    *,
+    intensity: float = 1.0,
+    without: Collection[str] = (),
+) -> tuple[Fault, ...]:
+    """Return the faults of a run, in order of time; none begins after `until_s`.
+
+    `intensity` scales how many there are.
+    """
+    faults: list[Fault] = []
+    for kind in KINDS:
+        drawn = _draw_kind(Random(f"{seed}/fault/{kind}"), kind, nodes, until_s, intensity)
+        if kind not in without:
+            faults += drawn
+    return tuple(sorted(faults, key=lambda fault: (fault.at_s, fault.kind)))
+
+
+def _draw_kind(
+    random: Random, kind: str, nodes: int, until_s: float, intensity: float
+) -> list[Fault]:
+    draw = DRAWS[kind]
+    faults = []
+    at_s = 0.0
+    while True:
+        at_s += random.expovariate(draw.per_minute * intensity / 60)
+        if at_s >= until_s:
+            return faults
+        order = tuple(random.sample(range(nodes), nodes))
+        size = round(random.uniform(*draw.share) * nodes)
+        faults.append(
+            Fault(
+                at_s=at_s,
+                kind=kind,
+                length_s=random.uniform(*draw.length_s),
+                amount=random.uniform(*draw.amount),
+                order=order,
+                nodes=frozenset(order[: max(size, 1)]),
+                coin=random.random(),
+            )
+        )

@@ -1,0 +1,116 @@
+"""The real engine in the simulator, with everything but its signatures.
+
+Claims carry 64 bytes of proof, as many as Ed25519's, so that bytes are counted as they
+will be. The proof is a keyed hash that only the simulator can check; inside, nobody
+forges.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
+from functools import lru_cache
+from hashlib import blake2b
+from random import Random
+from typing import Final
+
+from sim.profiles.contract import Engine, Identity
+from swarmnet.errors import Refused
+from swarmnet.ids import NodeId
+from swarmnet.swim.claim import SIGN_DOMAIN
+from swarmnet.swim.codec import claim_of, encode_own_body
+from swarmnet.swim.config import SwimConfig
+from swarmnet.swim.core import Route, Seams
+from swarmnet.swim.engine import Swim
+from swarmnet.swim.member import Member
+from swarmnet.swim.outputs import State
+from swarmnet.swim.roster import Roster
+
+_PROOF_BYTES: Final = 64
+_FIRST_VERSION: Final = (1, 0)
+_NUMBERS: Final = tuple(
+    field for field in fields(SwimConfig) if field.type in (int, float, "int", "float")
+)
+
+
+def simulated_proof(author: NodeId, message: bytes) -> bytes:
+    """Return what stands for `author`'s signature of `message`."""
+    return blake2b(message, digest_size=_PROOF_BYTES, key=author).digest()
+
+
+# Pure, and asked by every simulated node about the same few claims.
+@lru_cache(maxsize=1 << 16)
+def _is_proof(author: NodeId, message: bytes, proof: bytes) -> bool:
+    return proof == simulated_proof(author, message)
+
+
+def _serial(node: NodeId) -> bytes:
+    return node
+
+
+def seams_of(node: NodeId) -> Seams:
+    """Return what a simulated node is handed in place of keys and certificates."""
+    return Seams(lambda message: simulated_proof(node, message), _is_proof, _serial)
+
+
+class SwarmnetProfile:
+    """swarmnet's membership, at its default configuration unless told otherwise.
+
+    Raises:
+        Refused: an unknown setting, or a value out of its bounds.
+    """
+
+    name = "swarmnet"
+
+    def __init__(self, settings: Mapping[str, str]) -> None:
+        self.config = SwimConfig()
+        known = {field.name: field for field in _NUMBERS}
+        for key, text in settings.items():
+            if key not in known:
+                names = ", ".join(sorted(known))
+                raise Refused(f"setting {key!r}: profile swarmnet knows {names}")
+            whole = known[key].type in (int, "int")
+            try:
+                value = int(text) if whole else float(text)
+            except ValueError:
+                want = "an integer" if whole else "a number"
+                raise Refused(f"setting {key}={text!r}: want {want}") from None
+            self.config = replace(self.config, **{key: value})
+        self.overhead_bytes = self.config.channel_bytes
+        self.datagram_bytes_max = self.config.datagram_bytes - self.overhead_bytes
+
+    @staticmethod
+    def settings_help() -> Mapping[str, str]:
+        """Return one line for every key that `--set` takes."""
+        defaults = SwimConfig()
+        return {
+            field.name: f"default {getattr(defaults, field.name):g};"
+            " see swarmnet/swim/config.py"
+            for field in _NUMBERS
+        }
+
+    def full_view(self, identities: Sequence[Identity]) -> Roster:
+        """Return a roster in which all `identities` are alive, in their first life."""
+        config = self.config
+        roster = Roster(NodeId(b""), config.cluster_key, config.rings, _serial)
+        roster.fill(_first_claim(identity) for identity in identities)
+        return roster
+
+    def build(
+        self, identity: Identity, *, boot_epoch: int, random: Random, view: object
+    ) -> Engine:
+        """Return a new engine; see `contract.Profile.build`."""
+        assert view is None or isinstance(view, Roster), "a view of another profile"
+        return Swim(
+            Route(identity.node, identity.address),
+            self.config,
+            random,
+            seams_of(identity.node),
+            boot_epoch=boot_epoch,
+            view=view,
+        )
+
+
+def _first_claim(identity: Identity) -> Member:
+    about = (identity.address, b"")
+    body = encode_own_body(identity.node, _FIRST_VERSION, State.ALIVE, about)
+    proof = simulated_proof(identity.node, SIGN_DOMAIN + body)
+    return Member(claim_of(body, proof), (), State.ALIVE)

@@ -1,0 +1,161 @@
+"""One run from options to result: the simulator as a function."""
+
+import gc
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from math import ceil
+from time import perf_counter
+from typing import Final, TextIO
+
+from sim.cluster import Cluster
+from sim.faults import KINDS
+from sim.options import Options, Result, check_numbers
+from sim.profiles.contract import Profile
+from sim.scenarios import SCENARIOS
+from sim.scenarios.scenario import Scenario, ScenarioKind, Setting
+from sim.trace import Trace
+from swarmnet.errors import Refused
+
+ProfileTable = Mapping[str, Callable[[Mapping[str, str]], Profile]]
+
+YOUNG_COLLECTION: Final = 200_000
+"""Allocations between collections: engines make no cycles worth a frequent look."""
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """The profiles that there are, and the help of each one's settings."""
+
+    profiles: ProfileTable
+    settings: Mapping[str, Mapping[str, str]]
+
+
+def registry() -> Registry:
+    """Return the profiles of `sim.profiles`; loaded late, for they are heavy."""
+    module = import_module("sim.profiles")
+    return Registry(module.PROFILES, module.SETTINGS)
+
+
+def run(options: Options, known: Registry | None = None) -> Result:
+    """Run one scenario and return what it came to.
+
+    Raises:
+        Refused: an option is out of bounds; nothing has run.
+    """
+    known = registry() if known is None else known
+    kind, setting, profile = _resolve(options, known)
+    nodes = kind.nodes if options.nodes is None else options.nodes
+    with ExitStack() as stack:
+        file = _open_trace(options.trace, stack)
+        stack.enter_context(_rare_collection())
+        began = perf_counter()
+        trace = Trace(file)
+        cluster = Cluster(options, profile, trace, nodes)
+        scenario = kind.build(cluster, setting)
+        cluster.watcher = scenario
+        failure = _drive(cluster, scenario, setting.duration_s)
+        return _result(options, cluster, scenario, perf_counter() - began, failure)
+
+
+def _resolve(
+    options: Options, known: Registry
+) -> tuple[ScenarioKind, Setting, Profile]:
+    kind = SCENARIOS.get(options.scenario)
+    if kind is None:
+        raise Refused(f"scenario {options.scenario!r}: want {', '.join(SCENARIOS)}")
+    if options.profile not in known.profiles:
+        names = ", ".join(known.profiles)
+        raise Refused(f"profile {options.profile!r}: want {names}")
+    check_numbers(options, kind.nodes_min)
+    for name in options.without:
+        if name not in KINDS:
+            raise Refused(f"fault {name!r}: want {', '.join(KINDS)}")
+    keys = {name: key.default for name, key in kind.keys.items()}
+    rest: dict[str, str] = {}
+    help_of = known.settings.get(options.profile, {})
+    for name, text in options.settings.items():
+        if name in kind.keys:
+            keys[name] = kind.keys[name].read(name, text)
+        elif name in help_of:
+            rest[name] = text
+        else:
+            there = ", ".join([*kind.keys, *help_of])
+            raise Refused(f"--set key {name!r}: {kind.name} wants {there or 'none'}")
+    duration_s = kind.duration_s if options.duration_s is None else options.duration_s
+    setting = Setting(keys, duration_s, frozenset(options.without))
+    return kind, setting, known.profiles[options.profile](rest)
+
+
+def _open_trace(path: str | None, stack: ExitStack) -> TextIO | None:
+    if path is None:
+        return None
+    try:
+        return stack.enter_context(open(path, "w", encoding="utf-8", newline="\n"))
+    except OSError as error:
+        reason = error.strerror or error
+        raise Refused(f"trace file {path!r}: {reason}; name a writable file") from None
+
+
+@contextmanager
+def _rare_collection() -> Iterator[None]:
+    """Keep the garbage collector from walking a big, stable heap all the time."""
+    before = gc.get_threshold()
+    gc.set_threshold(YOUNG_COLLECTION, 50, 1000)
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*before)
+
+
+def _drive(cluster: Cluster, scenario: Scenario, duration_s: float) -> str | None:
+    """Run it; return the traceback if an engine raised."""
+    try:
+        scenario.begin()
+        gc.freeze()
+        cluster.world.run(duration_s, flush=cluster.trace.flush)
+        scenario.finish()
+    except Exception as error:
+        what = f"{type(error).__name__}: {error}"
+        cluster.checkers.violate("exception", -1, " ".join(what.split()))
+        return traceback.format_exc()
+    return None
+
+
+def _result(
+    options: Options,
+    cluster: Cluster,
+    scenario: Scenario,
+    wall_s: float,
+    failure: str | None,
+) -> Result:
+    simulated_s = cluster.world.now
+    return Result(
+        scenario=options.scenario,
+        profile=options.profile,
+        nodes=cluster.nodes,
+        seed=options.seed,
+        simulated_s=round(simulated_s, 6),
+        wall_s=round(wall_s, 3),
+        events=cluster.trace.count(),
+        trace_hash=cluster.trace.digest(),
+        violations=tuple(cluster.checkers.violations),
+        coverage=cluster.coverage(),
+        bytes_per_node_s=_rates(cluster, simulated_s),
+        figures=scenario.figures(),
+        curve=scenario.curve(),
+        failure=failure,
+    )
+
+
+def _rates(cluster: Cluster, simulated_s: float) -> dict[str, float]:
+    """Return received UDP payload in bytes per second over the nodes and the run."""
+    window_s = simulated_s or 1.0
+    hosts = cluster.hosts[: cluster.nodes]
+    rates = sorted(host.received_bytes / window_s for host in hosts)
+    p99 = rates[ceil(0.99 * len(rates)) - 1]
+    mean = sum(rates) / len(rates)
+    return {"mean": round(mean, 3), "p99": round(p99, 3), "max": round(rates[-1], 3)}

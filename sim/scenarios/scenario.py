@@ -1,0 +1,136 @@
+"""What a scenario is: a table row, and an object that follows one run."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sim.options import Curve, Figure
+from swarmnet.errors import Refused
+from swarmnet.swim.outputs import MemberChanged, State
+
+if TYPE_CHECKING:
+    from sim.application import Published
+    from sim.cluster import Cluster
+    from sim.host import Host
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A `--set` key of a scenario: a number from `least` to `most`."""
+
+    help: str
+    default: float
+    least: float
+    most: float
+    whole: bool = False
+
+    def read(self, name: str, text: str) -> float:
+        """Return the number that `text` spells.
+
+        Raises:
+            Refused: it is no number, or out of bounds.
+        """
+        kind = "a whole number" if self.whole else "a number"
+        try:
+            value = float(int(text)) if self.whole else float(text)
+        except ValueError:
+            value = float("nan")
+        if not self.least <= value <= self.most:
+            raise Refused(
+                f"--set {name}={text}: want {kind} of {self.least:g} to {self.most:g}"
+            )
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a scenario is given: its keys' values and the common limits."""
+
+    keys: Mapping[str, float]
+    duration_s: float
+    without: frozenset[str]
+
+
+class Scenario:
+    """Follows one run; the simulator's own part does nothing by itself.
+
+    `begin` boots the nodes and plans what will happen. `figures` is asked at the end,
+    and `finish` before it, for what is checked when all is over.
+    """
+
+    def __init__(self, cluster: "Cluster", setting: Setting) -> None:
+        self.cluster = cluster
+        self.world = cluster.world
+        self.setting = setting
+        self.keys = setting.keys
+
+    def begin(self) -> None:
+        """Boot the nodes and plan the run."""
+        self.cluster.start_with_full_views()
+
+    def member_changed(self, host: "Host", event: MemberChanged) -> None:
+        """Follow a change of a member's state at one observer."""
+
+    def delivered(self, host: "Host", published: "Published") -> None:
+        """Follow the first arrival of a payload at a node."""
+
+    def host_changed(self, host: "Host") -> None:
+        """Follow a process that started or ended."""
+
+    def finish(self) -> None:
+        """Check what can only be checked at the end."""
+
+    def figures(self) -> dict[str, Figure]:
+        """Return the figures of this run."""
+        return {}
+
+    def curve(self) -> Curve | None:
+        """Return what `--plot` draws, if there is anything to see."""
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class ScenarioKind:
+    """A row of the table of scenarios."""
+
+    name: str
+    summary: str
+    nodes: int
+    nodes_min: int
+    duration_s: float
+    figures: Mapping[str, str]
+    keys: Mapping[str, Key]
+    build: Callable[["Cluster", Setting], Scenario]
+
+
+class FalseDeaths:
+    """The (observer, victim) pairs in which a running node was declared dead.
+
+    A paused victim runs: a protocol that cannot wait for it is wrong about it.
+    """
+
+    def __init__(self, cluster: "Cluster") -> None:
+        self._cluster = cluster
+        self._pairs: set[tuple[int, int]] = set()
+
+    def member_changed(self, host: "Host", event: MemberChanged) -> None:
+        """Count a transition to dead, if its subject runs."""
+        if event.current is not State.DEAD:
+            return
+        victim = self._cluster.index_of(event.member)
+        if victim >= 0:
+            subject = self._cluster.hosts[victim]
+            if subject.up and not subject.leaving:
+                self._pairs.add((host.index, victim))
+
+    @property
+    def count(self) -> int:
+        """Return how many distinct pairs there were."""
+        return len(self._pairs)
+
+
+def since(start_s: float | None, end_s: float | None) -> float | None:
+    """Return a span of time in s, rounded to microseconds; None if it never ended."""
+    if start_s is None or end_s is None:
+        return None
+    return round(end_s - start_s, 6)

@@ -1,0 +1,1 @@
+"""Who is alive: SWIM membership as a state machine without sockets or clock."""

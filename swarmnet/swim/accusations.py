@@ -1,0 +1,103 @@
+"""From a failed probe to a death: accusing, suspecting, witnessing, concluding.
+
+Whoever hears that a member is suspect suspects it too and waits. The member's ring
+neighbours are its witnesses: they probe it at once and, if it fails, sign their own
+accusation, so that a true failure is confirmed within one probe and not by chance.
+When a suspicion runs out its subject is dead here if our own probe of it has failed or
+enough distinct members have signed that theirs did; if neither holds we probe it now.
+"""
+
+from collections.abc import Callable
+
+from swarmnet.ids import NodeId
+from swarmnet.swim.claim import SIGN_DOMAIN, Claim
+from swarmnet.swim.codec import claim_of, encode_accusation_body
+from swarmnet.swim.core import Core, Due
+from swarmnet.swim.member import Member, Verdict, admit
+from swarmnet.swim.outputs import State
+from swarmnet.swim.prober import Prober
+from swarmnet.swim.suspicion import Suspicion
+
+
+class Accusations:
+    """The suspicions of one node. `hold(now, member)` puts a new value in place."""
+
+    __slots__ = ("_core", "_hold", "_prober", "_suspicions")
+
+    def __init__(
+        self, core: Core, prober: Prober, hold: Callable[[float, Member], None]
+    ) -> None:
+        self._core = core
+        self._prober = prober
+        self._hold = hold
+        self._suspicions: dict[NodeId, Suspicion] = {}
+
+    def resume(self, now: float) -> None:
+        """Take up the suspicions of a saved view, as if they had begun now."""
+        for member in tuple(self._core.roster.members().values()):
+            if member.state is State.SUSPECT:
+                self.follow(now, member)
+
+    def accuse(
+        self, now: float, target: NodeId, version: tuple[int, int]
+    ) -> Claim | None:
+        """Accuse a member that failed our probe; return the claim if it is news."""
+        core = self._core
+        member = core.roster.get(target)
+        if member is None or member.claim.version != version:
+            return None
+        if member.state not in (State.ALIVE, State.SUSPECT):
+            return None
+        suspicion = self._suspicions.get(target) or Suspicion(version, now, False)
+        self._suspicions[target] = suspicion.with_own_failure()
+        body = encode_accusation_body(target, version, core.me)
+        accusation = claim_of(body, core.seams.sign(SIGN_DOMAIN + body))
+        verdict, accused = admit(member, accusation, core.config.confirmations)
+        assert accused is not None, "the accused is a member"
+        core.count("accusations")
+        if verdict is Verdict.NEWS:
+            self._hold(now, accused)
+            return accusation
+        self.follow(now, accused)
+        return None
+
+    def follow(self, now: float, member: Member) -> None:
+        """Begin, hasten or drop a suspicion, as the member's value calls for."""
+        core = self._core
+        node = member.claim.subject
+        if member.state is not State.SUSPECT:
+            if self._suspicions.pop(node, None) is not None:
+                core.timers.cancel((Due.SUSPICION, node))
+            return
+        suspicion = self._suspicions.get(node)
+        if suspicion is None or suspicion.version != member.claim.version:
+            suspicion = Suspicion(member.claim.version, now, False)
+            self._suspicions[node] = suspicion
+            core.count("suspicions")
+        config = core.config
+        wanted = min(config.confirmations, core.roster.live_count - 1)
+        deadline = suspicion.deadline(
+            len(member.accusations),
+            wanted,
+            config.suspicion_min_s,
+            config.suspicion_max_s,
+        )
+        core.timers.set_earlier((Due.SUSPICION, node), max(now, deadline))
+        if not suspicion.probe_failed and node in core.roster.rings.neighbours():
+            self._prober.probe(now, node)
+
+    def handle_suspicion(self, now: float, node: NodeId) -> None:
+        """A suspicion has run out: conclude, or look for ourselves."""
+        core = self._core
+        member = core.roster.get(node)
+        suspicion = self._suspicions[node]
+        assert member is not None and member.state is State.SUSPECT, "nobody suspect"
+        if suspicion.convicts(len(member.accusations), core.config.confirmations):
+            core.count("deaths")
+            self._hold(now, Member(member.claim, member.accusations, State.DEAD))
+            return
+        self._prober.probe(now, node)
+        patience_s = core.config.probe_interval_s * core.awareness.multiplier
+        core.timers.set(
+            (Due.SUSPICION, node), now + patience_s + core.config.coalesce_s
+        )

@@ -1,0 +1,333 @@
+"""The wire form of messages and claims: msgpack arrays, versioned, read totally.
+
+    frame    [1, message, message, ...]
+    message  [kind, field, ...]              kinds in `Kind`
+    claim    [CLAIM, body, proof]            body is bytes: what was signed
+    body     [1, state, subject, boot epoch, incarnation, address, meta]   ALIVE, LEFT
+             [1, state, subject, boot epoch, incarnation, author]          SUSPECT
+
+The leading 1 is the version. Versions and fields grow at the end only. A reader of an
+older version takes what it knows: further fields of a message are passed over, those
+of a claim or payload are kept and passed on as they came, and a message of an unknown
+kind is skipped and counted.
+
+Functions with the suffix `_untrusted` take bytes from the network and raise nothing
+but `BadPacket`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import lru_cache
+from typing import Final
+
+from swarmnet.errors import BadPacket
+from swarmnet.ids import (
+    NODE_ID_BYTES,
+    SCOPE_BYTES_MAX,
+    Address,
+    NodeId,
+    Scope,
+    unpack_address_untrusted,
+)
+from swarmnet.swim.claim import Claim
+from swarmnet.swim.messages import (
+    Ack,
+    ClaimNews,
+    Compare,
+    Digest,
+    Have,
+    Join,
+    Message,
+    Nack,
+    PayloadNews,
+    Ping,
+    PingRequest,
+    Ranges,
+    SketchOffer,
+    Want,
+    WantClaims,
+    Welcome,
+)
+from swarmnet.swim.outputs import Payload, PayloadClass, State
+from swarmnet.wire import (
+    array,
+    blob,
+    join_u64,
+    natural,
+    pack,
+    pack_bytes,
+    pack_sequence,
+    pack_small,
+    rest,
+    split_u64_untrusted,
+    unpack_array_untrusted,
+)
+
+VERSION: Final = 1
+PAYLOAD_KEY_BYTES_MAX: Final = 64
+PAYLOAD_OVERHEAD_BYTES_MAX: Final = 2 + SCOPE_BYTES_MAX + 2 + PAYLOAD_KEY_BYTES_MAX + 16
+_PROOF_BYTES_MAX: Final = 128
+_META_BYTES_MAX: Final = 512
+_DIGEST_BYTES: Final = 16
+_BODY_FIELDS: Final = {State.ALIVE: 7, State.LEFT: 7, State.SUSPECT: 6}
+
+
+class Kind(IntEnum):
+    """The first field of a message. Numbers are never used again."""
+
+    PING = 1
+    ACK = 2
+    NACK = 3
+    PING_REQUEST = 4
+    CLAIM = 5
+    PAYLOAD = 6
+    HAVE = 7
+    WANT = 8
+    COMPARE = 9
+    SKETCH_OFFER = 10
+    WANT_CLAIMS = 11
+    RANGES = 12
+    JOIN = 13
+    WELCOME = 14
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A decoded datagram or stream frame; `unknown` counts the skipped messages."""
+
+    messages: tuple[Message, ...]
+    unknown: int
+
+
+def encode_frame(items: Sequence[bytes]) -> bytes:
+    """Return the frame of messages that are encoded already."""
+    return pack_sequence(VERSION, items)
+
+
+FRAME_OVERHEAD_BYTES: Final = 4
+"""At most what `encode_frame` adds to its items."""
+
+
+def encode_message(message: Message) -> bytes:
+    """Return a message's bytes, to stand in a frame."""
+    match message:
+        case Ping(sequence, Digest(sum128, count)):
+            return pack((Kind.PING, sequence, sum128, count))
+        case Ack(sequence):
+            return pack((Kind.ACK, sequence))
+        case Nack(sequence):
+            return pack((Kind.NACK, sequence))
+        case PingRequest(sequence, target, address):
+            return pack((Kind.PING_REQUEST, sequence, target, address.pack()))
+        case ClaimNews(claim):
+            return claim.item
+        case PayloadNews(_, item):
+            return item
+        case Have(payload_ids):
+            return pack((Kind.HAVE, join_u64(payload_ids)))
+        case Want(payload_ids):
+            return pack((Kind.WANT, join_u64(payload_ids)))
+        case Compare(Digest(sum128, count)):
+            return pack((Kind.COMPARE, sum128, count))
+        case SketchOffer(cells):
+            return pack((Kind.SKETCH_OFFER, cells))
+        case WantClaims(elements):
+            return pack((Kind.WANT_CLAIMS, join_u64(elements)))
+        case Ranges(ranges):
+            return pack((Kind.RANGES, ranges))
+        case Join(Digest(sum128, count)):
+            return pack((Kind.JOIN, sum128, count))
+        case Welcome(Digest(sum128, count)):
+            return pack((Kind.WELCOME, sum128, count))
+
+
+def decode_frame_untrusted(data: bytes) -> Frame:
+    """Read a datagram or a stream frame.
+
+    Raises:
+        BadPacket: the frame, or any message of a known kind in it, is malformed.
+    """
+    fields = unpack_array_untrusted(data)
+    if not fields:
+        raise BadPacket("an empty frame")
+    if natural(fields[0]) < VERSION:
+        raise BadPacket("a frame of version 0")
+    messages: list[Message] = []
+    unknown = 0
+    for index in range(1, len(fields)):
+        message = array(fields[index], 1)
+        read = _READERS.get(natural(message[0]))
+        if read is None:
+            unknown += 1
+        else:
+            messages.append(read(message))
+    return Frame(tuple(messages), unknown)
+
+
+def _digest(sum128: object, count: object) -> Digest:
+    return Digest(blob(sum128, _DIGEST_BYTES, _DIGEST_BYTES), natural(count))
+
+
+def _ping(fields: list[object]) -> Ping:
+    _, sequence, sum128, count = array(fields, 4)[:4]
+    return Ping(natural(sequence), _digest(sum128, count))
+
+
+def _ack(fields: list[object]) -> Ack:
+    return Ack(natural(array(fields, 2)[1]))
+
+
+def _nack(fields: list[object]) -> Nack:
+    return Nack(natural(array(fields, 2)[1]))
+
+
+def _ping_request(fields: list[object]) -> PingRequest:
+    _, sequence, target, address = array(fields, 4)[:4]
+    return PingRequest(natural(sequence), _node(target), _address(address))
+
+
+def _claim(fields: list[object]) -> ClaimNews:
+    _, body, proof = array(fields, 3)[:3]
+    return _claim_news(blob(body, 1024), blob(proof, _PROOF_BYTES_MAX), rest(fields, 3))
+
+
+def _payload(fields: list[object]) -> PayloadNews:
+    _, scope, key, payload_class, data = array(fields, 5)[:5]
+    payload = Payload(
+        blob(key, PAYLOAD_KEY_BYTES_MAX),
+        Scope(blob(scope, SCOPE_BYTES_MAX)),
+        PayloadClass(natural(payload_class, max(PayloadClass))),
+        blob(data, 1 << 16),
+    )
+    return payload_news(payload, rest(fields, 5))
+
+
+def _have(fields: list[object]) -> Have:
+    return Have(split_u64_untrusted(blob(array(fields, 2)[1], 1 << 16)))
+
+
+def _want(fields: list[object]) -> Want:
+    return Want(split_u64_untrusted(blob(array(fields, 2)[1], 1 << 16)))
+
+
+def _compare(fields: list[object]) -> Compare:
+    _, sum128, count = array(fields, 3)[:3]
+    return Compare(_digest(sum128, count))
+
+
+def _sketch_offer(fields: list[object]) -> SketchOffer:
+    return SketchOffer(blob(array(fields, 2)[1], 1 << 16))
+
+
+def _want_claims(fields: list[object]) -> WantClaims:
+    return WantClaims(split_u64_untrusted(blob(array(fields, 2)[1], 1 << 16)))
+
+
+def _ranges(fields: list[object]) -> Ranges:
+    return Ranges(blob(array(fields, 2)[1], 1 << 20))
+
+
+def _join(fields: list[object]) -> Join:
+    _, sum128, count = array(fields, 3)[:3]
+    return Join(_digest(sum128, count))
+
+
+def _welcome(fields: list[object]) -> Welcome:
+    _, sum128, count = array(fields, 3)[:3]
+    return Welcome(_digest(sum128, count))
+
+
+_READERS: Final[Mapping[int, Callable[[list[object]], Message]]] = {
+    Kind.PING: _ping,
+    Kind.ACK: _ack,
+    Kind.NACK: _nack,
+    Kind.PING_REQUEST: _ping_request,
+    Kind.CLAIM: _claim,
+    Kind.PAYLOAD: _payload,
+    Kind.HAVE: _have,
+    Kind.WANT: _want,
+    Kind.COMPARE: _compare,
+    Kind.SKETCH_OFFER: _sketch_offer,
+    Kind.WANT_CLAIMS: _want_claims,
+    Kind.RANGES: _ranges,
+    Kind.JOIN: _join,
+    Kind.WELCOME: _welcome,
+}
+
+
+def payload_news(payload: Payload, unknown: tuple[bytes, ...] = ()) -> PayloadNews:
+    """Return the message that carries `payload`, and the `unknown` fields behind it."""
+    item = pack_sequence(
+        Kind.PAYLOAD,
+        (
+            pack_bytes(payload.scope),
+            pack_bytes(payload.key),
+            pack_small(payload.payload_class),
+            pack_bytes(payload.data),
+            *unknown,
+        ),
+    )
+    return PayloadNews(payload, item)
+
+
+def encode_own_body(
+    subject: NodeId,
+    version: tuple[int, int],
+    state: State,
+    about: tuple[Address, bytes],
+) -> bytes:
+    """Return what a member signs of itself: ALIVE or LEFT, its address and metadata."""
+    address, meta = about
+    return pack((VERSION, state, subject, *version, address.pack(), meta))
+
+
+def encode_accusation_body(
+    subject: NodeId, version: tuple[int, int], author: NodeId
+) -> bytes:
+    """Return what an accuser signs: SUSPECT, and the subject's version that it saw."""
+    return pack((VERSION, State.SUSPECT, subject, *version, author))
+
+
+def claim_of(body: bytes, proof: bytes) -> Claim:
+    """Return the claim of a body of ours and its signature."""
+    return _claim_news(body, proof, ()).claim
+
+
+# Deduplication comes before everything else in gossip: each claim arrives several
+# times at each node, and reading is a pure function of its bytes. One process that
+# simulates many nodes reads, and holds, each claim once.
+@lru_cache(maxsize=1 << 16)
+def _claim_news(body: bytes, proof: bytes, unknown: tuple[bytes, ...]) -> ClaimNews:
+    item = pack_sequence(Kind.CLAIM, (pack_bytes(body), pack_bytes(proof), *unknown))
+    fields = array(unpack_array_untrusted(body), 6)
+    if natural(fields[0]) < VERSION:
+        raise BadPacket("a claim of version 0")
+    state = State(natural(fields[1], max(State)))
+    if len(fields) < _BODY_FIELDS.get(state, len(fields) + 1):
+        raise BadPacket(f"a claim of {state.name} with {len(fields)} fields")
+    subject = _node(fields[2])
+    own = state is not State.SUSPECT
+    claim = Claim(
+        subject=subject,
+        boot_epoch=natural(fields[3]),
+        incarnation=natural(fields[4]),
+        state=state,
+        author=subject if own else _node(fields[5]),
+        address=_address(fields[5]) if own else None,
+        meta=blob(fields[6], _META_BYTES_MAX) if own else b"",
+        body=body,
+        proof=proof,
+        item=item,
+    )
+    if claim.author == subject and not own:
+        raise BadPacket("a member that accuses itself")
+    return ClaimNews(claim)
+
+
+def _node(value: object) -> NodeId:
+    return NodeId(blob(value, NODE_ID_BYTES, NODE_ID_BYTES))
+
+
+def _address(value: object) -> Address:
+    return unpack_address_untrusted(blob(value, 18))

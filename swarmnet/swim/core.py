@@ -1,0 +1,167 @@
+"""What every part of one membership engine shares: its state, its timers, its mail."""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum, auto
+from random import Random
+
+from swarmnet.errors import Refused
+from swarmnet.ids import Address, NodeId
+from swarmnet.swim.awareness import Awareness
+from swarmnet.swim.budget import Budget
+from swarmnet.swim.codec import FRAME_OVERHEAD_BYTES, encode_frame
+from swarmnet.swim.config import SwimConfig
+from swarmnet.swim.outputs import Output, SendDatagram, SendStream
+from swarmnet.swim.roster import Roster
+from swarmnet.timers import Timers
+
+Sign = Callable[[bytes], bytes]
+Verify = Callable[[NodeId, bytes, bytes], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Seams:
+    """What the engine is handed because another room owns it.
+
+    `sign(message)` returns this node's proof of at most 128 bytes; `verify(author,
+    message, proof)` says whether it is `author`'s; `serial(node)` is the number that
+    whoever admitted the node chose for it, which places it on the rings.
+    """
+
+    sign: Sign
+    verify: Verify
+    serial: Callable[[NodeId], bytes]
+
+
+class Due(IntEnum):
+    """Why the engine wakes; with whom or what it is about, a timer's reason."""
+
+    PROBE = auto()
+    """The protocol period is over: probe the next member."""
+    PING_UNANSWERED = auto()
+    """A ping went unanswered: ask others, and try a stream."""
+    PROBE_OVER = auto()
+    """A probe's time is up: the target has failed it."""
+    HELP_OVER = auto()
+    """A ping for somebody else went unanswered: tell him so."""
+    SUSPICION = auto()
+    """A suspicion has run out."""
+    DEAD_CONTACT = auto()
+    """Time to try one of the dead."""
+    FLUSH = auto()
+    """Gathered news may go."""
+    DIGEST = auto()
+    """News is some time old: find out who missed it."""
+    PAYLOAD = auto()
+    """A payload is some time old: tell neighbours that it is here."""
+    WANT = auto()
+    """A payload that others have has still not come: ask for it."""
+    JOIN = auto()
+    """The join went unanswered: try again."""
+    LEAVE_OVER = auto()
+    """The leave has had its time, acknowledged or not."""
+    RECLAIM = auto()
+    """Another life of this identity was heard: speak up."""
+
+
+Reason = tuple[Due, NodeId | int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where to send: a member, and the address at which it is reached.
+
+    `node` is None while only an address is known.
+    """
+
+    node: NodeId | None
+    address: Address
+
+
+@dataclass(slots=True)
+class Core:
+    """The shared state of one engine's parts.
+
+    `counters` are for people: how often something happened, by name.
+    """
+
+    me: NodeId
+    config: SwimConfig
+    random: Random
+    seams: Seams
+    roster: Roster
+    budget: Budget
+    awareness: Awareness
+    timers: Timers[Reason] = field(default_factory=Timers)
+    outputs: deque[Output] = field(default_factory=deque)
+    counters: dict[str, int] = field(default_factory=dict)
+    limits: dict[NodeId, int] = field(default_factory=dict)
+
+    def count(self, name: str, by: int = 1) -> None:
+        """Count something that happened."""
+        self.counters[name] = self.counters.get(name, 0) + by
+
+    def route(self, node: NodeId) -> Route | None:
+        """Return where a member says that it is, or None for a stranger."""
+        member = self.roster.get(node)
+        if member is None or member.claim.address is None:
+            return None
+        return Route(node, member.claim.address)
+
+    def datagram_room(self, node: NodeId | None) -> int:
+        """Return the bytes that a frame to `node` may have, channel excluded."""
+        limit = self.config.datagram_bytes
+        if node is not None:
+            limit = self.limits.get(node, limit)
+        return limit - self.config.channel_bytes
+
+    def limit_datagrams(self, node: NodeId, limit: int) -> None:
+        """Send `node` no datagram above `limit` bytes, the channel's share included.
+
+        Raises:
+            Refused: `limit` is below 512 or above 65,507.
+        """
+        if not 512 <= limit <= 65_507:
+            raise Refused(f"datagram limit {limit}: want 512 to 65507 bytes")
+        self.limits[node] = limit
+
+    def send(self, now: float, route: Route, items: Sequence[bytes]) -> None:
+        """Send messages in as few datagrams as hold them, at once, on the budget."""
+        room = self.datagram_room(route.node) - FRAME_OVERHEAD_BYTES
+        held: list[bytes] = []
+        size = 0
+        for item in items:
+            if held and size + len(item) > room:
+                self.send_frame(now, route, encode_frame(held))
+                held, size = [], 0
+            if len(item) > room:
+                self.count("too_large")
+                continue
+            held.append(item)
+            size += len(item)
+        if held:
+            self.send_frame(now, route, encode_frame(held))
+
+    def send_frame(self, now: float, route: Route, frame: bytes) -> None:
+        """Send one datagram that is known to fit."""
+        self.budget.charge(now, len(frame) + self.config.channel_bytes)
+        self.outputs.append(SendDatagram(route.node, route.address, frame))
+
+    def send_stream(self, now: float, route: Route, items: Sequence[bytes]) -> None:
+        """Send messages in as few stream frames as hold them, on the budget."""
+        held: list[bytes] = []
+        size = 0
+        for item in items:
+            if held and size + len(item) > self.config.stream_bytes:
+                self._stream_frame(now, route, held)
+                held, size = [], 0
+            held.append(item)
+            size += len(item)
+        if held:
+            self._stream_frame(now, route, held)
+
+    def _stream_frame(self, now: float, route: Route, items: list[bytes]) -> None:
+        frame = encode_frame(items)
+        self.budget.charge(now, len(frame) + self.config.channel_bytes)
+        self.outputs.append(SendStream(route.node, route.address, frame))

@@ -1,0 +1,482 @@
+"""The membership engine of one node: the rules, in order.
+
+Theory of operation. What comes in is a frame of messages, a deadline, or a command.
+Every claim, however it came, passes `admit`; what is news is held, told to the caller
+and passed on along the rings. Probes turn silence into accusations, accusations start a
+suspicion, and a suspicion ends in a refutation by its subject or in death, which each
+node concludes for itself. Digests on every ping find what got lost.
+
+Methods are of four kinds. Inputs: `receive_datagram`, `receive_stream`,
+`stream_failed`, `handle_timeout`, `note_late`. Commands: `start`, `join`, `leave`,
+`publish`, `relay`, `update`, `attach`, `detach`. Polls: `poll_output`, to be drained
+after every input and command, and `poll_timeout`, whose answer may then have changed.
+Views: `states`, `member`, `counters`, `save`.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from random import Random
+from typing import Final, assert_never
+
+from swarmnet.errors import BadPacket, Refused
+from swarmnet.ids import Address, NodeId, Scope
+from swarmnet.swim.accusations import Accusations
+from swarmnet.swim.awareness import Awareness, HealthEvent
+from swarmnet.swim.budget import Budget
+from swarmnet.swim.claim import SIGN_DOMAIN, Claim
+from swarmnet.swim.codec import decode_frame_untrusted
+from swarmnet.swim.config import SwimConfig
+from swarmnet.swim.core import Core, Due, Reason, Route, Seams
+from swarmnet.swim.joining import Joining, Leaving
+from swarmnet.swim.member import Member, Verdict, admit
+from swarmnet.swim.messages import (
+    Ack,
+    ClaimNews,
+    Compare,
+    Have,
+    Join,
+    Message,
+    Nack,
+    PayloadNews,
+    Ping,
+    PingRequest,
+    Ranges,
+    SketchOffer,
+    Want,
+    WantClaims,
+    Welcome,
+)
+from swarmnet.swim.outputs import MemberChanged, Output, Payload, State
+from swarmnet.swim.payloads import Payloads
+from swarmnet.swim.prober import Prober
+from swarmnet.swim.relay import Rank, Relay
+from swarmnet.swim.repair import Repair
+from swarmnet.swim.roster import Roster
+from swarmnet.swim.scopes import Scopes
+from swarmnet.swim.selfhood import Selfhood
+
+_LATE_S: Final = 0.1
+"""A driver that is later than this might have missed an answer."""
+
+
+class Swim:
+    """One node's membership.
+
+    `view` is what this node knows already: None for nobody, or a roster that `save`
+    returned. `boot_epoch` must exceed that of every earlier life whose state was kept.
+    """
+
+    __slots__ = (
+        "_accusations",
+        "_core",
+        "_joining",
+        "_leaving",
+        "_left",
+        "_payloads",
+        "_prober",
+        "_relay",
+        "_repair",
+        "_scopes",
+        "_self",
+    )
+
+    def __init__(
+        self,
+        me: Route,
+        config: SwimConfig,
+        random: Random,
+        seams: Seams,
+        *,
+        boot_epoch: int = 1,
+        view: Roster | None = None,
+    ) -> None:
+        assert me.node is not None, "a node has an id"
+        if view is None:
+            view = Roster(me.node, config.cluster_key, config.rings, seams.serial)
+        self._core = core = Core(
+            me=me.node,
+            config=config,
+            random=random,
+            seams=seams,
+            roster=view.copy(me.node),
+            budget=Budget(config.rate_bytes_s, config.burst_bytes),
+            awareness=Awareness(config.health_max),
+        )
+        self._self = Selfhood(core, me.address, boot_epoch)
+        self._relay = Relay(core)
+        self._scopes = Scopes(core.roster)
+        self._payloads = Payloads(core, self._relay, self._scopes)
+        self._repair = Repair(core)
+        self._joining = Joining(core, self._repair)
+        self._leaving = Leaving(core)
+        self._prober = Prober(core, self._on_probe_failed)
+        self._accusations = Accusations(core, self._prober, self._hold)
+        # Members that have left, in the order in which they did.
+        self._left: dict[NodeId, float] = {}
+
+    # Commands
+
+    def start(self, now: float) -> None:
+        """Begin to probe, and tell those we know that we are back."""
+        self._prober.start(now)
+        self._accusations.resume(now)
+        if self._self.is_news:
+            self._announce(now)
+
+    def join(self, now: float, addresses: Sequence[Address]) -> None:
+        """Join through any one of `addresses`, tried in turn until `Joined`."""
+        self._joining.join(now, addresses, self._self.claim)
+
+    def leave(self, now: float) -> None:
+        """Leave gracefully; `Departed` says when the process may exit."""
+        if self._self.claim.state is State.LEFT:
+            return
+        self._prober.stop()
+        left = self._self.raise_incarnation(State.LEFT)
+        self._leaving.leave(now, left)
+
+    def update(
+        self, now: float, address: Address | None = None, meta: bytes | None = None
+    ) -> None:
+        """Change our address or metadata; None leaves it as it is.
+
+        Raises:
+            Refused: the metadata is too long; nothing has changed.
+        """
+        bound = self._core.config.meta_bytes_max
+        if meta is not None and len(meta) > bound:
+            raise Refused(f"metadata of {len(meta)} bytes: want at most {bound}")
+        if self._self.claim.state is State.ALIVE:
+            self._self.raise_incarnation(State.ALIVE, address, meta)
+            self._announce(now)
+
+    def publish(self, now: float, payload: Payload) -> None:
+        """Send a payload of our own to every member of its scope.
+
+        Raises:
+            Refused: it is too large, or its scope unknown; nothing was sent.
+        """
+        self._payloads.publish(now, payload)
+        self._flush(now)
+
+    def relay(self, now: float, payload: Payload) -> None:
+        """Pass on a delivered payload, now that its owner has found it good."""
+        self._payloads.relay(now, payload)
+        self._flush(now)
+
+    def attach(self, scope: Scope, members: Iterable[NodeId]) -> None:
+        """Count `members` into a network's scope."""
+        self._scopes.attach(scope, members)
+
+    def detach(self, scope: Scope, members: Iterable[NodeId]) -> None:
+        """Count `members` out of a network's scope; without ourselves, forget it."""
+        gone = tuple(members)
+        self._scopes.detach(scope, gone)
+        if self._core.me in gone:
+            self._scopes.forget(scope)
+
+    def limit_datagrams(self, peer: NodeId, limit: int) -> None:
+        """Send `peer` no datagram above `limit` bytes.
+
+        Raises:
+            Refused: `limit` is out of range.
+        """
+        self._core.limit_datagrams(peer, limit)
+
+    # Inputs
+
+    def receive_datagram(
+        self, now: float, sender: NodeId, source: Address, data: bytes
+    ) -> None:
+        """Take a datagram. The channel below has authenticated `sender`."""
+        self._receive(now, Route(sender, source), data, streamed=False)
+
+    def receive_stream(
+        self, now: float, sender: NodeId, source: Address, data: bytes
+    ) -> None:
+        """Take one whole frame of a stream."""
+        self._receive(now, Route(sender, source), data, streamed=True)
+
+    def stream_failed(self, now: float, peer: NodeId | None, address: Address) -> None:
+        """A stream could not be opened, or broke: nothing sent on it counts.
+
+        Whoever waits for an answer has a timer, so there is nothing to do but count.
+        """
+        del now, peer, address
+        self._core.count("streams_failed")
+
+    def note_late(self, now: float, seconds: float) -> None:
+        """The driver ran that much later than it was asked to."""
+        del now
+        if seconds >= _LATE_S:
+            self._core.awareness.note(HealthEvent.LATE)
+
+    def handle_timeout(self, now: float) -> None:
+        """Do everything that is due at `now`."""
+        while (reason := self._core.timers.pop_due(now)) is not None:
+            self._handle(now, reason)
+        self._flush(now)
+
+    # Polls
+
+    def poll_output(self) -> Output | None:
+        """Return the next thing to be done, or None."""
+        outputs = self._core.outputs
+        return outputs.popleft() if outputs else None
+
+    def poll_timeout(self) -> float | None:
+        """Return when `handle_timeout` is wanted next."""
+        return self._core.timers.next()
+
+    # Views
+
+    def states(self) -> Mapping[NodeId, State]:
+        """Return every other member's state."""
+        members = self._core.roster.members()
+        me = self._core.me
+        return {node: held.state for node, held in members.items() if node != me}
+
+    def member(self, node: NodeId) -> Member | None:
+        """Return what is held of a member, ourselves included."""
+        return self._core.roster.get(node)
+
+    def incarnation(self, member: NodeId) -> tuple[int, int] | None:
+        """Return a member's (boot epoch, incarnation), or None for a stranger."""
+        held = self._core.roster.get(member)
+        return None if held is None else held.claim.version
+
+    def counters(self) -> Mapping[str, int]:
+        """Return how often things happened, by name."""
+        return {**self._core.counters, "health_score": self._core.awareness.score}
+
+    def save(self) -> Roster:
+        """Return what a later life of this node may start from."""
+        return self._core.roster.copy(self._core.me)
+
+    # How a frame is taken
+
+    def _receive(
+        self, now: float, route: Route, data: bytes, *, streamed: bool
+    ) -> None:
+        try:
+            frame = decode_frame_untrusted(data)
+        except BadPacket:
+            self._core.count("bad_packets")
+            return
+        if frame.unknown:
+            self._core.count("unknown_messages", frame.unknown)
+        news: list[Claim] = []
+        for message in frame.messages:
+            try:
+                self._take(now, route, message, news, streamed=streamed)
+            except BadPacket:
+                self._core.count("bad_packets")
+        if news:
+            # What one repair brought in bulk goes on by digests: they cost what
+            # differs, and most neighbours are being repaired at the same time.
+            if not streamed or len(news) <= self._core.config.sync_relay_max:
+                for claim in news:
+                    self._spread(claim, Rank.CLAIM, route.node)
+            self._repair.note_news(now)
+        self._flush(now)
+
+    def _take(
+        self,
+        now: float,
+        route: Route,
+        message: Message,
+        news: list[Claim],
+        *,
+        streamed: bool,
+    ) -> None:
+        assert route.node is not None, "a frame has a sender"
+        match message:
+            case ClaimNews(claim):
+                if self._receive_claim(now, route, claim):
+                    news.append(claim)
+            case Ping():
+                self._prober.receive_ping(now, route, message, streamed=streamed)
+                self._repair.receive_digest(now, route, message.digest)
+            case Ack(sequence):
+                if not self._leaving.receive_ack(sequence, route.node):
+                    self._prober.receive_ack(now, route.node, message)
+            case Nack():
+                self._prober.receive_nack(route.node, message)
+            case PingRequest():
+                self._prober.receive_request(now, route.node, message)
+            case PayloadNews():
+                self._payloads.receive(now, route.node, message)
+            case Have(payload_ids):
+                self._payloads.receive_have(now, route, payload_ids)
+            case Want(payload_ids):
+                self._payloads.receive_want(now, route, payload_ids)
+            case Compare(digest):
+                self._repair.receive_digest(now, route, digest)
+            case SketchOffer():
+                self._repair.receive_sketch(now, route, message)
+            case WantClaims(elements):
+                self._repair.receive_want(now, route, elements)
+            case Ranges():
+                self._repair.receive_ranges(now, route, message)
+            case Join():
+                self._joining.receive_join(now, route, self._self.claim)
+            case Welcome():
+                self._joining.receive_welcome(now, route.node, message)
+            case _:
+                assert_never(message)
+
+    def _receive_claim(self, now: float, route: Route, claim: Claim) -> bool:
+        """Admit a claim; return whether it is news about somebody else."""
+        core = self._core
+        if claim.subject == core.me:
+            self._receive_about_me(now, route, claim)
+            return False
+        held = core.roster.get(claim.subject)
+        verdict, member = admit(held, claim, core.config.confirmations)
+        if verdict is Verdict.KNOWN:
+            return False
+        if verdict is Verdict.NEWS and not self._is_genuine(claim):
+            return False
+        core.count(f"claims_{verdict.name.lower()}")
+        if verdict is Verdict.STALE:
+            self._answer_stale(now, route, claim, held)
+        elif verdict is Verdict.AHEAD:
+            self._repair.note_news(now)
+        elif held is not None or claim.state is not State.LEFT:
+            # A stranger's leave is no news: there was nothing to forget.
+            assert member is not None, "news is held"
+            self._hold(now, member)
+            return True
+        return False
+
+    def _answer_stale(
+        self, now: float, route: Route, claim: Claim, held: Member | None
+    ) -> None:
+        """Tell who believes a member alive that it has left: no digest does."""
+        if held is not None and held.state is State.LEFT:
+            if claim.state is not State.LEFT:
+                self._core.send(now, route, (held.claim.item,))
+
+    def _receive_about_me(self, now: float, route: Route, claim: Claim) -> None:
+        core = self._core
+        own = self._self.claim
+        if claim.item == own.item or not self._is_genuine(claim):
+            return
+        if claim.state is not State.SUSPECT:
+            if self._self.receive_rival(now, claim) is not None:
+                self._announce(now)
+        elif claim.version == own.version and own.state is State.ALIVE:
+            core.count("refutations")
+            core.awareness.note(HealthEvent.REFUTED)
+            self._self.raise_incarnation(State.ALIVE)
+            self._announce(now)
+            core.send(now, route, (self._self.claim.item,))
+        elif claim.version <= own.version:
+            core.send(now, route, (own.item,))
+        else:
+            core.count("claims_ahead")
+
+    def _is_genuine(self, claim: Claim) -> bool:
+        genuine = self._core.seams.verify(
+            claim.author, SIGN_DOMAIN + claim.body, claim.proof
+        )
+        if not genuine:
+            self._core.count("bad_proofs")
+        return genuine
+
+    # What follows from a change
+
+    def _hold(self, now: float, member: Member) -> None:
+        """Put a member's new value in place; everything that hangs on it follows."""
+        core = self._core
+        node = member.claim.subject
+        held = core.roster.get(node)
+        core.roster.put(member)
+        if held is None or (held.claim, held.state) != (member.claim, member.state):
+            previous = None if held is None else held.state
+            version = member.claim.version
+            core.outputs.append(MemberChanged(node, previous, member.state, *version))
+        self._scopes.note_state(node)
+        if member.state in (State.DEAD, State.LEFT):
+            self._relay.drop(node)
+        if member.state is State.LEFT:
+            self._remember_left(now, node)
+        else:
+            self._left.pop(node, None)
+        self._accusations.follow(now, member)
+
+    def _remember_left(self, now: float, node: NodeId) -> None:
+        config = self._core.config
+        self._left[node] = now
+        while self._left:
+            oldest, since = next(iter(self._left.items()))
+            young = now - since < config.left_retention_s
+            if young and len(self._left) <= config.left_max:
+                return
+            del self._left[oldest]
+            self._core.roster.forget(oldest)
+
+    def _on_probe_failed(
+        self, now: float, target: NodeId, version: tuple[int, int]
+    ) -> None:
+        accusation = self._accusations.accuse(now, target, version)
+        if accusation is not None:
+            self._spread(accusation, Rank.OWN_CLAIM)
+            self._repair.note_news(now)
+
+    def _announce(self, now: float) -> None:
+        """Tell everyone what we say of ourselves now."""
+        self._spread(self._self.claim, Rank.OWN_CLAIM)
+        self._repair.note_news(now)
+        self._flush(now)
+
+    def _spread(self, claim: Claim, rank: Rank, exclude: NodeId | None = None) -> None:
+        about = claim.subject
+        if claim.state is State.SUSPECT:
+            about = NodeId(claim.subject + claim.author)
+        self._relay.spread(rank, about, claim.item, exclude or self._core.me)
+
+    def _flush(self, now: float) -> None:
+        self._relay.flush(now)
+
+    # What is due
+
+    def _handle(self, now: float, reason: Reason) -> None:
+        due, about = reason
+        if isinstance(about, int):
+            self._handle_numbered(now, due, about)
+        elif isinstance(about, bytes):
+            assert due is Due.SUSPICION, due
+            self._accusations.handle_suspicion(now, about)
+        else:
+            self._handle_periodic(now, due)
+
+    def _handle_numbered(self, now: float, due: Due, number: int) -> None:
+        if due is Due.PING_UNANSWERED:
+            self._prober.handle_unanswered(now, number)
+        elif due is Due.PROBE_OVER:
+            self._prober.handle_over(now, number)
+        elif due is Due.HELP_OVER:
+            self._prober.handle_help_over(now, number)
+        elif due is Due.PAYLOAD:
+            self._payloads.handle_reminder(now, number)
+        else:
+            assert due is Due.WANT, due
+            self._payloads.handle_want(now, number)
+
+    def _handle_periodic(self, now: float, due: Due) -> None:
+        if due is Due.PROBE:
+            self._prober.handle_period(now)
+        elif due is Due.DEAD_CONTACT:
+            self._prober.handle_dead_contact(now)
+        elif due is Due.DIGEST:
+            self._repair.handle_digest(now)
+        elif due is Due.JOIN:
+            self._joining.handle_timeout(now, self._self.claim)
+        elif due is Due.LEAVE_OVER:
+            self._leaving.handle_timeout(now, self._self.claim)
+        elif due is Due.RECLAIM:
+            if self._self.reclaim(now) is not None:
+                self._announce(now)
+        else:
+            # The flush itself comes at the end of every input.
+            assert due is Due.FLUSH, due

@@ -1,0 +1,139 @@
+"""What members say to each other, as values. `codec` gives each its bytes.
+
+A datagram or stream frame holds one or more messages, handled in order. Claims stand
+before the message that they explain: an accusation before the ping of the accused.
+"""
+
+from dataclasses import dataclass
+
+from swarmnet.ids import Address, NodeId
+from swarmnet.swim.claim import Claim
+from swarmnet.swim.outputs import Payload
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """A set of claims in 16 bytes, and how many claims it has."""
+
+    sum128: bytes
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """Are you there? Answered by an Ack with the same sequence number."""
+
+    sequence: int
+    digest: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class Ack:
+    """The pinged member is there."""
+
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Nack:
+    """The helper is there, but the target has not answered it (Lifeguard IV-A)."""
+
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class PingRequest:
+    """Ping `target` for me (SWIM's ping-req)."""
+
+    sequence: int
+    target: NodeId
+    address: Address
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimNews:
+    """A claim, new to the sender a moment ago or asked for by the receiver."""
+
+    claim: Claim
+
+
+@dataclass(frozen=True, slots=True)
+class PayloadNews:
+    """An application payload; `item` is the message's own bytes."""
+
+    payload: Payload
+    item: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Have:
+    """I hold the payloads with these 64-bit ids."""
+
+    payload_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """Send me the payloads with these 64-bit ids."""
+
+    payload_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    """This is my digest; if yours differs, let us find out in what."""
+
+    digest: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class SketchOffer:
+    """The first cells of the sender's sketch of its claims, as `sketch` encodes them."""
+
+    cells: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class WantClaims:
+    """Send me the claims whose 64-bit elements are these."""
+
+    elements: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ranges:
+    """A range-based reconciliation message, as `sketch` encodes it. Stream only."""
+
+    ranges: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """Admit me; my alive claim stands before this. Stream only."""
+
+    digest: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    """Admitted; some members' claims stand before this. Stream only."""
+
+    digest: Digest
+
+
+Message = (
+    Ping
+    | Ack
+    | Nack
+    | PingRequest
+    | ClaimNews
+    | PayloadNews
+    | Have
+    | Want
+    | Compare
+    | SketchOffer
+    | WantClaims
+    | Ranges
+    | Join
+    | Welcome
+)

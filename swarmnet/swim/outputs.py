@@ -1,0 +1,126 @@
+"""What a membership engine wants done, one small value at a time (`poll_output`)."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+from swarmnet.ids import Address, NodeId, Scope
+
+
+class State(IntEnum):
+    """What a node believes of a member; the values are SWIM's override ranks."""
+
+    ALIVE = 0
+    SUSPECT = 1
+    DEAD = 2
+    LEFT = 3
+
+
+class PayloadClass(IntEnum):
+    """How urgent an application payload is beside others; lower goes first."""
+
+    URGENT = 0
+    NORMAL = 1
+
+
+@dataclass(frozen=True, slots=True)
+class SendDatagram:
+    """Send `data` once, unreliably.
+
+    `peer` is whom the channel must reach; None while only the address is known.
+    """
+
+    peer: NodeId | None
+    address: Address
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SendStream:
+    """Send `data` as one frame, reliably and in order, over the stream to `peer`.
+
+    A failure comes back as `stream_failed(now, peer, address)`.
+    """
+
+    peer: NodeId | None
+    address: Address
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class MemberChanged:
+    """A member's state, epoch, incarnation, address or metadata changed here.
+
+    `previous` is None for a member heard of for the first time.
+    """
+
+    member: NodeId
+    previous: State | None
+    current: State
+    boot_epoch: int
+    incarnation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """An application's news: opaque bytes, and how they travel.
+
+    `key` names what the bytes are about: a newer payload of the same key takes an
+    older one's place in every queue. At most 64 bytes.
+    """
+
+    key: bytes
+    scope: Scope
+    payload_class: PayloadClass
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Deliver:
+    """A payload that is new here; it travels on only after `relay(now, payload)`."""
+
+    payload: Payload
+    sender: NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """The join exchange is done: a member of the cluster has answered."""
+
+    through: NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class JoinFailed:
+    """No given address has answered, however often it was tried."""
+
+    addresses: tuple[Address, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Departed:
+    """The leave was sent; `acknowledged` members have said that they hold it."""
+
+    acknowledged: int
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityConflict:
+    """Another life of this identity speaks, now: a cloned disk, or our own past.
+
+    `boot_epoch` is the other's; `address` is where it says that it is.
+    """
+
+    boot_epoch: int
+    address: Address
+
+
+Output = (
+    SendDatagram
+    | SendStream
+    | MemberChanged
+    | Deliver
+    | Joined
+    | JoinFailed
+    | Departed
+    | IdentityConflict
+)

@@ -1,0 +1,276 @@
+"""Application payloads: carried, kept for a while, and repaired.
+
+A payload is delivered up once and goes no further until `relay` says that its owner has
+found it good. Then it is sent whole to the neighbours on the rings of its scope and
+kept for those who miss it. Two small messages find them (Plumtree's IHAVE and GRAFT,
+Leitao et al., SRDS 2007): HAVE names payloads by 64-bit ids, WANT asks for them.
+
+A neighbour is *heard* once it has sent the payload or its id, and *told* once it has
+been sent one of them. Shortly after the payload, everyone heard is told; then everyone
+not heard is told again, at doubling intervals, until heard. Without loss that costs one
+id per node and payload, and silence afterwards.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Final
+
+from swarmnet.errors import Refused
+from swarmnet.ids import CLUSTER, SCOPE_BYTES_MAX, NodeId, Scope
+from swarmnet.swim.codec import (
+    FRAME_OVERHEAD_BYTES,
+    PAYLOAD_KEY_BYTES_MAX,
+    encode_message,
+    payload_news,
+)
+from swarmnet.swim.core import Core, Due, Route
+from swarmnet.swim.messages import Have, PayloadNews, Want
+from swarmnet.swim.outputs import Deliver, Payload
+from swarmnet.swim.relay import Rank, Relay
+from swarmnet.swim.scopes import Scopes
+
+_TELL_BACK_S: Final = 0.025
+_REMIND_S: Final = 0.05
+_REMINDERS_MAX: Final = 9
+_WANT_S: Final = 0.02
+_WANT_BUSY_S: Final = 0.25
+_WANT_TRIES_MAX: Final = 12
+_IDS_MAX: Final = 128
+
+
+def payload_id(item: bytes) -> int:
+    """Return the 64-bit id of a payload message: a hash of its bytes."""
+    return int.from_bytes(blake2b(item, digest_size=8).digest(), "big")
+
+
+@dataclass(slots=True)
+class Kept:
+    """A payload that is held for others; `rounds` counts its reminders so far."""
+
+    payload: Payload
+    item: bytes
+    since: float
+    rounds: int = 0
+    heard: dict[NodeId, None] = field(default_factory=dict)
+    told: dict[NodeId, None] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Missing:
+    """A payload that others have; they are asked in turn."""
+
+    holders: list[Route]
+    tries: int = 0
+
+
+class Payloads:
+    """What one node holds of the payloads that pass through it."""
+
+    __slots__ = (
+        "_core",
+        "_heard_from",
+        "_kept",
+        "_key_ids",
+        "_missing",
+        "_relay",
+        "_scopes",
+    )
+
+    def __init__(self, core: Core, relay: Relay, scopes: Scopes) -> None:
+        self._core = core
+        self._relay = relay
+        self._scopes = scopes
+        # In order of arrival, so the first is the oldest.
+        self._kept: dict[int, Kept] = {}
+        self._key_ids: dict[tuple[Scope, bytes], int] = {}
+        # Delivered, and not (or not yet) found good: who sent it, in order of arrival.
+        self._heard_from: dict[int, dict[NodeId, None]] = {}
+        self._missing: dict[int, Missing] = {}
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def publish(self, now: float, payload: Payload) -> None:
+        """Send a payload of our own.
+
+        Raises:
+            Refused: key, scope or data is too long, or the scope unknown.
+        """
+        self._check(payload)
+        rank = Rank(Rank.OWN_URGENT + payload.payload_class)
+        self._keep(now, payload_news(payload), rank)
+
+    def relay(self, now: float, payload: Payload) -> None:
+        """Pass on a payload that was delivered; nothing happens if it is no news."""
+        news = payload_news(payload)
+        rank = Rank(Rank.URGENT + payload.payload_class)
+        if payload_id(news.item) not in self._kept:
+            self._keep(now, news, rank)
+
+    def receive(self, now: float, sender: NodeId, news: PayloadNews) -> None:
+        """Take a payload; the first copy is delivered."""
+        number = payload_id(news.item)
+        kept = self._kept.get(number)
+        if kept is not None:
+            kept.heard[sender] = None
+            return
+        senders = self._heard_from.get(number)
+        if senders is not None:
+            senders[sender] = None
+            return
+        self._heard_from[number] = {sender: None}
+        self._missing.pop(number, None)
+        self._core.timers.cancel((Due.WANT, number))
+        while len(self._heard_from) > 2 * self._core.config.payloads_max:
+            del self._heard_from[next(iter(self._heard_from))]
+        self._core.outputs.append(Deliver(news.payload, sender))
+
+    def receive_have(self, now: float, route: Route, numbers: Iterable[int]) -> None:
+        """Take the ids of payloads that a member has."""
+        assert route.node is not None, "a HAVE has a sender"
+        answer: list[int] = []
+        for number in numbers:
+            kept = self._kept.get(number)
+            if kept is not None:
+                if route.node in kept.heard:
+                    # It repeats itself, so it has not heard us.
+                    answer.append(number)
+                kept.heard[route.node] = None
+            elif number in self._heard_from:
+                self._heard_from[number][route.node] = None
+            else:
+                self._note_missing(now, route, number)
+        if answer:
+            self._send(now, route, Have(tuple(answer[:_IDS_MAX])))
+
+    def receive_want(self, now: float, route: Route, numbers: Iterable[int]) -> None:
+        """Send the payloads that a member of their scope asks for."""
+        assert route.node is not None, "a WANT has a sender"
+        for number in tuple(numbers)[:_IDS_MAX]:
+            kept = self._kept.get(number)
+            if kept is None or not self._may_have(route.node, kept.payload.scope):
+                continue
+            if self._core.budget.tokens(now) < 0:
+                self._core.count("refused_busy")
+                return
+            kept.told[route.node] = None
+            self._core.send(now, route, (kept.item,))
+
+    def handle_reminder(self, now: float, number: int) -> None:
+        """Tell neighbours of a payload that is some time old."""
+        kept = self._kept.get(number)
+        if kept is None:
+            return
+        rings = self._scopes.rings(kept.payload.scope)
+        unheard = False
+        for neighbour in rings.neighbours() if rings is not None else ():
+            heard = neighbour in kept.heard
+            unheard |= not heard
+            if not heard if kept.rounds else heard and neighbour not in kept.told:
+                self._relay.lane(neighbour).put_id(number)
+                kept.told[neighbour] = None
+        kept.rounds += 1
+        if kept.rounds == 1 or (unheard and kept.rounds <= _REMINDERS_MAX):
+            delay = _REMIND_S * 2.0 ** (kept.rounds - 1)
+            self._core.timers.set((Due.PAYLOAD, number), kept.since + delay)
+
+    def handle_want(self, now: float, number: int) -> None:
+        """Ask for a payload that has not come by itself."""
+        missing = self._missing.get(number)
+        if missing is None:
+            return
+        if missing.tries == _WANT_TRIES_MAX:
+            del self._missing[number]
+            return
+        route = missing.holders[missing.tries % len(missing.holders)]
+        missing.tries += 1
+        self._send(now, route, Want((number,)))
+        self._core.timers.set((Due.WANT, number), now + 2 * self._patience(now))
+
+    def _keep(self, now: float, news: PayloadNews, rank: Rank) -> None:
+        payload = news.payload
+        number = payload_id(news.item)
+        self._make_room(now)
+        about = (payload.scope, payload.key)
+        superseded = self._key_ids.pop(about, None)
+        if superseded is not None:
+            self._kept.pop(superseded, None)
+        kept = Kept(payload, news.item, now)
+        kept.heard.update(self._heard_from.setdefault(number, {}))
+        self._kept[number] = kept
+        self._key_ids[about] = number
+        self._spread(now, kept, number, rank)
+        self._core.timers.set((Due.PAYLOAD, number), now + _TELL_BACK_S)
+
+    def _spread(self, now: float, kept: Kept, number: int, rank: Rank) -> None:
+        rings = self._scopes.rings(kept.payload.scope)
+        if rings is None:
+            return
+        config = self._core.config
+        eager = self._core.budget.tokens(now) >= config.eager_bytes
+        about = kept.payload.scope + b"\0" + kept.payload.key
+        for neighbour, ring in rings.neighbours().items():
+            if neighbour in kept.heard:
+                continue
+            if eager or ring < config.rings - 1 or config.rings == 1:
+                self._relay.put(neighbour, rank, about, kept.item)
+            else:
+                self._relay.lane(neighbour).put_id(number)
+            kept.told[neighbour] = None
+
+    def _make_room(self, now: float) -> None:
+        config = self._core.config
+        while self._kept:
+            number, oldest = next(iter(self._kept.items()))
+            young = now - oldest.since < config.payload_life_s
+            if young and len(self._kept) < config.payloads_max:
+                return
+            del self._kept[number]
+            about = (oldest.payload.scope, oldest.payload.key)
+            if self._key_ids.get(about) == number:
+                del self._key_ids[about]
+
+    def _note_missing(self, now: float, route: Route, number: int) -> None:
+        missing = self._missing.get(number)
+        if missing is not None:
+            if len(missing.holders) < _WANT_TRIES_MAX:
+                missing.holders.append(route)
+            return
+        if len(self._missing) >= self._core.config.payloads_max:
+            self._core.count("missing_dropped")
+            return
+        self._missing[number] = Missing([route])
+        self._core.timers.set((Due.WANT, number), now + self._patience(now))
+
+    def _patience(self, now: float) -> float:
+        busy = self._core.budget.tokens(now) < self._core.config.eager_bytes
+        return _WANT_BUSY_S if busy else _WANT_S
+
+    def _may_have(self, node: NodeId, scope: Scope) -> bool:
+        rings = self._scopes.rings(scope)
+        return rings is not None and (scope == CLUSTER or node in rings)
+
+    def _send(self, now: float, route: Route, message: Have | Want) -> None:
+        self._core.send(now, route, (encode_message(message),))
+
+    def _check(self, payload: Payload) -> None:
+        room = self._core.config.datagram_bytes - self._core.config.channel_bytes
+        size = len(payload_news(payload).item)
+        if not 1 <= len(payload.key) <= PAYLOAD_KEY_BYTES_MAX:
+            raise Refused(
+                f"payload key of {len(payload.key)} bytes:"
+                f" want 1 to {PAYLOAD_KEY_BYTES_MAX}"
+            )
+        if len(payload.scope) > SCOPE_BYTES_MAX:
+            raise Refused(
+                f"scope of {len(payload.scope)} bytes: want at most {SCOPE_BYTES_MAX}"
+            )
+        if size > room - FRAME_OVERHEAD_BYTES:
+            over = size - room + FRAME_OVERHEAD_BYTES
+            raise Refused(
+                f"payload of {len(payload.data)} bytes: want"
+                f" {len(payload.data) - over} at most beside this key and scope"
+            )
+        if self._scopes.rings(payload.scope) is None:
+            raise Refused(f"scope {payload.scope.hex()}: attach to it first")

@@ -1,0 +1,76 @@
+"""Deadlines of one engine: many reasons to wake, one next deadline out."""
+
+from collections.abc import Hashable
+from heapq import heappop, heappush
+from typing import Generic, TypeVar
+
+Reason = TypeVar("Reason", bound=Hashable)
+
+
+class Timers(Generic[Reason]):
+    """A set of (reason, deadline); a reason has at most one deadline.
+
+    Deadlines are absolute, on the engine's own clock. Equal deadlines come due in the
+    order in which they were set, so that a run can be repeated exactly. A cancelled or
+    moved deadline stays in the heap until it surfaces; the heap is rebuilt when such
+    entries outnumber the live ones.
+    """
+
+    __slots__ = ("_deadlines", "_heap", "_sequence")
+
+    def __init__(self) -> None:
+        self._deadlines: dict[Reason, tuple[float, int]] = {}
+        self._heap: list[tuple[float, int, Reason]] = []
+        self._sequence = 0
+
+    def __len__(self) -> int:
+        return len(self._deadlines)
+
+    def set(self, reason: Reason, deadline: float) -> None:
+        """Wake for `reason` at `deadline`, and no more at an earlier-set one."""
+        self._sequence += 1
+        self._deadlines[reason] = (deadline, self._sequence)
+        heappush(self._heap, (deadline, self._sequence, reason))
+        if len(self._heap) > 64 and len(self._heap) > 4 * len(self._deadlines):
+            self._rebuild()
+
+    def set_earlier(self, reason: Reason, deadline: float) -> None:
+        """As `set`, unless `reason` has an earlier deadline already."""
+        current = self._deadlines.get(reason)
+        if current is None or deadline < current[0]:
+            self.set(reason, deadline)
+
+    def cancel(self, reason: Reason) -> None:
+        """Forget `reason`; nothing happens if it is not set."""
+        self._deadlines.pop(reason, None)
+
+    def deadline(self, reason: Reason) -> float | None:
+        """Return when `reason` comes due, or None."""
+        current = self._deadlines.get(reason)
+        return None if current is None else current[0]
+
+    def next(self) -> float | None:
+        """Return the earliest deadline, or None."""
+        heap = self._heap
+        while heap:
+            deadline, sequence, reason = heap[0]
+            if self._deadlines.get(reason) == (deadline, sequence):
+                return deadline
+            heappop(heap)
+        return None
+
+    def pop_due(self, now: float) -> Reason | None:
+        """Remove and return the reason that came due first, or None."""
+        deadline = self.next()
+        if deadline is None or deadline > now:
+            return None
+        reason = heappop(self._heap)[2]
+        del self._deadlines[reason]
+        return reason
+
+    def _rebuild(self) -> None:
+        self._heap = [(when, seq, reason) for reason, (when, seq) in self._live()]
+        self._heap.sort(key=lambda entry: entry[:2])
+
+    def _live(self) -> list[tuple[Reason, tuple[float, int]]]:
+        return list(self._deadlines.items())

@@ -1,0 +1,49 @@
+"""The project's own Python files, as the tests on its style read them."""
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+TREES: Final = ("swarmnet", "sim", "benchmarks", "tests")
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A Python file: its path from the root, with slashes, and its text."""
+
+    path: str
+    text: str
+
+    @property
+    def module(self) -> str:
+        """Return the dotted name; a package is named by its folder."""
+        return self.path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+    @property
+    def is_package(self) -> bool:
+        """Say whether the file is a package's `__init__`."""
+        return self.path.endswith("/__init__.py")
+
+    def parse(self) -> ast.Module:
+        """Return the syntax tree."""
+        return ast.parse(self.text, self.path)
+
+    def functions(self) -> Iterator[Function]:
+        """Yield every function, methods and inner functions too."""
+        for node in ast.walk(self.parse()):
+            if isinstance(node, Function):
+                yield node
+
+
+def sources(*trees: str) -> list[Source]:
+    """Return the files of these top folders (all of them by default), sorted."""
+    return [
+        Source(path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8"))
+        for tree in trees or TREES
+        for path in sorted((ROOT / tree).rglob("*.py"))
+    ]

@@ -1,0 +1,71 @@
+"""What the tree must hold, and what must never get into it."""
+
+import re
+import subprocess
+import tomllib
+from typing import Final
+
+import pytest
+
+from tests.source import ROOT
+
+# Bracketed letters keep this file from matching itself.
+FORBIDDEN: Final = re.compile(
+    r"/(wor[k]|far[m]|roo[t])/"
+    r"|/tm[p]/[a-z]+-?[0-9]{3,}"
+    r"|pypi\.or[g]|pythonhoste[d]|npmjs\.or[g]|deb\.debia[n]"
+)
+
+
+def forbidden_lines(text: str) -> list[int]:
+    """Return the numbers of the lines that name a machine's path or a registry."""
+    return [
+        number
+        for number, line in enumerate(text.splitlines(), start=1)
+        if FORBIDDEN.search(line)
+    ]
+
+
+def tracked_files() -> list[str]:
+    """Return the files under git and those that `git add` would take, sorted."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if listed.returncode != 0:
+        pytest.skip("not a git checkout")
+    return sorted(name for name in listed.stdout.split("\0") if name)
+
+
+def test_no_file_names_a_machines_path_or_a_registry() -> None:
+    found = []
+    for name in tracked_files():
+        data = (ROOT / name).read_bytes() if (ROOT / name).is_file() else b""
+        text = "" if b"\0" in data else data.decode("utf-8", "replace")
+        found += [f"{name}:{line}" for line in forbidden_lines(text)]
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    ("line", "is_forbidden"),
+    [
+        ("see /" + "work/main", True),
+        ("/" + "root/.cache", True),
+        ("/" + "tmp/job-1234", True),
+        ("https://pypi" + ".org/simple", True),
+        ("a network/path of work", False),
+    ],
+)
+def test_a_machines_path_is_caught(line: str, *, is_forbidden: bool) -> None:
+    assert forbidden_lines(f"first\n{line}\n") == ([2] if is_forbidden else [])
+
+
+@pytest.mark.parametrize("script", ["run", "venv"])
+def test_a_script_of_ci_has_its_run_bit(script: str) -> None:
+    assert (ROOT / ".ci" / script).stat().st_mode & 0o111 == 0o111
+
+
+def test_everything_the_bench_extra_draws_with_is_optional() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    needed = sorted(re.split(r"[<>=]", name)[0] for name in project["dependencies"])
+    assert needed == ["click", "msgpack", "tqdm"]
