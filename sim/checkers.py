@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 VIOLATIONS_MAX: Final = 100
 DATAGRAM_BYTES_MAX: Final = 1200 - 48
 """What a datagram may hold: 1,200 bytes, of which the channel keeps 48."""
+EVENTS_PER_NODE_S: Final = 20_000
+"""No protocol at rest or at work comes near this; two nodes that answer each other's
+answers pass it, and would keep a run busy for ever."""
+EVENTS_MIN: Final = 200_000
 OTHERS: Final = frozenset({"memberlist", "swim"})
 _ALL: Final[frozenset[str]] = frozenset()
 
@@ -49,6 +53,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "datagram": Rule("a datagram never exceeds its limit"),
     "endless": Rule("poll_output ends"),
     "spin": Rule("timers make progress"),
+    "storm": Rule(f"no more than {EVENTS_PER_NODE_S:,} events per node and second"),
     "delivery": Rule("a payload is delivered once in a life", OTHERS),
     "convergence": Rule("after the faults all views become equal in time", OTHERS),
     "exception": Rule("no engine raises", _ALL),
@@ -88,6 +93,7 @@ class Checkers:
         self._own: dict[int, tuple[int, int, int]] = {}
         self._seen: dict[int, dict[NodeId, Claim]] = {}
         self._claims: dict[Claim, Claim] = {}
+        self._storm_from = (0.0, 0)
 
     def waive(self, *names: str) -> None:
         """Stop looking at some rules, because this run breaks their premises."""
@@ -129,6 +135,18 @@ class Checkers:
     def spinning(self, host: "Host", count: int) -> None:
         """Record that an engine wakes again and again at one instant."""
         self.violate("spin", host.index, f"{count} wake-ups at one instant")
+
+    def pace(self, events: int) -> None:
+        """Stop a run whose events outpace time; `events` is their number so far."""
+        began_s, before = self._storm_from
+        world = self._cluster.world
+        if events - before < max(EVENTS_MIN, EVENTS_PER_NODE_S * self._cluster.nodes):
+            if world.now - began_s >= 1.0:
+                self._storm_from = (world.now, events)
+            return
+        message = f"{events - before} events in {world.now - began_s:.6f} s"
+        self.violate("storm", -1, message)
+        world.stop()
 
     def delivered_again(self, host: "Host", serial: int) -> None:
         """Record that a payload came up twice."""

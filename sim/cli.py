@@ -1,21 +1,39 @@
-"""The command `python -m sim`: its words, and one line for whatever is wrong."""
+"""The command `python -m sim`: its words, and one line for whatever is wrong.
+
+Exit status: 0 done, 1 a rule was broken, 2 wrong usage, 130 interrupted.
+"""
 
 import json
+import os
 import sys
 from collections.abc import Callable, Mapping
 from typing import Final
 
 import click
+from tqdm import tqdm
 
-from sim.options import Options, Result
-from sim.replay import first_line
-from sim.run import run
+from sim.catalogue import catalogue, catalogue_text
+from sim.options import Options
+from sim.plot import check_plot, plot_run, plot_sweep
+from sim.replay import first_line, replay_command
+from sim.report import report_run, report_sweep, report_violations
+from sim.run import check, run
+from sim.sweep import SEEDS_MAX, sweep
 from swarmnet.errors import Refused
 
 VIOLATED: Final = 1
 WRONG_USAGE: Final = 2
+INTERRUPTED: Final = 130
 
 Command = Callable[..., None]
+
+_FORMAT: Final = click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+)
 
 
 def read_settings(texts: tuple[str, ...]) -> Mapping[str, str]:
@@ -40,24 +58,22 @@ def read_names(text: str) -> tuple[str, ...]:
 
 def common_options(command: Command) -> Command:
     """Add the options that `run` and `sweep` share."""
-    for option in reversed(
-        (
-            click.option("--nodes", type=int, help="how many [the scenario's own]"),
-            click.option("--profile", default="swarmnet", show_default=True),
-            click.option("--loss", type=float, default=0.0, help="of each datagram"),
-            click.option("--latency", default="lan", show_default=True),
-            click.option("--duration", type=float, help="virtual seconds at most"),
-            click.option("--set", "settings", multiple=True, metavar="KEY=VALUE"),
-            click.option("--without", default="", metavar="FAULT,..."),
-            click.option(
-                "--format",
-                "form",
-                type=click.Choice(["table", "json"]),
-                default="table",
-                show_default=True,
-            ),
-            click.option("--plot", metavar="FILE.png|.svg"),
-        )
+    for option in (
+        click.option("--plot", metavar="FILE.png|.svg", help="draw a picture"),
+        _FORMAT,
+        click.option(
+            "--without", default="", metavar="FAULT,...", help="faults to leave out"
+        ),
+        click.option(
+            "--set", "settings", multiple=True, metavar="KEY=VALUE", help="see list"
+        ),
+        click.option("--duration", type=float, help="virtual seconds at most"),
+        click.option("--latency", default="lan", show_default=True, help="see list"),
+        click.option(
+            "--loss", type=float, default=0.0, help="of each datagram, 0 to 1"
+        ),
+        click.option("--profile", default="swarmnet", show_default=True),
+        click.option("--nodes", type=int, help="default: the scenario's own"),
     ):
         command = option(command)
     return command
@@ -68,96 +84,123 @@ def main() -> None:
     """Run SWIM membership, or a peer of it, in a deterministic simulator."""
 
 
-@main.command("run", short_help="Run one scenario.")
+@main.command("list")
+@_FORMAT
+def list_command(*, form: str) -> None:
+    """Show the scenarios, their figures and their --set keys."""
+    text = json.dumps(catalogue(), indent=2) if form == "json" else catalogue_text()
+    click.echo(text)
+
+
+@main.command("run")
 @click.argument("scenario")
 @click.option("--seed", type=int, default=1, show_default=True)
 @click.option("--trace", metavar="FILE", help="write one line per event")
 @common_options
 def run_command(
+    *, seed: int, trace: str | None, form: str, plot: str | None, **words: object
+) -> None:
+    """Run SCENARIO once: python -m sim run update --nodes 1000 --seed 7."""
+    options = _options(seed, trace, words)
+    check(options)
+    if plot is not None:
+        check_plot(plot)
+    click.echo(first_line(options), err=True)
+    result = run(options)
+    report_run(result, form)
+    if plot is not None:
+        plot_run(result, plot)
+    if result.violations:
+        sys.exit(VIOLATED)
+
+
+@main.command("sweep")
+@click.argument("scenario")
+@click.option("--seeds", type=int, required=True, help="how many")
+@click.option("--first-seed", type=int, default=1, show_default=True)
+@click.option("--jobs", type=int, help="processes; default: one a core")
+@common_options
+def sweep_command(
     *,
-    scenario: str,
-    seed: int,
-    trace: str | None,
-    nodes: int | None,
-    profile: str,
-    loss: float,
-    latency: str,
-    duration: float | None,
-    settings: tuple[str, ...],
-    without: str,
+    seeds: int,
+    first_seed: int,
+    jobs: int | None,
     form: str,
     plot: str | None,
+    **words: object,
 ) -> None:
-    """Run SCENARIO once, for example: python -m sim run update --nodes 1000."""
-    options = Options(
+    """Run SCENARIO with many seeds: python -m sim sweep chaos --seeds 100."""
+    if not 1 <= seeds <= SEEDS_MAX:
+        raise Refused(f"seeds {seeds}: want 1 to {SEEDS_MAX}")
+    jobs = (os.cpu_count() or 1) if jobs is None else jobs
+    if jobs < 1:
+        raise Refused(f"jobs {jobs}: want at least 1")
+    options = _options(first_seed, None, words)
+    check(options)
+    if plot is not None:
+        check_plot(plot)
+    click.echo(first_line(options), err=True)
+    results = []
+    every = range(first_seed, first_seed + seeds)
+    for result in tqdm(sweep(options, every, jobs), total=seeds, unit="seed"):
+        results.append(result)
+        if result.violations:
+            click.echo(f"\nseed {result.seed} failed; replay:", err=True)
+            click.echo(replay_command(options, seed=result.seed), err=True)
+            report_violations(result)
+    report_sweep(options, results, form)
+    if plot is not None:
+        plot_sweep(results, plot)
+    if any(result.violations for result in results):
+        sys.exit(VIOLATED)
+
+
+def _options(seed: int, trace: str | None, words: Mapping[str, object]) -> Options:
+    """Gather what `common_options` has parsed; click has checked the types."""
+    scenario, profile, latency = words["scenario"], words["profile"], words["latency"]
+    nodes, loss, duration_s = words["nodes"], words["loss"], words["duration"]
+    settings, without = words["settings"], words["without"]
+    assert isinstance(scenario, str)
+    assert isinstance(profile, str)
+    assert isinstance(latency, str)
+    assert isinstance(nodes, int | None)
+    assert isinstance(loss, float)
+    assert isinstance(duration_s, float | None)
+    assert isinstance(settings, tuple)
+    assert isinstance(without, str)
+    return Options(
         scenario,
         nodes=nodes,
         seed=seed,
         profile=profile,
         loss=loss,
         latency=latency,
-        duration_s=duration,
+        duration_s=duration_s,
         settings=read_settings(settings),
         without=read_names(without),
         trace=trace,
     )
-    click.echo(first_line(options), err=True)
-    result = run(options)
-    report(result, form)
-    if result.violations:
-        sys.exit(VIOLATED)
-
-
-def report(result: Result, form: str) -> None:
-    """Print one result; broken rules go to stderr, too."""
-    if form == "json":
-        click.echo(json.dumps(result.document(), indent=2))
-    else:
-        for name, value in _rows(result):
-            click.echo(f"{name:24} {value}")
-    for violation in result.violations:
-        click.echo(
-            f"violation: {violation.checker} at {violation.time_s:.6f} s,"
-            f" node {violation.node}: {violation.message}",
-            err=True,
-        )
-    if result.failure is not None:
-        click.echo(result.failure, err=True)
-
-
-def _rows(result: Result) -> list[tuple[str, object]]:
-    rows: list[tuple[str, object]] = [
-        ("scenario", result.scenario),
-        ("profile", result.profile),
-        ("nodes", result.nodes),
-        ("seed", result.seed),
-        ("simulated_s", result.simulated_s),
-        ("wall_s", result.wall_s),
-        ("events", result.events),
-        ("trace_hash", result.trace_hash),
-        ("violations", len(result.violations)),
-    ]
-    rows += [
-        (f"bytes_per_node_s.{name}", value)
-        for name, value in result.bytes_per_node_s.items()
-    ]
-    return rows + [
-        (name, "never" if value is None else value)
-        for name, value in result.figures.items()
-    ]
 
 
 def call(arguments: list[str] | None = None) -> int:
     """Run the command; return its exit status, with one line for bad input."""
     try:
-        main.main(args=arguments, prog_name="python -m sim", standalone_mode=False)
+        status = main.main(
+            args=arguments, prog_name="python -m sim", standalone_mode=False
+        )
     except Refused as error:
         click.echo(f"error: {error}", err=True)
         return WRONG_USAGE
-    except click.exceptions.Exit as error:
-        return error.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return WRONG_USAGE
     except click.ClickException as error:
         line = " ".join(error.format_message().split())
-        click.echo(f"error: {line}", err=True)
+        click.echo(f"error: {line}; see python -m sim --help", err=True)
         return WRONG_USAGE
-    return 0
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        return INTERRUPTED
+    except SystemExit as error:
+        return error.code if isinstance(error.code, int) else VIOLATED
+    return status if isinstance(status, int) else 0

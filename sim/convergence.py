@@ -4,6 +4,7 @@ from collections.abc import Callable
 from math import ceil, log2, log10
 from typing import TYPE_CHECKING, Final
 
+from swarmnet.ids import NodeId
 from swarmnet.swim.outputs import State
 
 if TYPE_CHECKING:
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 SETTLE_S: Final = 15.0
 """swarmnet: twice its longest suspicion, and the last of its backed-off contacts."""
 ROUNDS: Final = 5
+
+Truth = dict[NodeId, tuple[int, tuple[int, int] | None]]
+"""Of every live node its index and the claim that it uses itself."""
 
 
 def calm_s(profile: "Profile", nodes: int) -> float:
@@ -40,7 +44,7 @@ def disagreement(cluster: "Cluster") -> tuple[int, str] | None:
     that each of them uses now.
     """
     live = cluster.live()
-    truth = {}
+    truth: Truth = {}
     for host in live:
         assert host.engine is not None
         truth[host.node] = (host.index, host.engine.incarnation(host.node))
@@ -53,7 +57,7 @@ def disagreement(cluster: "Cluster") -> tuple[int, str] | None:
 
 def _wrong_view(
     host: "Host",
-    truth: "dict[bytes, tuple[int, tuple[int, int] | None]]",
+    truth: Truth,
     cluster: "Cluster",
 ) -> str | None:
     engine = host.engine
@@ -62,11 +66,9 @@ def _wrong_view(
     for node, state in states.items():
         if state in (State.ALIVE, State.SUSPECT) and node not in truth:
             return f"holds {cluster.index_of(node)} {state.name.lower()}, it is gone"
-    for host_there in cluster.live():
-        node = host_there.node
+    for node, (index, own) in truth.items():
         if node == host.node:
             continue
-        index, own = truth[node]
         state_here = states.get(node)
         if state_here is not State.ALIVE:
             name = "unknown" if state_here is None else state_here.name.lower()

@@ -106,7 +106,9 @@ def draw_plan(
     """
     faults: list[Fault] = []
     for kind in KINDS:
-        drawn = _draw_kind(Random(f"{seed}/fault/{kind}"), kind, nodes, until_s, intensity)
+        drawn = _draw_kind(
+            Random(f"{seed}/fault/{kind}"), kind, nodes, until_s, intensity
+        )
         if kind not in without:
             faults += drawn
     return tuple(sorted(faults, key=lambda fault: (fault.at_s, fault.kind)))
@@ -116,7 +118,7 @@ def _draw_kind(
     random: Random, kind: str, nodes: int, until_s: float, intensity: float
 ) -> list[Fault]:
     draw = DRAWS[kind]
-    faults = []
+    faults: list[Fault] = []
     at_s = 0.0
     while True:
         at_s += random.expovariate(draw.per_minute * intensity / 60)

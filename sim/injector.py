@@ -212,9 +212,7 @@ class Injector:
     def _clog(self, fault: Fault) -> bool:
         node = frozenset(fault.order[:1])
         until_s = self._world.now + fault.length_s
-        return self._impair(
-            fault, Impairment(Effect.CLOG, node, None, until_s=until_s)
-        )
+        return self._impair(fault, Impairment(Effect.CLOG, node, None, until_s=until_s))
 
     def _partition(self, fault: Fault) -> bool:
         rest = [index for index in fault.order if index not in fault.nodes]

@@ -8,12 +8,13 @@ from pathlib import Path
 from sim.options import Options
 
 
-def replay_command(options: Options) -> str:
-    """Return the command that repeats a run."""
+def replay_command(options: Options, seed: int | None = None) -> str:
+    """Return the command that repeats a run, with another `seed` if given."""
+    seed = options.seed if seed is None else seed
     words = ["python", "-m", "sim", "run", options.scenario]
     if options.nodes is not None:
         words += ["--nodes", str(options.nodes)]
-    words += ["--seed", str(options.seed), "--profile", options.profile]
+    words += ["--seed", str(seed), "--profile", options.profile]
     if options.loss:
         words += ["--loss", repr(options.loss)]
     words += ["--latency", options.latency]
@@ -29,7 +30,7 @@ def replay_command(options: Options) -> str:
 def first_line(options: Options) -> str:
     """Return what opens a run: scenario, seed, commit, Python, replay command."""
     return (
-        f"{options.scenario} seed={options.seed} commit={commit()}"
+        f"scenario={options.scenario} seed={options.seed} commit={commit()}"
         f" python={platform.python_version()} replay: {replay_command(options)}"
     )
 

@@ -7,11 +7,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from math import ceil
+from random import Random
 from time import perf_counter
 from typing import Final, TextIO
 
 from sim.cluster import Cluster
 from sim.faults import KINDS
+from sim.latency import latency_named
 from sim.options import Options, Result, check_numbers
 from sim.profiles.contract import Profile
 from sim.scenarios import SCENARIOS
@@ -37,6 +39,20 @@ def registry() -> Registry:
     """Return the profiles of `sim.profiles`; loaded late, for they are heavy."""
     module = import_module("sim.profiles")
     return Registry(module.PROFILES, module.SETTINGS)
+
+
+def check(options: Options, known: Registry | None = None) -> None:
+    """Refuse what `run` would refuse, without running anything.
+
+    Raises:
+        Refused: an option is out of bounds.
+    """
+    kind, setting, profile = _resolve(options, registry() if known is None else known)
+    latency_named(options.latency, Random(0))
+    kind.check(profile, setting, kind.nodes if options.nodes is None else options.nodes)
+    if options.trace is not None:
+        with ExitStack() as stack:
+            _open_trace(options.trace, stack)
 
 
 def run(options: Options, known: Registry | None = None) -> Result:
@@ -116,8 +132,10 @@ def _drive(cluster: Cluster, scenario: Scenario, duration_s: float) -> str | Non
     try:
         scenario.begin()
         gc.freeze()
-        cluster.world.run(duration_s, flush=cluster.trace.flush)
+        cluster.world.run(duration_s, flush=cluster.flush)
         scenario.finish()
+    except Refused:
+        raise
     except Exception as error:
         what = f"{type(error).__name__}: {error}"
         cluster.checkers.violate("exception", -1, " ".join(what.split()))

@@ -6,12 +6,15 @@ from typing import Final
 from sim.profiles.contract import Profile
 from sim.profiles.memberlist import MemberlistProfile
 from sim.profiles.swarmnet import SwarmnetProfile
+from sim.profiles.swim_paper import SwimPaperProfile
 
 PROFILES: Final[Mapping[str, Callable[[Mapping[str, str]], Profile]]] = {
     "swarmnet": SwarmnetProfile,
     "memberlist": MemberlistProfile,
+    "swim": SwimPaperProfile,
 }
 SETTINGS: Final[Mapping[str, Mapping[str, str]]] = {
     "swarmnet": SwarmnetProfile.settings_help(),
     "memberlist": MemberlistProfile.settings_help(),
+    "swim": SwimPaperProfile.settings_help(),
 }

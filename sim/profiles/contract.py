@@ -91,7 +91,7 @@ class Profile(Protocol):
     """What the channel adds to every datagram: counted as received, never sent in."""
 
     def full_view(self, identities: Sequence[Identity]) -> object:
-        """Return a view in which all `identities` are alive; every node may share it."""
+        """Return a view in which all `identities` are alive, for nodes to share."""
 
     def build(
         self, identity: Identity, *, boot_epoch: int, random: Random, view: object

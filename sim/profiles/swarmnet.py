@@ -6,7 +6,7 @@ forges.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
 from functools import lru_cache
 from hashlib import blake2b
 from random import Random
@@ -61,19 +61,7 @@ class SwarmnetProfile:
     name = "swarmnet"
 
     def __init__(self, settings: Mapping[str, str]) -> None:
-        self.config = SwimConfig()
-        known = {field.name: field for field in _NUMBERS}
-        for key, text in settings.items():
-            if key not in known:
-                names = ", ".join(sorted(known))
-                raise Refused(f"setting {key!r}: profile swarmnet knows {names}")
-            whole = known[key].type in (int, "int")
-            try:
-                value = int(text) if whole else float(text)
-            except ValueError:
-                want = "an integer" if whole else "a number"
-                raise Refused(f"setting {key}={text!r}: want {want}") from None
-            self.config = replace(self.config, **{key: value})
+        self.config = _configure(settings)
         self.overhead_bytes = self.config.channel_bytes
         self.datagram_bytes_max = self.config.datagram_bytes - self.overhead_bytes
 
@@ -107,6 +95,22 @@ class SwarmnetProfile:
             boot_epoch=boot_epoch,
             view=view,
         )
+
+
+def _configure(settings: Mapping[str, str]) -> SwimConfig:
+    config = SwimConfig()
+    known = {field.name: field.type in (int, "int") for field in _NUMBERS}
+    values = {field.name: getattr(config, field.name) for field in fields(config)}
+    for key, text in settings.items():
+        if key not in known:
+            names = ", ".join(sorted(known))
+            raise Refused(f"setting {key!r}: profile swarmnet knows {names}")
+        try:
+            values[key] = int(text) if known[key] else float(text)
+        except ValueError:
+            want = "an integer" if known[key] else "a number"
+            raise Refused(f"setting {key}={text!r}: want {want}") from None
+    return SwimConfig(**values)
 
 
 def _first_claim(identity: Identity) -> Member:

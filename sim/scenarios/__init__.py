@@ -3,9 +3,30 @@
 from collections.abc import Mapping
 from typing import Final
 
-from sim.scenarios import crash, idle, update
+from sim.scenarios import (
+    bootstrap,
+    chaos,
+    churn,
+    crash,
+    idle,
+    leave,
+    partition,
+    restart,
+    update,
+)
 from sim.scenarios.scenario import ScenarioKind
 
 SCENARIOS: Final[Mapping[str, ScenarioKind]] = {
-    kind.name: kind for kind in (update.KIND, crash.KIND, idle.KIND)
+    module.KIND.name: module.KIND
+    for module in (
+        update,
+        crash,
+        leave,
+        bootstrap,
+        partition,
+        churn,
+        restart,
+        idle,
+        chaos,
+    )
 }

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from sim.application import Published
     from sim.cluster import Cluster
     from sim.host import Host
+    from sim.profiles.contract import Profile
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,10 @@ class Scenario:
         return None
 
 
+def accept(_profile: "Profile", _setting: Setting, _nodes: int) -> None:
+    """Refuse nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class ScenarioKind:
     """A row of the table of scenarios."""
@@ -101,6 +106,8 @@ class ScenarioKind:
     figures: Mapping[str, str]
     keys: Mapping[str, Key]
     build: Callable[["Cluster", Setting], Scenario]
+    check: Callable[["Profile", Setting, int], None] = accept
+    """Refuses what this scenario cannot do, by profile, setting and nodes."""
 
 
 class FalseDeaths:

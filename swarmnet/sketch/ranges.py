@@ -14,10 +14,10 @@ these messages. While the sets stand still, each difference is reported once, by
 side. No state is kept between messages, the key travels with them.
 
 A message that is full ends in one fingerprint over all that it had no room for, which
-opens that part anew: n elements need some 2·log16(n) messages plus as many as the
-listed elements fill. The first range that differs always gets an answer, so honest
-peers finish; a caller bounds the messages he will spend on any other. One message costs
-time in proportion to our set and its own length, and never more than that.
+opens that part anew. So n elements need some log16(n) + 1 messages, and as many more as
+what is split and listed fills. The first range that differs always gets an answer, so
+honest peers finish; a caller bounds the messages he will spend on any other. One
+message costs time in proportion to our set and its own length, never more.
 """
 
 from bisect import bisect_left

@@ -48,7 +48,7 @@ class Accusations:
             return None
         if member.state not in (State.ALIVE, State.SUSPECT):
             return None
-        suspicion = self._suspicions.get(target) or Suspicion(version, now, False)
+        suspicion = self._suspicions.get(target) or Suspicion(version, now)
         self._suspicions[target] = suspicion.with_own_failure()
         body = encode_accusation_body(target, version, core.me)
         accusation = claim_of(body, core.seams.sign(SIGN_DOMAIN + body))
@@ -71,7 +71,7 @@ class Accusations:
             return
         suspicion = self._suspicions.get(node)
         if suspicion is None or suspicion.version != member.claim.version:
-            suspicion = Suspicion(member.claim.version, now, False)
+            suspicion = Suspicion(member.claim.version, now)
             self._suspicions[node] = suspicion
             core.count("suspicions")
         config = core.config
@@ -91,7 +91,7 @@ class Accusations:
         core = self._core
         member = core.roster.get(node)
         suspicion = self._suspicions[node]
-        assert member is not None and member.state is State.SUSPECT, "nobody suspect"
+        assert member is not None, "a suspicion of a stranger"
         if suspicion.convicts(len(member.accusations), core.config.confirmations):
             core.count("deaths")
             self._hold(now, Member(member.claim, member.accusations, State.DEAD))

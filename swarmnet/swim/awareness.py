@@ -2,7 +2,8 @@
 
 Lifeguard (arXiv 1707.00788) section IV-A, "Local Health Aware Probe": a saturating
 counter from 0 to S - 1. Unlike memberlist, which scales the interval alone, both the
-interval and the timeout of a probe are stretched by the score plus one, as in the paper.
+interval and the timeout of a probe are stretched by the score plus one, as the paper
+has it.
 """
 
 from enum import IntEnum

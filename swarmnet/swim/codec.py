@@ -67,6 +67,7 @@ from swarmnet.wire import (
 VERSION: Final = 1
 PAYLOAD_KEY_BYTES_MAX: Final = 64
 PAYLOAD_OVERHEAD_BYTES_MAX: Final = 2 + SCOPE_BYTES_MAX + 2 + PAYLOAD_KEY_BYTES_MAX + 16
+_BODY_BYTES_MAX: Final = 1024
 _PROOF_BYTES_MAX: Final = 128
 _META_BYTES_MAX: Final = 512
 _DIGEST_BYTES: Final = 16
@@ -188,8 +189,11 @@ def _ping_request(fields: list[object]) -> PingRequest:
 
 
 def _claim(fields: list[object]) -> ClaimNews:
-    _, body, proof = array(fields, 3)[:3]
-    return _claim_news(blob(body, 1024), blob(proof, _PROOF_BYTES_MAX), rest(fields, 3))
+    unknown = () if len(fields) == 3 else rest(array(fields, 3), 3)
+    try:
+        return _claim_news(fields[1], fields[2], unknown)
+    except TypeError:
+        raise BadPacket("an array where bytes should stand") from None
 
 
 def _payload(fields: list[object]) -> PayloadNews:
@@ -298,7 +302,11 @@ def claim_of(body: bytes, proof: bytes) -> Claim:
 # times at each node, and reading is a pure function of its bytes. One process that
 # simulates many nodes reads, and holds, each claim once.
 @lru_cache(maxsize=1 << 16)
-def _claim_news(body: bytes, proof: bytes, unknown: tuple[bytes, ...]) -> ClaimNews:
+def _claim_news(
+    untyped_body: object, untyped_proof: object, unknown: tuple[bytes, ...]
+) -> ClaimNews:
+    body = blob(untyped_body, _BODY_BYTES_MAX)
+    proof = blob(untyped_proof, _PROOF_BYTES_MAX)
     item = pack_sequence(Kind.CLAIM, (pack_bytes(body), pack_bytes(proof), *unknown))
     fields = array(unpack_array_untrusted(body), 6)
     if natural(fields[0]) < VERSION:

@@ -1,6 +1,7 @@
 """The knobs of the membership engine, each with its meaning, unit, bound and cost."""
 
 from dataclasses import dataclass, fields
+from math import inf
 
 from swarmnet.errors import Refused
 
@@ -110,8 +111,8 @@ class SwimConfig:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if isinstance(value, (int, float)) and not value > 0:
-                raise Refused(f"{field.name}={value}: want more than 0")
+            if isinstance(value, (int, float)) and not 0 < value < inf:
+                raise Refused(f"{field.name}={value}: want a number above 0")
         self._check(self.probe_timeout_s, "probe_timeout_s", 0, self.probe_interval_s)
         self._check(
             self.suspicion_max_s, "suspicion_max_s", self.suspicion_min_s, 86_400

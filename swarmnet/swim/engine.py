@@ -19,15 +19,15 @@ from typing import Final, assert_never
 
 from swarmnet.errors import BadPacket, Refused
 from swarmnet.ids import Address, NodeId, Scope
-from swarmnet.swim.accusations import Accusations
 from swarmnet.swim.awareness import Awareness, HealthEvent
 from swarmnet.swim.budget import Budget
-from swarmnet.swim.claim import SIGN_DOMAIN, Claim
+from swarmnet.swim.claim import Claim
 from swarmnet.swim.codec import decode_frame_untrusted
 from swarmnet.swim.config import SwimConfig
 from swarmnet.swim.core import Core, Due, Reason, Route, Seams
+from swarmnet.swim.intake import Intake
 from swarmnet.swim.joining import Joining, Leaving
-from swarmnet.swim.member import Member, Verdict, admit
+from swarmnet.swim.member import Member
 from swarmnet.swim.messages import (
     Ack,
     ClaimNews,
@@ -45,9 +45,8 @@ from swarmnet.swim.messages import (
     WantClaims,
     Welcome,
 )
-from swarmnet.swim.outputs import MemberChanged, Output, Payload, State
+from swarmnet.swim.outputs import Output, Payload, State
 from swarmnet.swim.payloads import Payloads
-from swarmnet.swim.prober import Prober
 from swarmnet.swim.relay import Rank, Relay
 from swarmnet.swim.repair import Repair
 from swarmnet.swim.roster import Roster
@@ -66,11 +65,10 @@ class Swim:
     """
 
     __slots__ = (
-        "_accusations",
         "_core",
+        "_intake",
         "_joining",
         "_leaving",
-        "_left",
         "_payloads",
         "_prober",
         "_relay",
@@ -108,17 +106,15 @@ class Swim:
         self._repair = Repair(core)
         self._joining = Joining(core, self._repair)
         self._leaving = Leaving(core)
-        self._prober = Prober(core, self._on_probe_failed)
-        self._accusations = Accusations(core, self._prober, self._hold)
-        # Members that have left, in the order in which they did.
-        self._left: dict[NodeId, float] = {}
+        self._intake = Intake(core, self._self, self._relay, self._repair, self._scopes)
+        self._prober = self._intake.prober
 
     # Commands
 
     def start(self, now: float) -> None:
         """Begin to probe, and tell those we know that we are back."""
         self._prober.start(now)
-        self._accusations.resume(now)
+        self._intake.accusations.resume(now)
         if self._self.is_news:
             self._announce(now)
 
@@ -275,7 +271,7 @@ class Swim:
             # differs, and most neighbours are being repaired at the same time.
             if not streamed or len(news) <= self._core.config.sync_relay_max:
                 for claim in news:
-                    self._spread(claim, Rank.CLAIM, route.node)
+                    self._intake.spread(claim, Rank.CLAIM, route.node)
             self._repair.note_news(now)
         self._flush(now)
 
@@ -291,7 +287,7 @@ class Swim:
         assert route.node is not None, "a frame has a sender"
         match message:
             case ClaimNews(claim):
-                if self._receive_claim(now, route, claim):
+                if self._intake.receive(now, route, claim):
                     news.append(claim)
             case Ping():
                 self._prober.receive_ping(now, route, message, streamed=streamed)
@@ -324,116 +320,9 @@ class Swim:
             case _:
                 assert_never(message)
 
-    def _receive_claim(self, now: float, route: Route, claim: Claim) -> bool:
-        """Admit a claim; return whether it is news about somebody else."""
-        core = self._core
-        if claim.subject == core.me:
-            self._receive_about_me(now, route, claim)
-            return False
-        held = core.roster.get(claim.subject)
-        verdict, member = admit(held, claim, core.config.confirmations)
-        if verdict is Verdict.KNOWN:
-            return False
-        if verdict is Verdict.NEWS and not self._is_genuine(claim):
-            return False
-        core.count(f"claims_{verdict.name.lower()}")
-        if verdict is Verdict.STALE:
-            self._answer_stale(now, route, claim, held)
-        elif verdict is Verdict.AHEAD:
-            self._repair.note_news(now)
-        elif held is not None or claim.state is not State.LEFT:
-            # A stranger's leave is no news: there was nothing to forget.
-            assert member is not None, "news is held"
-            self._hold(now, member)
-            return True
-        return False
-
-    def _answer_stale(
-        self, now: float, route: Route, claim: Claim, held: Member | None
-    ) -> None:
-        """Tell who believes a member alive that it has left: no digest does."""
-        if held is not None and held.state is State.LEFT:
-            if claim.state is not State.LEFT:
-                self._core.send(now, route, (held.claim.item,))
-
-    def _receive_about_me(self, now: float, route: Route, claim: Claim) -> None:
-        core = self._core
-        own = self._self.claim
-        if claim.item == own.item or not self._is_genuine(claim):
-            return
-        if claim.state is not State.SUSPECT:
-            if self._self.receive_rival(now, claim) is not None:
-                self._announce(now)
-        elif claim.version == own.version and own.state is State.ALIVE:
-            core.count("refutations")
-            core.awareness.note(HealthEvent.REFUTED)
-            self._self.raise_incarnation(State.ALIVE)
-            self._announce(now)
-            core.send(now, route, (self._self.claim.item,))
-        elif claim.version <= own.version:
-            core.send(now, route, (own.item,))
-        else:
-            core.count("claims_ahead")
-
-    def _is_genuine(self, claim: Claim) -> bool:
-        genuine = self._core.seams.verify(
-            claim.author, SIGN_DOMAIN + claim.body, claim.proof
-        )
-        if not genuine:
-            self._core.count("bad_proofs")
-        return genuine
-
-    # What follows from a change
-
-    def _hold(self, now: float, member: Member) -> None:
-        """Put a member's new value in place; everything that hangs on it follows."""
-        core = self._core
-        node = member.claim.subject
-        held = core.roster.get(node)
-        core.roster.put(member)
-        if held is None or (held.claim, held.state) != (member.claim, member.state):
-            previous = None if held is None else held.state
-            version = member.claim.version
-            core.outputs.append(MemberChanged(node, previous, member.state, *version))
-        self._scopes.note_state(node)
-        if member.state in (State.DEAD, State.LEFT):
-            self._relay.drop(node)
-        if member.state is State.LEFT:
-            self._remember_left(now, node)
-        else:
-            self._left.pop(node, None)
-        self._accusations.follow(now, member)
-
-    def _remember_left(self, now: float, node: NodeId) -> None:
-        config = self._core.config
-        self._left[node] = now
-        while self._left:
-            oldest, since = next(iter(self._left.items()))
-            young = now - since < config.left_retention_s
-            if young and len(self._left) <= config.left_max:
-                return
-            del self._left[oldest]
-            self._core.roster.forget(oldest)
-
-    def _on_probe_failed(
-        self, now: float, target: NodeId, version: tuple[int, int]
-    ) -> None:
-        accusation = self._accusations.accuse(now, target, version)
-        if accusation is not None:
-            self._spread(accusation, Rank.OWN_CLAIM)
-            self._repair.note_news(now)
-
     def _announce(self, now: float) -> None:
-        """Tell everyone what we say of ourselves now."""
-        self._spread(self._self.claim, Rank.OWN_CLAIM)
-        self._repair.note_news(now)
+        self._intake.announce(now)
         self._flush(now)
-
-    def _spread(self, claim: Claim, rank: Rank, exclude: NodeId | None = None) -> None:
-        about = claim.subject
-        if claim.state is State.SUSPECT:
-            about = NodeId(claim.subject + claim.author)
-        self._relay.spread(rank, about, claim.item, exclude or self._core.me)
 
     def _flush(self, now: float) -> None:
         self._relay.flush(now)
@@ -446,7 +335,7 @@ class Swim:
             self._handle_numbered(now, due, about)
         elif isinstance(about, bytes):
             assert due is Due.SUSPICION, due
-            self._accusations.handle_suspicion(now, about)
+            self._intake.accusations.handle_suspicion(now, about)
         else:
             self._handle_periodic(now, due)
 

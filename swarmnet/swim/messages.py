@@ -88,7 +88,7 @@ class Compare:
 
 @dataclass(frozen=True, slots=True)
 class SketchOffer:
-    """The first cells of the sender's sketch of its claims, as `sketch` encodes them."""
+    """The first cells of the sender's sketch of its claims, encoded by `sketch`."""
 
     cells: bytes
 

@@ -12,16 +12,17 @@ copies per node among a thousand.
 
 from enum import IntEnum
 from itertools import islice
+from typing import Final
 
 from swarmnet.ids import NodeId
 from swarmnet.swim.codec import FRAME_OVERHEAD_BYTES, encode_frame, encode_message
 from swarmnet.swim.core import Core, Due
 from swarmnet.swim.messages import Have
 
-_FLUSH = (Due.FLUSH, None)
-_IDS_OVERHEAD_BYTES = 5
-_ID_BYTES = 8
-_TURN = 4
+_FLUSH: Final = (Due.FLUSH, None)
+_IDS_OVERHEAD_BYTES: Final = 5
+_ID_BYTES: Final = 8
+_TURN: Final = 4
 
 
 class Rank(IntEnum):
@@ -35,23 +36,27 @@ class Rank(IntEnum):
     PAYLOAD = 5
 
 
+_RANKS: Final = tuple(Rank)
+
+
 class Lane:
     """What waits to be sent to one neighbour."""
 
-    __slots__ = ("_queues", "_sent", "bytes", "payload_ids")
+    __slots__ = ("_queues", "_ranks", "_sent", "bytes", "payload_ids")
 
     def __init__(self) -> None:
-        self._queues: tuple[dict[bytes, bytes], ...] = tuple({} for _ in Rank)
+        self._queues: tuple[dict[bytes, bytes], ...] = tuple({} for _ in _RANKS)
+        self._ranks: dict[bytes, Rank] = {}
         self.payload_ids: dict[int, None] = {}
         self.bytes = 0
         self._sent = 0
 
     def put(self, rank: Rank, about: bytes, item: bytes) -> None:
         """Queue `item`; what waited about the same thing is superseded."""
-        for queue in self._queues:
-            superseded = queue.pop(about, None)
-            if superseded is not None:
-                self.bytes -= len(superseded)
+        held = self._ranks.get(about)
+        if held is not None:
+            self.bytes -= len(self._queues[held].pop(about))
+        self._ranks[about] = rank
         self._queues[rank][about] = item
         self.bytes += len(item)
 
@@ -77,6 +82,7 @@ class Lane:
                 if size > left:
                     break
                 taken.append(queue.pop(about))
+                del self._ranks[about]
                 left -= size
         self.bytes -= room - left
         ids = min(len(self.payload_ids), (left - _IDS_OVERHEAD_BYTES) // _ID_BYTES)
@@ -93,16 +99,16 @@ class Lane:
         """Drop everything that waits."""
         for queue in self._queues:
             queue.clear()
+        self._ranks.clear()
         self.payload_ids.clear()
         self.bytes = 0
 
     def _order(self) -> tuple[Rank, ...]:
-        ranks = tuple(Rank)
         turns, place = divmod(self._sent, _TURN)
         if place != _TURN - 1:
-            return ranks
-        first = ranks[1 + turns % (len(ranks) - 1)]
-        return (first, *(rank for rank in ranks if rank is not first))
+            return _RANKS
+        first = _RANKS[1 + turns % (len(_RANKS) - 1)]
+        return (first, *(rank for rank in _RANKS if rank is not first))
 
 
 class Relay:
@@ -119,13 +125,18 @@ class Relay:
     def lane(self, node: NodeId) -> Lane:
         """Return the lane to a member, made on first use."""
         self._waiting = True
-        return self._lanes.setdefault(node, Lane())
+        lane = self._lanes.get(node)
+        if lane is None:
+            lane = self._lanes[node] = Lane()
+        return lane
 
     def put(self, node: NodeId, rank: Rank, about: bytes, item: bytes) -> None:
         """Queue an item for one member."""
         self.lane(node).put(rank, about, item)
 
-    def spread(self, rank: Rank, about: bytes, item: bytes, exclude: NodeId) -> None:
+    def spread(
+        self, rank: Rank, about: bytes, item: bytes, exclude: NodeId | None
+    ) -> None:
         """Queue a claim for every neighbour but the one it came from."""
         for neighbour in self._core.roster.rings.neighbours():
             if neighbour != exclude:

@@ -14,7 +14,6 @@ from hashlib import blake2b
 
 from swarmnet.ids import NodeId
 
-
 Seat = tuple[bytes, NodeId]
 """A member's place on a ring: 8 bytes, ordered as they compare, and who sits there."""
 

@@ -36,7 +36,7 @@ class Suspicion:
 
     version: tuple[int, int]
     started: float
-    probe_failed: bool
+    probe_failed: bool = False
 
     def deadline(
         self, accusers: int, wanted: int, minimum_s: float, maximum_s: float

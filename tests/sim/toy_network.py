@@ -75,6 +75,14 @@ class ToyNetwork:
         verb(self.engines[index])
         self.drain(index)
 
+    def publish(self, index: int, payload: Payload) -> None:
+        """Publish at a node."""
+        self.act(index, lambda engine: engine.publish(self.now, payload))
+
+    def known(self, state: State, member: int, observers: int) -> Callable[[], bool]:
+        """Return whether that many have come to hold `member` in `state`, as a test."""
+        return lambda: len(self.changes(state, member)) == observers
+
     def run(self, until_s: float, *, stop: Callable[[], bool] | None = None) -> bool:
         """Run until then, or until `stop`; return whether `stop` held."""
         while self._heap and self._heap[0][0] <= until_s:

@@ -135,10 +135,29 @@ def test_a_mutated_cell_is_never_explained_by_what_the_sets_hold(
     assert decode(remote, cells_of(ours, 64)) is None
 
 
-def test_a_single_element_in_a_cell_that_cannot_hold_it_is_not_believed() -> None:
-    # Element 2 is in cells 0, 2, 3; here it claims cell 1 as well.
-    cells = [Cell(1, 2, checksum(2)) if index < 4 else EMPTY for index in range(8)]
-    assert decode(cells, [EMPTY] * 8) is None
+def test_a_sum_that_passes_for_an_element_is_refused_where_it_cannot_be(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # With a linear checksum the sum of these three passes for an element, in a cell
+    # that the mapping would not send it to. Taken for one, it would spoil the rest.
+    def linear(number: int) -> int:
+        return number & 0xFFFFFFFF
+
+    monkeypatch.setattr("swarmnet.sketch.peeling.checksum", linear)
+    first, second, ours = numbered(6_820, 6_823)
+    counts, sums = [0] * 24, [0] * 24
+    for number, sign in ((first, 1), (second, 1), (ours, -1)):
+        for index in indices(number, 24):
+            counts[index] += sign
+            sums[index] ^= number
+    cells = list(map(Cell, counts, sums, map(linear, sums)))
+    theirs = tuple(sorted((first, second)))
+    assert decode(cells, [EMPTY] * 24) == Difference(theirs, (ours,))
+
+
+@pytest.mark.parametrize("rest", [Cell(1, 0, 0), Cell(0, 1, 0), Cell(0, 0, 1)])
+def test_a_cell_that_is_not_wholly_explained_asks_for_more(rest: Cell) -> None:
+    assert decode([EMPTY, rest], [EMPTY, EMPTY]) is None
 
 
 def test_cells_that_peel_in_a_circle_come_to_an_end() -> None:

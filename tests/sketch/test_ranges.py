@@ -54,13 +54,19 @@ def reconcile(ours: set[int], theirs: set[int], limit_bytes: int) -> Exchange:
     return exchange
 
 
-def check(exchange: Exchange, ours: set[int], theirs: set[int], limit: int) -> None:
-    """Every difference was reported once, to one side, and no message was too long."""
+def learned(exchange: Exchange) -> tuple[list[int], list[int]]:
+    """What only the opener holds, and only the other, as often as it was reported."""
     only_ours = exchange.have[0] + exchange.need[1]
     only_theirs = exchange.need[0] + exchange.have[1]
-    assert sorted(only_ours) == sorted(ours - theirs)
-    assert sorted(only_theirs) == sorted(theirs - ours)
-    assert max(map(len, exchange.messages)) <= limit
+    return sorted(only_ours), sorted(only_theirs)
+
+
+def apart(ours: set[int], theirs: set[int]) -> tuple[list[int], list[int]]:
+    return sorted(ours - theirs), sorted(theirs - ours)
+
+
+def longest(exchange: Exchange) -> int:
+    return max(map(len, exchange.messages))
 
 
 @pytest.mark.parametrize("limit_bytes", [LIMIT_BYTES_MIN, 1_152])
@@ -70,13 +76,17 @@ def test_two_sides_learn_their_whole_difference_once(
     limit_bytes: int, shared: set[int], ours: set[int], theirs: set[int]
 ) -> None:
     ours, theirs = ours | shared, theirs | shared
-    check(reconcile(ours, theirs, limit_bytes), ours, theirs, limit_bytes)
+    exchange = reconcile(ours, theirs, limit_bytes)
+    assert learned(exchange) == apart(ours, theirs)
+    assert longest(exchange) <= limit_bytes
 
 
 @given(CROWDED_SETS, CROWDED_SETS)
 @settings(max_examples=50)
 def test_neighbouring_elements_are_told_apart(ours: set[int], theirs: set[int]) -> None:
-    check(reconcile(ours, theirs, LIMIT_BYTES_MIN), ours, theirs, LIMIT_BYTES_MIN)
+    exchange = reconcile(ours, theirs, LIMIT_BYTES_MIN)
+    assert learned(exchange) == apart(ours, theirs)
+    assert longest(exchange) <= LIMIT_BYTES_MIN
 
 
 @pytest.mark.parametrize(
@@ -98,7 +108,8 @@ def test_few_messages_are_enough(
     ours: set[int], theirs: set[int], limit_bytes: int, messages_max: int
 ) -> None:
     exchange = reconcile(ours, theirs, limit_bytes)
-    check(exchange, ours, theirs, limit_bytes)
+    assert learned(exchange) == apart(ours, theirs)
+    assert longest(exchange) <= limit_bytes
     assert len(exchange.messages) <= messages_max
 
 
@@ -130,6 +141,13 @@ def test_a_large_set_opens_with_fingerprints_under_the_given_key() -> None:
     other = decode_ranges_untrusted(open_ranges(elements, bytes(16), 256))
     values = [r.value for r in other.ranges if isinstance(r, Fingerprint)]
     assert bytes.fromhex("c9eaee2f2896f258") not in values
+
+
+def test_a_bound_lies_above_the_last_element_of_its_range() -> None:
+    # The first part ends with element 256, whose own short form is no bound for it.
+    elements = [1, 2, 3, 4, 256, *range(257, 269)]
+    message = decode_ranges_untrusted(open_ranges(elements, KEY, 256))
+    assert [r.upper for r in message.ranges] == [257, 263, SPACE_END]
 
 
 def test_a_message_that_is_full_ends_in_a_fingerprint_of_the_rest() -> None:

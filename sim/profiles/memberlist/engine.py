@@ -135,7 +135,8 @@ class MemberlistEngine:
             packet = open_checksum_untrusted(data)
             if packet[:1] == b"\x07":
                 parts, cut = split_compound_untrusted(packet)
-                self._membership.counters["drop_bad"] += cut
+                if cut:
+                    self._membership.counters["drop_bad"] += cut
             else:
                 parts = [packet]
         except BadPacket:

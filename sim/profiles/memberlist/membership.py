@@ -144,7 +144,8 @@ class Membership:
         gone = {
             node: member
             for node, member in self.roster.differing().items()
-            if member.state in (State.DEAD, State.LEFT)
+            if node != self.me.node
+            and member.state in (State.DEAD, State.LEFT)
             and now - member.changed_s > limit_s
         }
         if gone:

@@ -1,0 +1,166 @@
+"""Everything that can go wrong, drawn from the seed; then calm, and one view.
+
+Faults strike until the calm phase begins. Then all of them end, and within a bound
+that follows from the configuration every live node must hold exactly the truth.
+"""
+
+from typing import TYPE_CHECKING, Final
+
+from sim.convergence import calm_s, disagreement
+from sim.faults import draw_plan
+from sim.injector import Injector
+from sim.options import Figure
+from sim.scenarios.scenario import (
+    FalseDeaths,
+    Key,
+    Scenario,
+    ScenarioKind,
+    Setting,
+    since,
+)
+from swarmnet.errors import Refused
+from swarmnet.swim.outputs import MemberChanged
+
+if TYPE_CHECKING:
+    from sim.cluster import Cluster
+    from sim.host import Host
+    from sim.profiles.contract import Profile
+
+LOOK_S: Final = 0.25
+PAYLOAD_BYTES: Final = 100
+RESEEDED: Final = frozenset({"memberlist", "swim"})
+"""Profiles that never heal a partition by themselves: their nodes rejoin once."""
+
+
+def check_duration(profile: "Profile", setting: Setting, nodes: int) -> None:
+    """Refuse a run that leaves no time for faults.
+
+    Raises:
+        Refused: the duration is not above the calm phase's.
+    """
+    bound_s = calm_s(profile, nodes)
+    if setting.duration_s <= bound_s:
+        raise Refused(
+            f"duration {setting.duration_s:g}: the calm phase alone takes {bound_s:g} s"
+            f" with {nodes} nodes; want more"
+        )
+
+
+class Chaos(Scenario):
+    """Runs its whole duration; the calm phase is its last part."""
+
+    def __init__(self, cluster: "Cluster", setting: Setting) -> None:
+        super().__init__(cluster, setting)
+        self._false = FalseDeaths(cluster)
+        self._calm_s = calm_s(cluster.profile, cluster.nodes)
+        self._chaos_s = setting.duration_s - self._calm_s
+        self._injector = Injector(cluster, cluster.seed)
+        self._agreed_s: float | None = None
+
+    def begin(self) -> None:
+        """Boot all, draw the faults and plan the calm."""
+        if self.keys["raw_corruption"]:
+            self.cluster.underlay.raw_corruption = True
+            if self.cluster.profile.name != "swarmnet":
+                self.cluster.checkers.waive(*FORGEABLE)
+        super().begin()
+        self._injector.play(
+            draw_plan(
+                self.cluster.seed,
+                self.cluster.nodes,
+                self._chaos_s,
+                intensity=self.keys["intensity"],
+                without=self.setting.without,
+            )
+        )
+        self.world.at(1 / self.keys["payloads_per_s"], self._publish)
+        self.world.at(self._chaos_s, self._calm)
+
+    def _publish(self) -> None:
+        if self.world.now >= self._chaos_s:
+            return
+        self.world.after(1 / self.keys["payloads_per_s"], self._publish)
+        awake = [host for host in self.cluster.live() if not host.paused]
+        if awake:
+            self.cluster.publish(self.cluster.random.choice(awake), PAYLOAD_BYTES)
+
+    def _calm(self) -> None:
+        self._injector.heal()
+        if self.cluster.profile.name in RESEEDED:
+            seed, *others = self.cluster.live()
+            for host in others:
+                self.cluster.join(host, [seed])
+        self._look()
+
+    def _look(self) -> None:
+        """Note since when all views have been right."""
+        if disagreement(self.cluster) is not None:
+            self._agreed_s = None
+        elif self._agreed_s is None:
+            self._agreed_s = self.world.now
+        self.world.after(LOOK_S, self._look)
+
+    def member_changed(self, host: "Host", event: MemberChanged) -> None:
+        """Count false alarms."""
+        self._false.member_changed(host, event)
+
+    def finish(self) -> None:
+        """Demand that all views are right."""
+        wrong = disagreement(self.cluster)
+        if wrong is not None:
+            node, message = wrong
+            bound = f"{self._calm_s:g} s after the last fault"
+            self.cluster.checkers.violate("convergence", node, f"{message}, {bound}")
+
+    def figures(self) -> dict[str, Figure]:
+        """Return when the views became equal for good."""
+        payloads = self.cluster.application.published
+        return {
+            "converged_s": since(self._chaos_s, self._agreed_s),
+            "calm_s": round(self._calm_s, 3),
+            "live": len(self.cluster.live()),
+            "false_dead": self._false.count,
+            "payloads": len(payloads),
+        }
+
+
+FORGEABLE: Final = (
+    "own_incarnation",
+    "incarnation",
+    "resurrection",
+    "precedence",
+    "self",
+    "unknown",
+    "foreign",
+    "delivery",
+    "convergence",
+)
+"""Rules that broken bytes can break where claims carry no proof: not in swarmnet."""
+
+KIND = ScenarioKind(
+    name="chaos",
+    summary="every kind of fault, drawn from the seed; then calm",
+    nodes=16,
+    nodes_min=1,
+    duration_s=90.0,
+    figures={
+        "converged_s": "from the calm's start until all views were right for good",
+        "calm_s": "the bound for that",
+        "live": "live nodes at the end",
+        "false_dead": "(observer, victim) pairs in which a running node was dead",
+        "payloads": "payloads published meanwhile",
+    },
+    keys={
+        "intensity": Key("scales how many faults there are", 1, 0.001, 100),
+        "payloads_per_s": Key("published while faults strike", 1, 0.001, 1000),
+        "raw_corruption": Key(
+            "1: feed flipped bytes to the engines instead of dropping them",
+            0,
+            0,
+            1,
+            whole=True,
+        ),
+    },
+    build=Chaos,
+    check=check_duration,
+)

@@ -1,0 +1,113 @@
+"""Many seeds of one scenario, on all cores, and what they come to together."""
+
+import multiprocessing
+import signal
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from math import ceil, inf
+from typing import Final
+
+from sim.options import Figure, Options, Result
+from sim.run import run
+
+SEEDS_MAX: Final = 10_000_000
+
+LARGER_IS_BETTER: Final = frozenset({"reached", "delivered_per_s", "live"})
+"""Of all other figures the worst is the largest; never reached is worse than any."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """One figure over the seeds; None is never. `worst_seed` is whose `worst` is."""
+
+    median: Figure
+    p90: Figure
+    worst: Figure
+    worst_seed: int
+    never: int
+
+    def document(self) -> dict[str, Figure]:
+        """Return this as JSON's types."""
+        return {
+            "median": self.median,
+            "p90": self.p90,
+            "worst": self.worst,
+            "worst_seed": self.worst_seed,
+            "never": self.never,
+        }
+
+
+def sweep(options: Options, seeds: Sequence[int], jobs: int) -> Iterator[Result]:
+    """Yield the result of every seed, in the order of `seeds`.
+
+    Raises:
+        Refused: an option is out of bounds; found before any process starts.
+    """
+    tasks = [replace(options, seed=seed) for seed in seeds]
+    if jobs == 1 or len(tasks) == 1:
+        yield from map(run, tasks)
+        return
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(min(jobs, len(tasks)), initializer=_ignore_interrupt) as pool:
+        yield from pool.imap(run, tasks)
+
+
+def _ignore_interrupt() -> None:
+    """Leave Ctrl-C to the parent, which ends the pool."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def spreads(results: Sequence[Result]) -> dict[str, Spread]:
+    """Return the distribution of each figure over at least one result."""
+    return {
+        name: _spread(name, [(r.figures[name], r.seed) for r in results])
+        for name in results[0].figures
+    }
+
+
+def _spread(name: str, values: list[tuple[Figure, int]]) -> Spread:
+    sign = -1 if name in LARGER_IS_BETTER else 1
+    ranked = sorted(
+        (inf if value is None else sign * value, seed, value) for value, seed in values
+    )
+    count = len(ranked)
+    return Spread(
+        median=_middle(ranked),
+        p90=ranked[ceil(0.9 * count) - 1][2],
+        worst=ranked[-1][2],
+        worst_seed=next(seed for rank, seed, _ in ranked if rank == ranked[-1][0]),
+        never=sum(value is None for value, _ in values),
+    )
+
+
+def _middle(ranked: list[tuple[float, int, Figure]]) -> Figure:
+    """Return the median; the upper of two where one of them is never."""
+    low, high = ranked[(len(ranked) - 1) // 2][2], ranked[len(ranked) // 2][2]
+    if low is None or high is None:
+        return high
+    return low if low == high else round((low + high) / 2, 6)
+
+
+def summary(options: Options, results: Sequence[Result]) -> dict[str, object]:
+    """Return the JSON document of `python -m sim sweep`."""
+    coverage: dict[str, int] = {}
+    for result in results:
+        for name, count in result.coverage.items():
+            coverage[name] = coverage.get(name, 0) + count
+    means = sorted(result.bytes_per_node_s["mean"] for result in results)
+    return {
+        "scenario": options.scenario,
+        "profile": options.profile,
+        "nodes": results[0].nodes,
+        "seeds": len(results),
+        "first_seed": results[0].seed,
+        "simulated_s": round(sum(r.simulated_s for r in results), 3),
+        "events": sum(r.events for r in results),
+        "failed_seeds": [r.seed for r in results if r.violations],
+        "figures": {n: s.document() for n, s in spreads(results).items()},
+        "bytes_per_node_s": {
+            "median": means[len(means) // 2],
+            "max": max(r.bytes_per_node_s["max"] for r in results),
+        },
+        "coverage": dict(sorted(coverage.items())),
+    }

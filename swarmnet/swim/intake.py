@@ -1,0 +1,163 @@
+"""The one door for claims: judged, verified, held, told to the caller, passed on."""
+
+from typing import Final
+
+from swarmnet.ids import NodeId
+from swarmnet.swim.accusations import Accusations
+from swarmnet.swim.awareness import HealthEvent
+from swarmnet.swim.claim import SIGN_DOMAIN, Claim
+from swarmnet.swim.core import Core, Route
+from swarmnet.swim.member import Member, Verdict, admit
+from swarmnet.swim.outputs import MemberChanged, State
+from swarmnet.swim.prober import Prober
+from swarmnet.swim.relay import Rank, Relay
+from swarmnet.swim.repair import Repair
+from swarmnet.swim.scopes import Scopes
+from swarmnet.swim.selfhood import Selfhood
+
+_COUNTED: Final = {verdict: f"claims_{verdict.name.lower()}" for verdict in Verdict}
+
+
+class Intake:
+    """What one node makes of claims, its own included."""
+
+    __slots__ = (
+        "_core",
+        "_left",
+        "_relay",
+        "_repair",
+        "_scopes",
+        "_self",
+        "accusations",
+        "prober",
+    )
+
+    def __init__(
+        self,
+        core: Core,
+        selfhood: Selfhood,
+        relay: Relay,
+        repair: Repair,
+        scopes: Scopes,
+    ) -> None:
+        self._core = core
+        self._self = selfhood
+        self._relay = relay
+        self._repair = repair
+        self._scopes = scopes
+        self.prober = Prober(core, self.accuse)
+        self.accusations = Accusations(core, self.prober, self.hold)
+        # Members that have left, in the order in which they did.
+        self._left: dict[NodeId, float] = {}
+
+    def receive(self, now: float, route: Route, claim: Claim) -> bool:
+        """Admit a claim; return whether it is news about somebody else."""
+        core = self._core
+        if claim.subject == core.me:
+            self._receive_about_me(now, route, claim)
+            return False
+        held = core.roster.get(claim.subject)
+        verdict, member = admit(held, claim, core.config.confirmations)
+        if verdict is Verdict.KNOWN:
+            return False
+        if verdict is Verdict.NEWS and not self._is_genuine(claim):
+            return False
+        core.count(_COUNTED[verdict])
+        if verdict is Verdict.STALE:
+            self._answer_stale(now, route, claim, held)
+        elif verdict is Verdict.AHEAD:
+            self._repair.note_news(now)
+        elif held is not None or claim.state is not State.LEFT:
+            # A stranger's leave is no news: there was nothing to forget.
+            assert member is not None, "news is held"
+            self.hold(now, member)
+            return True
+        return False
+
+    def hold(self, now: float, member: Member) -> None:
+        """Put a member's new value in place; everything that hangs on it follows."""
+        core = self._core
+        node = member.claim.subject
+        held = core.roster.get(node)
+        core.roster.put(member)
+        previous = None if held is None else held.state
+        if held is None or held.claim != member.claim or previous is not member.state:
+            version = member.claim.version
+            core.outputs.append(MemberChanged(node, previous, member.state, *version))
+        if previous is not member.state:
+            self._follow_state(now, node, member.state)
+        self.accusations.follow(now, member)
+
+    def spread(self, claim: Claim, rank: Rank, exclude: NodeId | None = None) -> None:
+        """Pass a claim on to the neighbours, but not to where it came from."""
+        about: bytes = claim.subject
+        if claim.state is State.SUSPECT:
+            about = claim.subject + claim.author
+        self._relay.spread(rank, about, claim.item, exclude)
+
+    def announce(self, now: float) -> None:
+        """Tell everyone what we say of ourselves now."""
+        self.spread(self._self.claim, Rank.OWN_CLAIM)
+        self._repair.note_news(now)
+
+    def accuse(self, now: float, target: NodeId, version: tuple[int, int]) -> None:
+        """Accuse a member that has failed our probe, and tell everyone."""
+        accusation = self.accusations.accuse(now, target, version)
+        if accusation is not None:
+            self.spread(accusation, Rank.OWN_CLAIM)
+            self._repair.note_news(now)
+
+    def _follow_state(self, now: float, node: NodeId, state: State) -> None:
+        self._scopes.note_state(node)
+        if state in (State.DEAD, State.LEFT):
+            self._relay.drop(node)
+        if state is State.LEFT:
+            self._remember_left(now, node)
+        else:
+            self._left.pop(node, None)
+
+    def _remember_left(self, now: float, node: NodeId) -> None:
+        config = self._core.config
+        self._left[node] = now
+        while self._left:
+            oldest, since = next(iter(self._left.items()))
+            young = now - since < config.left_retention_s
+            if young and len(self._left) <= config.left_max:
+                return
+            del self._left[oldest]
+            self._core.roster.forget(oldest)
+
+    def _answer_stale(
+        self, now: float, route: Route, claim: Claim, held: Member | None
+    ) -> None:
+        """Tell who believes a member alive that it has left: no digest does."""
+        gone = held is not None and held.state is State.LEFT
+        if held is not None and gone and claim.state is not State.LEFT:
+            self._core.send(now, route, (held.claim.item,))
+
+    def _receive_about_me(self, now: float, route: Route, claim: Claim) -> None:
+        core = self._core
+        own = self._self.claim
+        if claim.item == own.item or not self._is_genuine(claim):
+            return
+        if claim.state is not State.SUSPECT:
+            if self._self.receive_rival(now, claim) is not None:
+                self.announce(now)
+        elif claim.version == own.version and own.state is State.ALIVE:
+            core.count("refutations")
+            core.awareness.note(HealthEvent.REFUTED)
+            self._self.raise_incarnation(State.ALIVE)
+            self.announce(now)
+            core.send(now, route, (self._self.claim.item,))
+        elif claim.version <= own.version:
+            core.send(now, route, (own.item,))
+        else:
+            core.count("claims_ahead")
+
+    def _is_genuine(self, claim: Claim) -> bool:
+        genuine = self._core.seams.verify(
+            claim.author, SIGN_DOMAIN + claim.body, claim.proof
+        )
+        if not genuine:
+            self._core.count("bad_proofs")
+        return genuine
