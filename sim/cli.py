@@ -4,7 +4,7 @@ Exit status: 0 done, 1 a rule was broken, 2 wrong usage, 130 interrupted.
 """
 
 import json
-import os
+import multiprocessing
 import sys
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -132,7 +132,7 @@ def sweep_command(
     """Run SCENARIO with many seeds: python -m sim sweep chaos --seeds 100."""
     if not 1 <= seeds <= SEEDS_MAX:
         raise Refused(f"seeds {seeds}: want 1 to {SEEDS_MAX}")
-    jobs = (os.cpu_count() or 1) if jobs is None else jobs
+    jobs = multiprocessing.cpu_count() if jobs is None else jobs
     if jobs < 1:
         raise Refused(f"jobs {jobs}: want at least 1")
     options = _options(first_seed, None, words)

@@ -250,7 +250,9 @@ class Cluster:
 
     def process_event(self, host: Host, what: str, peer: int) -> None:
         """Write down something about a process, and count it."""
-        self.underlay.coverage[f"process_{what.split()[0].replace('-', '_')}"] += 1
+        self.underlay.coverage[
+            f"process_{what.partition(' ')[0].replace('-', '_')}"
+        ] += 1
         self.trace.note(self.world.now, host.index, Kind.PROCESS, peer, 0, detail=what)
 
     def _tell(self, host: Host) -> None:

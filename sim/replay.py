@@ -2,7 +2,7 @@
 
 import platform
 import shlex
-import subprocess
+import subprocess  # noqa: TID251 - asks git for the commit, no engine does
 from pathlib import Path
 
 from sim.options import Options

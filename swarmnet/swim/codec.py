@@ -125,8 +125,8 @@ def encode_message(message: Message) -> bytes:
             return claim.item
         case PayloadNews(_, item):
             return item
-        case Have(payload_ids):
-            return pack((Kind.HAVE, join_u64(payload_ids)))
+        case Have(payload_ids, reminds):
+            return pack((Kind.HAVE, join_u64(payload_ids), int(reminds)))
         case Want(payload_ids):
             return pack((Kind.WANT, join_u64(payload_ids)))
         case Compare(Digest(sum128, count)):
@@ -208,7 +208,9 @@ def _payload(fields: list[object]) -> PayloadNews:
 
 
 def _have(fields: list[object]) -> Have:
-    return Have(split_u64_untrusted(blob(array(fields, 2)[1], 1 << 16)))
+    _, payload_ids, reminds = array(fields, 3)[:3]
+    numbers = split_u64_untrusted(blob(payload_ids, 1 << 16))
+    return Have(numbers, natural(reminds, 1) == 1)
 
 
 def _want(fields: list[object]) -> Want:

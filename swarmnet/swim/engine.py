@@ -301,8 +301,8 @@ class Swim:
                 self._prober.receive_request(now, route.node, message)
             case PayloadNews():
                 self._payloads.receive(now, route.node, message)
-            case Have(payload_ids):
-                self._payloads.receive_have(now, route, payload_ids)
+            case Have():
+                self._payloads.receive_have(now, route, message)
             case Want(payload_ids):
                 self._payloads.receive_want(now, route, payload_ids)
             case Compare(digest):

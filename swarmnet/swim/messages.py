@@ -67,9 +67,14 @@ class PayloadNews:
 
 @dataclass(frozen=True, slots=True)
 class Have:
-    """I hold the payloads with these 64-bit ids."""
+    """I hold the payloads with these 64-bit ids.
+
+    `reminds` is whether the sender has not heard the same from the receiver, and would.
+    A reminder is answered by a HAVE that is none, so no two nodes go on for ever.
+    """
 
     payload_ids: tuple[int, ...]
+    reminds: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ Leitao et al., SRDS 2007): HAVE names payloads by 64-bit ids, WANT asks for them
 
 A neighbour is *heard* once it has sent the payload or its id, and *told* once it has
 been sent one of them. Shortly after the payload, everyone heard is told; then everyone
-not heard is told again, at doubling intervals, until heard. Without loss that costs one
+not heard is reminded, at doubling intervals, until heard. Without loss that costs one
 id per node and payload, and silence afterwards.
 """
 
@@ -126,23 +126,21 @@ class Payloads:
             del self._heard_from[next(iter(self._heard_from))]
         self._core.outputs.append(Deliver(news.payload, sender))
 
-    def receive_have(self, now: float, route: Route, numbers: Iterable[int]) -> None:
+    def receive_have(self, now: float, route: Route, have: Have) -> None:
         """Take the ids of payloads that a member has."""
         assert route.node is not None, "a HAVE has a sender"
         answer: list[int] = []
-        for number in numbers:
+        for number in have.payload_ids:
             kept = self._kept.get(number)
             if kept is not None:
-                if route.node in kept.heard:
-                    # It repeats itself, so it has not heard us.
-                    answer.append(number)
                 kept.heard[route.node] = None
+                answer.append(number)
             elif number in self._heard_from:
                 self._heard_from[number][route.node] = None
             else:
                 self._note_missing(now, route, number)
-        if answer:
-            self._send(now, route, Have(tuple(answer[:_IDS_MAX])))
+        if answer and have.reminds:
+            self._send(now, route, Have(tuple(answer[:_IDS_MAX]), reminds=False))
 
     def receive_want(self, now: float, route: Route, numbers: Iterable[int]) -> None:
         """Send the payloads that a member of their scope asks for."""
@@ -167,8 +165,9 @@ class Payloads:
         for neighbour in rings.neighbours() if rings is not None else ():
             heard = neighbour in kept.heard
             unheard |= not heard
-            if not heard if kept.rounds else heard and neighbour not in kept.told:
-                self._relay.lane(neighbour).put_id(number)
+            reminds = kept.rounds > 0
+            if not heard if reminds else heard and neighbour not in kept.told:
+                self._relay.lane(neighbour).put_id(number, reminds=reminds)
                 kept.told[neighbour] = None
         kept.rounds += 1
         if kept.rounds == 1 or (unheard and kept.rounds <= _REMINDERS_MAX):
@@ -216,7 +215,7 @@ class Payloads:
             if eager or ring < config.rings - 1 or config.rings == 1:
                 self._relay.put(neighbour, rank, about, kept.item)
             else:
-                self._relay.lane(neighbour).put_id(number)
+                self._relay.lane(neighbour).put_id(number, reminds=False)
             kept.told[neighbour] = None
 
     def _make_room(self, now: float) -> None:

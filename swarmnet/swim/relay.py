@@ -10,6 +10,7 @@ memberlist and NetworkDB send on a 200 ms tick to three random peers instead, up
 copies per node among a thousand.
 """
 
+from collections.abc import Iterator
 from enum import IntEnum
 from itertools import islice
 from typing import Final
@@ -20,7 +21,7 @@ from swarmnet.swim.core import Core, Due
 from swarmnet.swim.messages import Have
 
 _FLUSH: Final = (Due.FLUSH, None)
-_IDS_OVERHEAD_BYTES: Final = 5
+_IDS_OVERHEAD_BYTES: Final = 6
 _ID_BYTES: Final = 8
 _TURN: Final = 4
 
@@ -47,7 +48,7 @@ class Lane:
     def __init__(self) -> None:
         self._queues: tuple[dict[bytes, bytes], ...] = tuple({} for _ in _RANKS)
         self._ranks: dict[bytes, Rank] = {}
-        self.payload_ids: dict[int, None] = {}
+        self.payload_ids: dict[int, bool] = {}
         self.bytes = 0
         self._sent = 0
 
@@ -60,11 +61,11 @@ class Lane:
         self._queues[rank][about] = item
         self.bytes += len(item)
 
-    def put_id(self, payload_id: int) -> None:
-        """Queue the news that this node has a payload."""
+    def put_id(self, payload_id: int, *, reminds: bool) -> None:
+        """Queue the news that this node has a payload; see `Have`."""
         if payload_id not in self.payload_ids:
-            self.payload_ids[payload_id] = None
             self.bytes += _ID_BYTES
+            self.payload_ids[payload_id] = reminds
 
     def take(self, room: int) -> list[bytes]:
         """Remove and return what goes into the next datagram of `room` bytes.
@@ -85,15 +86,21 @@ class Lane:
                 del self._ranks[about]
                 left -= size
         self.bytes -= room - left
-        ids = min(len(self.payload_ids), (left - _IDS_OVERHEAD_BYTES) // _ID_BYTES)
-        if ids > 0:
-            chosen = tuple(islice(self.payload_ids, ids))
-            for payload_id in chosen:
-                del self.payload_ids[payload_id]
-            self.bytes -= _ID_BYTES * ids
-            taken.append(encode_message(Have(chosen)))
+        taken.extend(self._take_ids(left))
         self._sent += 1
         return taken
+
+    def _take_ids(self, room: int) -> Iterator[bytes]:
+        """Remove ids that fit into `room`, and yield the messages that hold them."""
+        room -= 2 * _IDS_OVERHEAD_BYTES
+        chosen = tuple(islice(self.payload_ids.items(), max(0, room // _ID_BYTES)))
+        for payload_id, _ in chosen:
+            del self.payload_ids[payload_id]
+        self.bytes -= _ID_BYTES * len(chosen)
+        for reminds in (False, True):
+            numbers = tuple(number for number, held in chosen if held is reminds)
+            if numbers:
+                yield encode_message(Have(numbers, reminds))
 
     def clear(self) -> None:
         """Drop everything that waits."""

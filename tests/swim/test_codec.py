@@ -60,12 +60,12 @@ GOLDEN: list[tuple[Message, str]] = [
     (PingRequest(5, node(2), address(2)), "94" "04" "05" + NODE_2 + AT_2),
     (
         ClaimNews(ALIVE),
-        "93" "05" "c421" "97" "01" "00" + NODE_2 + "01" "07" + AT_2 + "c4016d"
+        "93" "05" "c422" "97" "01" "00" + NODE_2 + "01" "07" + AT_2 + "c4016d"
         + PROOF_HEX,
     ),
     (
         ClaimNews(LEFT),
-        "93" "05" "c421" "97" "01" "03" + NODE_2 + "01" "08" + AT_2 + "c4016d"
+        "93" "05" "c422" "97" "01" "03" + NODE_2 + "01" "08" + AT_2 + "c4016d"
         + PROOF_HEX,
     ),
     (
@@ -172,10 +172,9 @@ def test_what_was_read_is_written_as_the_same_bytes(message: Message) -> None:
     assert encode_message(read) == encode_message(message)
 
 
-@pytest.mark.parametrize(("message", "golden"), GOLDEN, ids=NAMES)
-def test_a_frame_cut_anywhere_is_refused(message: Message, golden: str) -> None:
+@pytest.mark.parametrize("message", [message for message, _ in GOLDEN], ids=NAMES)
+def test_a_frame_cut_anywhere_is_refused(message: Message) -> None:
     data = frame(Ack(1), message)
-    assert data.hex().endswith(golden)
     for cut in range(len(data)):
         with pytest.raises(BadPacket):
             decode_frame_untrusted(data[:cut])

@@ -1,0 +1,116 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sim.cli import call
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("run nothing", "scenario 'nothing': want update, crash"),
+        ("run idle --profile raft", "profile 'raft': want"),
+        ("run idle --nodes 0", "nodes 0: idle wants 1"),
+        ("run idle --nodes many", "Invalid value for '--nodes'"),
+        ("run idle --loss 1.1", "loss 1.1: want a probability of 0 to 1"),
+        ("run idle --loss nan", "loss nan: want a probability of 0 to 1"),
+        ("run idle --duration -1", "duration -1: want more than 0"),
+        ("run idle --latency moon", "latency 'moon': want lan"),
+        ("run idle --latency no.json", "latency file 'no.json': "),
+        ("run idle --set speed", "--set 'speed': want KEY=VALUE"),
+        ("run idle --set nonsense=1", "--set key 'nonsense': idle wants"),
+        ("run update --set count=0", "--set count=0: want a whole number of 1"),
+        ("run idle --without rain", "fault 'rain': want crash, restart"),
+        ("run idle --trace /nowhere/x", "trace file '/nowhere/x': No such file"),
+        ("run idle --plot x.gif", "plot file 'x.gif': want a name ending in"),
+        ("run idle --format xml", "Invalid value for '--format'"),
+        ("run idle --nonsense", "No such option"),
+        ("run", "Missing argument 'SCENARIO'"),
+        ("run chaos --duration 5", "duration 5: the calm phase alone takes"),
+        ("sweep idle --seeds 0", "seeds 0: want 1"),
+        ("sweep idle --seeds 2 --jobs 0", "jobs 0: want at least 1"),
+        ("dance", "No such command"),
+    ],
+)
+def test_bad_input_gets_one_line_and_exit_2(
+    words: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(words.split()) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(f"error: {message}")
+    assert err.count("\n") == 1
+
+
+def test_json_is_one_document_and_the_first_line_of_stderr_tells_how_to_replay(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = "run update --nodes 5 --seed 9 --format json --set count=2"
+    assert call(words.split()) == 0
+    out, err = capsys.readouterr()
+    document = json.loads(out)
+    assert (document["scenario"], document["nodes"], document["seed"]) == (
+        "update",
+        5,
+        9,
+    )
+    line = err.splitlines()[0]
+    assert line.startswith("scenario=update seed=9 commit=")
+    assert line.endswith(
+        "replay: python -m sim run update --nodes 5 --seed 9"
+        " --profile swarmnet --latency lan --set count=2"
+    )
+
+
+def test_a_sweep_sums_up_its_seeds(capsys: pytest.CaptureFixture[str]) -> None:
+    words = "sweep update --nodes 4 --seeds 3 --first-seed 5 --jobs 1 --format json"
+    assert call(words.split()) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert (document["seeds"], document["first_seed"]) == (3, 5)
+    assert document["failed_seeds"] == []
+    assert document["figures"]["reached"] == {
+        "median": 4,
+        "p90": 4,
+        "worst": 4,
+        "worst_seed": 5,
+        "never": 0,
+    }
+
+
+def test_the_list_names_scenarios_figures_and_keys(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert call(["list"]) == 0
+    text = capsys.readouterr().out
+    assert [
+        word for word in ("bootstrap", "t99_s", "--set count=1") if word not in text
+    ] == []
+    assert call(["list", "--format", "json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert "heal_s" in document["scenarios"]["partition"]["figures"]
+
+
+def test_the_module_is_a_command() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "sim", "run", "idle", "--nodes", "0"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONHASHSEED": "5"},
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("suffix", ["png", "svg"])
+@pytest.mark.parametrize("command", ["run", "sweep --seeds 2 --jobs 1"])
+def test_a_picture_is_drawn(tmp_path: Path, suffix: str, command: str) -> None:
+    pytest.importorskip("matplotlib")
+    file = tmp_path / f"update.{suffix}"
+    words = f"{command} update --nodes 4 --plot {file}"
+    assert call(words.split()) == 0
+    assert file.stat().st_size > 1000
