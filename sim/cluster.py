@@ -265,7 +265,7 @@ class Cluster:
         self.checkers.pace(self.trace.count())
 
     def coverage(self) -> dict[str, int]:
-        """Return how often each thing happened, so that a run is seen not to be void."""
+        """Return how often each thing happened: a run must not be seen to be void."""
         counts = Counter(self.underlay.coverage)
         for name, count in self.states.items():
             counts[f"member_{name}"] = count

@@ -13,20 +13,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 from zlib import crc32
 
+from sim.clock import LocalClock
 from sim.profiles.contract import Engine, Identity
+from sim.reactions import react
 from sim.trace import Kind
 from swarmnet.ids import Address, NodeId
-from swarmnet.swim.outputs import (
-    Deliver,
-    Departed,
-    IdentityConflict,
-    Joined,
-    JoinFailed,
-    MemberChanged,
-    Output,
-    SendDatagram,
-    SendStream,
-)
+from swarmnet.swim.outputs import SendDatagram
 
 if TYPE_CHECKING:
     from sim.cluster import Cluster
@@ -53,11 +45,10 @@ class Host:
     __slots__ = (
         "_backlog",
         "_backlog_bytes",
+        "_clock",
         "_cluster",
+        "_deadline",
         "_lines",
-        "_local_last",
-        "_offset_s",
-        "_rate",
         "_send_datagram",
         "_spin_at_s",
         "_spins",
@@ -106,10 +97,9 @@ class Host:
         self._world = cluster.world
         self._lines = cluster.trace.lines
         self._send_datagram = cluster.underlay.send
-        self._offset_s = offset_s
-        self._rate = 1.0
-        self._local_last = offset_s
+        self._clock = LocalClock(offset_s)
         self._wakes: list[float] = []
+        self._deadline: float | None = None
         self._backlog: deque[tuple[Input, int]] = deque()
         self._backlog_bytes = 0
         self._timer_due = False
@@ -121,17 +111,11 @@ class Host:
 
     def local_now(self) -> float:
         """Return the node's own monotonic clock, which may drift."""
-        local = self._offset_s + self._rate * self._world.now
-        if local < self._local_last:
-            return self._local_last
-        self._local_last = local
-        return local
+        return self._clock.read(self._world.now)
 
     def set_rate(self, rate: float) -> None:
         """Let the clock run at `rate` seconds per second from now on."""
-        local = self._offset_s + self._rate * self._world.now
-        self._rate = rate
-        self._offset_s = local - rate * self._world.now
+        self._clock.set_rate(self._world.now, rate)
         self._schedule()
 
     # The life of the process.
@@ -176,13 +160,12 @@ class Host:
         if late_s > LATE_S_MIN:
             self.command(lambda now: engine.note_late(now, late_s))
         if self.input_cost_s > 0:
-            self._enqueue(self._timers_late, 0)
+            self._enqueue(self._run_timers, 0)
             return
         while self._backlog and self.up:
             self._do_oldest()
         if self.up and self._timer_due:
-            self._timer_due = False
-            self._timers_late(self.local_now())
+            self._run_timers(self.local_now())
 
     # What arrives.
 
@@ -211,7 +194,8 @@ class Host:
                 len(data),
             )
             return
-        self._receive(self.local_now(), sender, source, source_index, data)
+        now = self._clock.read(self._world.now)
+        self._receive(now, sender, source, source_index, data)
         self._drain()
 
     def _receive(
@@ -294,19 +278,24 @@ class Host:
         """Run the timers of a host that was held up, which it says first."""
         engine = self.engine
         assert engine is not None
+        deadline = engine.poll_timeout()
+        if deadline is not None and now - deadline > LATE_S_MIN:
+            engine.note_late(now, now - deadline)
+            self._drain()
+        self._run_timers(now)
+
+    def _run_timers(self, now: float) -> None:
+        engine = self.engine
         self._timer_due = False
+        if engine is None:
+            return
         deadline = engine.poll_timeout()
         if deadline is None or deadline > now:
             self._schedule()
             return
-        if now - deadline > LATE_S_MIN:
-            late_s = now - deadline
-            engine.note_late(now, late_s)
-            self._drain()
-        if self.engine is engine:
-            self._note(Kind.TIMER, -1, 0, "late")
-            engine.handle_timeout(now)
-            self._drain()
+        self._note(Kind.TIMER, -1, 0, "late")
+        engine.handle_timeout(now)
+        self._drain()
 
     # Timers.
 
@@ -314,11 +303,11 @@ class Host:
         engine = self.engine
         if engine is None:
             return
-        deadline = engine.poll_timeout()
+        self._deadline = deadline = engine.poll_timeout()
         if deadline is None:
             return
         world = self._world
-        when = (deadline - self._offset_s) / self._rate
+        when = self._clock.virtual(deadline)
         if when < world.now:
             when = world.now
         wakes = self._wakes
@@ -331,10 +320,10 @@ class Host:
         engine = self.engine
         if engine is None:
             return
-        deadline = engine.poll_timeout()
+        deadline = self._deadline
         if deadline is None:
             return
-        local = self.local_now()
+        local = self._clock.read(self._world.now)
         if deadline > local + CLOCK_SLACK_S:
             self._schedule()
             return
@@ -342,7 +331,7 @@ class Host:
             self._defer_timer()
             return
         if deadline > local:
-            self._local_last = local = deadline
+            local = self._clock.reach(deadline)
         if self._spins_in_place():
             return
         self._lines.append(
@@ -389,7 +378,7 @@ class Host:
                 self._cluster.checkers.datagram(self, output)
                 send(self, output)
             else:
-                self._react(engine, output)
+                react(self._cluster, self, engine, self._clock.last, output)
             count += 1
             if count > OUTPUTS_MAX:
                 self._cluster.checkers.endless(self, count)
@@ -399,31 +388,6 @@ class Host:
             self._cluster.exit(self)
             return
         self._schedule()
-
-    def _react(self, engine: Engine, output: Output) -> None:
-        cluster = self._cluster
-        match output:
-            case MemberChanged():
-                cluster.member_changed(self, output)
-            case Deliver(payload, _sender):
-                if cluster.delivered(self, payload):
-                    engine.relay(self._local_last, payload)
-            case SendStream():
-                cluster.checkers.frame(self, output)
-                cluster.streams.send(self, output)
-            case Joined(through):
-                cluster.process_event(self, "joined", cluster.index_of(through))
-            case JoinFailed():
-                cluster.process_event(self, "join-failed", -1)
-            case Departed(acknowledged):
-                self.departed = True
-                cluster.process_event(self, f"departed acks={acknowledged}", -1)
-            case IdentityConflict(boot_epoch, address):
-                cluster.process_event(
-                    self, f"conflict epoch={boot_epoch}", cluster.index_at(address)
-                )
-            case SendDatagram():
-                raise AssertionError("datagrams are handled by the caller")
 
     def _note(self, kind: Kind, peer: int, size: int, detail: str) -> None:
         self._cluster.trace.note(

@@ -35,6 +35,16 @@ class Registry:
     settings: Mapping[str, Mapping[str, str]]
 
 
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What options come to, once they are found good."""
+
+    kind: ScenarioKind
+    setting: Setting
+    profile: Profile
+    nodes: int
+
+
 def registry() -> Registry:
     """Return the profiles of `sim.profiles`; loaded late, for they are heavy."""
     module = import_module("sim.profiles")
@@ -47,9 +57,8 @@ def check(options: Options, known: Registry | None = None) -> None:
     Raises:
         Refused: an option is out of bounds.
     """
-    kind, setting, profile = _resolve(options, registry() if known is None else known)
+    _resolve(options, registry() if known is None else known)
     latency_named(options.latency, Random(0))
-    kind.check(profile, setting, kind.nodes if options.nodes is None else options.nodes)
     if options.trace is not None:
         with ExitStack() as stack:
             _open_trace(options.trace, stack)
@@ -61,24 +70,23 @@ def run(options: Options, known: Registry | None = None) -> Result:
     Raises:
         Refused: an option is out of bounds; nothing has run.
     """
-    known = registry() if known is None else known
-    kind, setting, profile = _resolve(options, known)
-    nodes = kind.nodes if options.nodes is None else options.nodes
+    plan = _resolve(options, registry() if known is None else known)
     with ExitStack() as stack:
-        file = _open_trace(options.trace, stack)
         stack.enter_context(_rare_collection())
-        began = perf_counter()
-        trace = Trace(file)
-        cluster = Cluster(options, profile, trace, nodes)
-        scenario = kind.build(cluster, setting)
-        cluster.watcher = scenario
-        failure = _drive(cluster, scenario, setting.duration_s)
-        return _result(options, cluster, scenario, perf_counter() - began, failure)
+        return _run(options, plan, _open_trace(options.trace, stack))
 
 
-def _resolve(
-    options: Options, known: Registry
-) -> tuple[ScenarioKind, Setting, Profile]:
+def _run(options: Options, plan: _Plan, file: TextIO | None) -> Result:
+    """Run it; whatever it takes is garbage when this returns."""
+    began = perf_counter()
+    cluster = Cluster(options, plan.profile, Trace(file), plan.nodes)
+    scenario = plan.kind.build(cluster, plan.setting)
+    cluster.watcher = scenario
+    failure = _drive(cluster, scenario, plan.setting.duration_s)
+    return _result(options, cluster, scenario, perf_counter() - began, failure)
+
+
+def _resolve(options: Options, known: Registry) -> _Plan:
     kind = SCENARIOS.get(options.scenario)
     if kind is None:
         raise Refused(f"scenario {options.scenario!r}: want {', '.join(SCENARIOS)}")
@@ -89,9 +97,25 @@ def _resolve(
     for name in options.without:
         if name not in KINDS:
             raise Refused(f"fault {name!r}: want {', '.join(KINDS)}")
+    keys, rest = _split(options, kind, known.settings.get(options.profile, {}))
+    profile = known.profiles[options.profile](rest)
+    nodes = kind.nodes if options.nodes is None else options.nodes
+    duration_s = options.duration_s
+    if duration_s is None and kind.duration_of is not None:
+        duration_s = kind.duration_of(profile, nodes)
+    elif duration_s is None:
+        duration_s = kind.duration_s
+    setting = Setting(keys, duration_s, frozenset(options.without))
+    kind.check(profile, setting, nodes)
+    return _Plan(kind, setting, profile, nodes)
+
+
+def _split(
+    options: Options, kind: ScenarioKind, help_of: Mapping[str, str]
+) -> tuple[dict[str, float], dict[str, str]]:
+    """Return the scenario's keys, all of them, and the settings of the profile."""
     keys = {name: key.default for name, key in kind.keys.items()}
     rest: dict[str, str] = {}
-    help_of = known.settings.get(options.profile, {})
     for name, text in options.settings.items():
         if name in kind.keys:
             keys[name] = kind.keys[name].read(name, text)
@@ -100,9 +124,7 @@ def _resolve(
         else:
             there = ", ".join([*kind.keys, *help_of])
             raise Refused(f"--set key {name!r}: {kind.name} wants {there or 'none'}")
-    duration_s = kind.duration_s if options.duration_s is None else options.duration_s
-    setting = Setting(keys, duration_s, frozenset(options.without))
-    return kind, setting, known.profiles[options.profile](rest)
+    return keys, rest
 
 
 def _open_trace(path: str | None, stack: ExitStack) -> TextIO | None:
@@ -117,13 +139,17 @@ def _open_trace(path: str | None, stack: ExitStack) -> TextIO | None:
 
 @contextmanager
 def _rare_collection() -> Iterator[None]:
-    """Keep the garbage collector from walking a big, stable heap all the time."""
+    """Keep the garbage collector from walking a big, stable heap all the time.
+
+    Hosts and their cluster refer to each other, so a run is collected when it is over.
+    """
     before = gc.get_threshold()
     gc.set_threshold(YOUNG_COLLECTION, 50, 1000)
     try:
         yield
     finally:
         gc.unfreeze()
+        gc.collect()
         gc.set_threshold(*before)
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from sim.host import Host
     from sim.profiles.contract import Profile
 
+FAULTS_S: Final = 75.0
 LOOK_S: Final = 0.25
 PAYLOAD_BYTES: Final = 100
 RESEEDED: Final = frozenset({"memberlist", "swim"})
@@ -46,6 +47,11 @@ def check_duration(profile: "Profile", setting: Setting, nodes: int) -> None:
         )
 
 
+def default_duration_s(profile: "Profile", nodes: int) -> float:
+    """Return the time for faults and the calm phase's bound, in s."""
+    return FAULTS_S + calm_s(profile, nodes)
+
+
 class Chaos(Scenario):
     """Runs its whole duration; the calm phase is its last part."""
 
@@ -61,6 +67,8 @@ class Chaos(Scenario):
         """Boot all, draw the faults and plan the calm."""
         if self.keys["raw_corruption"]:
             self.cluster.underlay.raw_corruption = True
+            # A payload's key has no proof of its own: flipped, it is another payload.
+            self.cluster.checkers.waive("delivery")
             if self.cluster.profile.name != "swarmnet":
                 self.cluster.checkers.waive(*FORGEABLE)
         super().begin()
@@ -132,7 +140,6 @@ FORGEABLE: Final = (
     "self",
     "unknown",
     "foreign",
-    "delivery",
     "convergence",
 )
 """Rules that broken bytes can break where claims carry no proof: not in swarmnet."""
@@ -162,5 +169,6 @@ KIND = ScenarioKind(
         ),
     },
     build=Chaos,
+    duration_of=default_duration_s,
     check=check_duration,
 )

@@ -106,6 +106,8 @@ class ScenarioKind:
     figures: Mapping[str, str]
     keys: Mapping[str, Key]
     build: Callable[["Cluster", Setting], Scenario]
+    duration_of: Callable[["Profile", int], float] | None = None
+    """The default duration where it depends on profile and nodes; else `duration_s`."""
     check: Callable[["Profile", Setting, int], None] = accept
     """Refuses what this scenario cannot do, by profile, setting and nodes."""
 

@@ -9,23 +9,23 @@ from swarmnet.errors import Refused
 
 
 @pytest.mark.parametrize(
-    ("name", "source", "target", "least", "most", "mean"),
+    ("name", "pair", "bounds", "mean"),
     [
-        ("lan", 0, 1, 0.0005, 0.0015, 0.001),
-        ("region", 0, 3, 0.00015, 0.01, 0.000275),
-        ("region", 0, 1, 0.0005, 0.01, 0.000625),
-        ("regions3", 0, 3, 0.0005, 0.001, 0.000515),
-        ("regions3", 0, 1, 0.032, 0.045, 0.03296),
-        ("regions3", 2, 1, 0.070, 0.1, 0.0721),
+        ("lan", (0, 1), (0.0005, 0.0015), 0.001),
+        ("region", (0, 3), (0.00015, 0.01), 0.000275),
+        ("region", (0, 1), (0.0005, 0.01), 0.000625),
+        ("regions3", (0, 3), (0.0005, 0.001), 0.000515),
+        ("regions3", (0, 1), (0.032, 0.045), 0.03296),
+        ("regions3", (2, 1), (0.070, 0.1), 0.0721),
     ],
 )
 def test_delays_lie_where_they_are_documented(
-    name: str, source: int, target: int, least: float, most: float, mean: float
+    name: str, pair: tuple[int, int], bounds: tuple[float, float], mean: float
 ) -> None:
     sample = latency_named(name, Random(1))
-    delays = [sample(source, target) for _ in range(4000)]
-    assert least <= min(delays)
-    assert max(delays) <= most
+    delays = [sample(*pair) for _ in range(4000)]
+    assert bounds[0] <= min(delays)
+    assert max(delays) <= bounds[1]
     assert sum(delays) / len(delays) == pytest.approx(mean, rel=0.05)
 
 

@@ -73,7 +73,11 @@ GOLDEN: list[tuple[Message, str]] = [
         "93" "05" "c429" "96" "01" "01" + NODE_2 + "01" "07" + NODE_3 + PROOF_HEX,
     ),
     (payload_news(NEWS), "95" "06" "c4036e6574" "c4036b6579" "01" "c40464617461"),
-    (Have((1, U64_MAX)), "92" "07" "c410" "0000000000000001" "ffffffffffffffff"),
+    (Have((1,), False), "93" "07" "c408" "0000000000000001" "00"),
+    (
+        Have((1, U64_MAX), True),
+        "93" "07" "c410" "0000000000000001" "ffffffffffffffff" "01",
+    ),
     (Want((258,)), "92" "08" "c408" "0000000000000102"),
     (Compare(DIGEST), "93" "09" + DIGEST_HEX),
     (SketchOffer(b"cells"), "92" "0a" "c405" "63656c6c73"),
@@ -84,7 +88,16 @@ GOLDEN: list[tuple[Message, str]] = [
 ]  # fmt: skip
 NAMES = [
     *("ping", "ack", "nack", "ping-request", "alive", "left", "suspect", "payload"),
-    *("have", "want", "compare", "sketch-offer", "want-claims", "ranges", "join"),
+    *(
+        "have",
+        "reminder",
+        "want",
+        "compare",
+        "sketch-offer",
+        "want-claims",
+        "ranges",
+        "join",
+    ),
     "welcome",
 ]
 
@@ -126,7 +139,7 @@ MESSAGES: st.SearchStrategy[Message] = st.one_of(
     st.builds(PingRequest, U64, NODES, ADDRESSES),
     st.builds(ClaimNews, CLAIMS),
     st.builds(payload_news, PAYLOADS),
-    st.builds(Have, IDS),
+    st.builds(Have, IDS, st.booleans()),
     st.builds(Want, IDS),
     st.builds(Compare, DIGESTS),
     st.builds(SketchOffer, BLOBS),

@@ -1,0 +1,295 @@
+"""Invariants H and I: the stages of a probe, who may answer it, and what it teaches."""
+
+from collections.abc import Iterable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from swarmnet.swim.config import SwimConfig
+from swarmnet.swim.engine import Swim
+from swarmnet.swim.messages import Ack, Message, Nack, Ping, PingRequest
+from swarmnet.swim.outputs import Output, SendStream, State
+from tests.swim.worlds import (
+    address,
+    advance,
+    alive,
+    changed,
+    claims,
+    drain,
+    frame,
+    messages,
+    network,
+    node,
+    notes,
+    number_of,
+    stream,
+    suspect,
+    swim,
+    tell,
+)
+
+
+def begun(numbers: Iterable[int] = (2, 3, 4, 5)) -> tuple[Swim, float, int, int]:
+    """Return an engine that has just begun a probe: (engine, when, whom, sequence)."""
+    engine = swim(1, numbers)
+    engine.start(0.0)
+    at = engine.poll_timeout()
+    assert at is not None
+    engine.handle_timeout(at)
+    ((target, ping),) = messages(drain(engine))
+    assert isinstance(ping, Ping)
+    return engine, at, target, ping.sequence
+
+
+def kinds(outputs: Iterable[Output]) -> list[tuple[int, str, str]]:
+    """Return (to whom, stream or datagram, kind of message), sorted."""
+    return sorted(
+        (to, "stream" if isinstance(one, SendStream) else "datagram", type(m).__name__)
+        for one in outputs
+        for to, m in messages([one])
+    )
+
+
+def test_a_probe_begins_with_one_ping_that_carries_the_digest() -> None:
+    engine = swim(1, (2,))
+    engine.start(0.0)
+    at = engine.poll_timeout()
+    assert at is not None
+    assert 0.0 <= at <= 1.0
+    engine.handle_timeout(at)
+    ((target, ping),) = messages(drain(engine))
+    assert isinstance(ping, Ping)
+    assert (target, ping.digest) == (2, engine.save().digest())
+    assert engine.poll_output() is None
+
+
+def test_an_answered_probe_is_over() -> None:
+    engine, at, target, sequence = begun()
+    assert tell(engine, target, Ack(sequence), now=at + 0.01) == []
+    assert advance(engine, at + 0.99) == []
+    assert engine.counters() == {"health_score": 0}
+
+
+def test_an_unanswered_ping_is_tried_through_others_and_over_a_stream() -> None:
+    engine, at, target, sequence = begun()
+    after = advance(engine, at + 0.6)
+    assert {when for when, _ in after} == {at + 0.5}
+    others = sorted({2, 3, 4, 5} - {target})
+    expected: list[tuple[int, Message]] = [
+        (other, PingRequest(sequence, node(target), address(target)))
+        for other in others
+    ]
+    asked = [one for one in messages(o for _, o in after) if one[0] != target]
+    assert sorted(asked, key=lambda one: one[0]) == expected
+    assert kinds(one for _, one in after) == sorted(
+        [
+            *((other, "datagram", "PingRequest") for other in others),
+            (target, "stream", "Ping"),
+        ]
+    )
+
+
+@pytest.mark.parametrize("by", ["target", "helper", "stream"])
+def test_an_answer_by_any_way_ends_an_indirect_probe(by: str) -> None:
+    engine, at, target, sequence = begun()
+    advance(engine, at + 0.6)
+    helper = min({2, 3, 4, 5} - {target})
+    now = at + 0.7
+    if by == "stream":
+        stream(engine, target, Ack(sequence), now=now)
+    else:
+        tell(engine, target if by == "target" else helper, Ack(sequence), now=now)
+    later = [one for _, one in advance(engine, at + 0.99)]
+    assert later == []
+    assert "probes_failed" not in engine.counters()
+
+
+def test_a_probe_without_answer_accuses_its_target() -> None:
+    engine, at, target, sequence = begun()
+    advance(engine, at + 0.6)
+    for helper in sorted({2, 3, 4, 5} - {target}):
+        tell(engine, helper, Nack(sequence), now=at + 0.95)
+    after = [one for _, one in advance(engine, at + 1.0)]
+    assert notes(after) == [changed(target, State.ALIVE, State.SUSPECT)]
+    accused = suspect(target, 1)
+    told = {to for to, claim in claims(after) if claim == accused}
+    assert told == set(map(number_of, engine.save().rings.neighbours()))
+    assert engine.counters()["accusations"] == 1
+    assert engine.counters()["health_score"] == 0
+
+
+@pytest.mark.parametrize(("nacks", "score"), [(0, 3), (1, 2), (2, 1), (3, 0)])
+def test_helpers_that_say_nothing_show_that_the_fault_may_be_ours(
+    nacks: int, score: int
+) -> None:
+    engine, at, target, sequence = begun()
+    advance(engine, at + 0.6)
+    for helper in sorted({2, 3, 4, 5} - {target})[:nacks]:
+        tell(engine, helper, Nack(sequence), now=at + 0.95)
+    advance(engine, at + 1.0)
+    assert engine.counters()["health_score"] == score
+
+
+def test_where_nobody_can_help_a_failure_counts_against_ourselves() -> None:
+    engine, at, _, _ = begun((2,))
+    advance(engine, at + 1.0)
+    assert engine.counters()["health_score"] == 1
+
+
+def test_a_stranger_or_a_wrong_number_answers_no_probe() -> None:
+    engine, at, target, sequence = begun()
+    other = min({2, 3, 4, 5} - {target})
+    tell(engine, other, Ack(sequence), now=at + 0.1)
+    tell(engine, 99, Ack(sequence), now=at + 0.1)
+    tell(engine, target, Ack(sequence - 1), Ack(sequence + 1), now=at + 0.1)
+    assert engine.counters()["acks_unexpected"] == 4
+    assert kinds(one for _, one in advance(engine, at + 0.6)) != []
+
+
+def test_a_late_answer_vouches_for_nobody() -> None:
+    engine, at, target, sequence = begun()
+    advance(engine, at + 1.3)
+    held = engine.states()
+    tell(engine, target, Ack(sequence), now=at + 1.3)
+    assert engine.states() == held
+    assert engine.counters()["acks_unexpected"] == 1
+
+
+def test_a_ping_is_answered_on_the_way_by_which_it_came() -> None:
+    engine = swim(1, (2,))
+    ping = Ping(77, engine.save().digest())
+    assert kinds(tell(engine, 2, ping)) == [(2, "datagram", "Ack")]
+    assert kinds(stream(engine, 2, ping)) == [(2, "stream", "Ack")]
+    assert messages(tell(engine, 9, ping)) == [(9, Ack(77))]
+
+
+def test_a_suspect_that_pings_is_told_of_the_accusation() -> None:
+    engine = swim(1, (2, 3))
+    tell(engine, 3, suspect(2, 3))
+    ping = Ping(77, engine.save().digest())
+    outputs = tell(engine, 2, ping, now=0.1)
+    assert [one for _, one in claims(outputs)] == [suspect(2, 3)]
+    assert messages(outputs)[-1] == (2, Ack(77))
+
+
+def test_a_helper_pings_and_passes_the_answer_on() -> None:
+    engine = swim(1, (2, 3))
+    request = PingRequest(500, node(3), address(3))
+    ((target, ping),) = messages(tell(engine, 2, request))
+    assert (target, type(ping)) == (3, Ping)
+    assert isinstance(ping, Ping)
+    assert ping.sequence != 500
+    answer = tell(engine, 3, Ack(ping.sequence), now=0.1)
+    assert messages(answer) == [(2, Ack(500))]
+    assert advance(engine, 5.0) == []
+
+
+def test_a_helper_without_answer_says_so_in_time() -> None:
+    engine = swim(1, (2, 3))
+    request = PingRequest(500, node(3), address(3))
+    tell(engine, 2, request)
+    assert [(at, messages([one])) for at, one in advance(engine, 5.0)] == [
+        (0.4, [(2, Nack(500))])
+    ]
+
+
+def test_nobody_is_asked_to_ping_himself() -> None:
+    engine = swim(1, (2, 3))
+    assert tell(engine, 2, PingRequest(5, node(1), address(1))) == []
+    assert engine.counters()["helps_refused"] == 1
+
+
+def test_help_is_bounded() -> None:
+    engine = swim(1, (2, 3))
+    request = PingRequest(5, node(3), address(3))
+    data = frame(*[request] * 20)
+    for _ in range(60):
+        engine.receive_datagram(0.0, node(2), address(2), data)
+        drain(engine)
+    assert engine.counters()["helps_refused"] == 60 * 20 - 1024
+
+
+def test_a_slow_node_probes_more_slowly_and_waits_longer() -> None:
+    engine = swim(1, (2, 3))
+    for _ in range(3):
+        engine.note_late(0.0, 0.5)
+    engine.note_late(0.0, 0.01)
+    assert engine.counters()["health_score"] == 3
+    engine.start(0.0)
+    sent = [(at, m) for at, one in advance(engine, 6.0) for m in messages([one])]
+    pings = [at for at, (_, m) in sent if isinstance(m, Ping)]
+    requests = [at for at, (_, m) in sent if isinstance(m, PingRequest)]
+    assert requests[0] - pings[0] == pytest.approx(2.0)
+    periods = [at for at in pings if at not in requests]
+    assert periods[1] - periods[0] == pytest.approx(4.0)
+
+
+def test_a_node_that_was_slow_is_itself_again_after_as_many_successes() -> None:
+    world = network((1, 2, 3))
+    for _ in range(20):
+        world.engines[1].note_late(0.0, 1.0)
+    assert world.engines[1].counters()["health_score"] == 7
+    world.run(7 * 8 + 1)
+    assert world.engines[1].counters()["health_score"] == 0
+
+
+def test_a_quiet_cluster_stays_healthy_and_quiet() -> None:
+    world = network(range(1, 9))
+    world.run(30.0)
+    assert world.log == []
+    assert [one.counters() for one in world.engines.values()] == [
+        {"health_score": 0}
+    ] * 8
+    assert len(world.sent) <= 8 * 2 * 30
+
+
+@given(st.integers(2, 8), st.integers(1, 50))
+def test_each_member_is_pinged_in_every_two_rounds(n: int, seed: int) -> None:
+    world = network(range(1, n + 1), seed=seed)
+    world.run(4.0 * n)
+    for number in range(1, n + 1):
+        targets = [
+            to
+            for _, source, one in world.sent
+            if source == number
+            for to, message in messages([one])
+            if isinstance(message, Ping)
+        ]
+        others = {other for other in range(1, n + 1) if other != number}
+        for start in range(len(targets) - 2 * n + 2):
+            assert set(targets[start : start + 2 * n - 1]) == others
+
+
+def test_sequence_numbers_are_used_once() -> None:
+    engine = swim(1, (2, 3, 4), SwimConfig(suspicion_min_s=50.0, suspicion_max_s=60.0))
+    engine.start(0.0)
+    sent = [m for _, one in advance(engine, 20.0) for m in messages([one])]
+    for _ in range(5):
+        request = PingRequest(5, node(3), address(3))
+        sent += messages(tell(engine, 2, request, now=20.0))
+    direct = [m.sequence for _, m in sent if isinstance(m, Ping)]
+    probed = {m.sequence for _, m in sent if isinstance(m, PingRequest)}
+    # A probe's stream ping repeats the sequence of the probe that it belongs to.
+    assert sorted(set(direct)) == list(range(min(direct), max(direct) + 1))
+    assert len(direct) == len(set(direct)) + len(probed)
+
+
+def test_who_leaves_stops_probing_and_still_answers() -> None:
+    engine, at, _, _ = begun()
+    engine.leave(at + 0.1)
+    drain(engine)
+    after = [one for _, one in advance(engine, at + 10.0)]
+    assert {type(m).__name__ for _, m in messages(after)} <= {"ClaimNews", "Ping"}
+    assert "probes_failed" not in engine.counters()
+    ping = Ping(9, engine.save().digest())
+    assert messages(tell(engine, 2, ping, now=at + 11.0)) == [(2, Ack(9))]
+
+
+def test_a_member_that_comes_and_goes_is_probed_while_it_is_there() -> None:
+    engine = swim(1, (2, 3))
+    engine.start(0.0)
+    tell(engine, 2, alive(4))
+    sent = [m for _, one in advance(engine, 6.5) for m in messages([one])]
+    targets = {to for to, m in sent if isinstance(m, Ping)}
+    assert targets == {2, 3, 4}

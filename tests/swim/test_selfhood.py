@@ -1,0 +1,233 @@
+"""Invariants C and F: what a node says of itself, and whom it lets move it."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from swarmnet.errors import Refused
+from swarmnet.ids import U64_MAX
+from swarmnet.swim.claim import Claim
+from swarmnet.swim.engine import Swim
+from swarmnet.swim.member import Member
+from swarmnet.swim.outputs import IdentityConflict, State
+from tests.swim.worlds import (
+    address,
+    advance,
+    alive,
+    claims,
+    drain,
+    left,
+    living,
+    node,
+    notes,
+    roster,
+    route,
+    seams,
+    stream,
+    suspect,
+    swim,
+    tell,
+)
+
+
+def own(engine: Swim) -> Claim:
+    """Return what member 1 says of itself."""
+    held = engine.member(node(1))
+    assert held is not None
+    return held.claim
+
+
+def told(outputs: list[tuple[int, Claim]]) -> list[tuple[int, Claim]]:
+    """Return each (to whom, claim) once, in order of whom."""
+    return sorted(dict.fromkeys(outputs), key=lambda one: one[0])
+
+
+def test_an_accusation_is_refuted_by_one_incarnation_more() -> None:
+    engine = swim(1, (2, 3))
+    outputs = tell(engine, 2, suspect(1, 3))
+    refuted = alive(1, 1, 1)
+    assert told(claims(outputs)) == [(2, refuted), (3, refuted)]
+    assert (own(engine), notes(outputs)) == (refuted, [])
+    assert engine.counters()["refutations"] == 1
+    assert engine.counters()["health_score"] == 1
+
+
+def test_an_accusation_of_a_version_given_up_is_answered_and_not_believed() -> None:
+    engine = swim(1, (2, 3))
+    tell(engine, 2, suspect(1, 3))
+    advance(engine, 10.0)
+    outputs = tell(engine, 2, suspect(1, 2), now=10.0)
+    assert claims(outputs) == [(2, alive(1, 1, 1))]
+    assert (own(engine), notes(outputs)) == (alive(1, 1, 1), [])
+
+
+@pytest.mark.parametrize("incarnation", [1, 2**31, 2**32 - 1, 2**63, U64_MAX])
+def test_an_accusation_of_a_version_never_claimed_is_ignored(incarnation: int) -> None:
+    engine = swim(1, (2, 3))
+    assert tell(engine, 2, suspect(1, 3, 1, incarnation)) == []
+    assert tell(engine, 2, suspect(1, 3, U64_MAX, incarnation)) == []
+    assert own(engine) == alive(1)
+    assert engine.counters()["claims_ahead"] == 2
+
+
+def test_a_forged_accusation_moves_nothing() -> None:
+    engine = swim(1, (2, 3))
+    genuine = suspect(1, 3)
+    data = b"\x92\x01" + genuine.item[:-1] + b"?"
+    engine.receive_datagram(0.0, node(2), address(2), data)
+    assert drain(engine) == []
+    assert own(engine) == alive(1)
+    assert engine.counters() == {"bad_proofs": 1, "health_score": 0}
+
+
+def test_the_last_incarnation_is_followed_by_the_next_epoch() -> None:
+    last = alive(1, 3, U64_MAX)
+    view = roster(1, [Member(last, (), State.ALIVE), *living(2)])
+    engine = Swim(
+        route(1), swim(1)._core.config, swim(1)._core.random, seams(1),
+        boot_epoch=3, view=view,
+    )  # fmt: skip
+    assert own(engine) == last
+    outputs = tell(engine, 2, suspect(1, 2, 3, U64_MAX))
+    assert told(claims(outputs)) == [(2, alive(1, 4, 0))]
+    assert own(engine) == alive(1, 4, 0)
+
+
+FOREIGN = st.one_of(
+    st.builds(
+        suspect,
+        st.just(1),
+        st.integers(2, 4),
+        st.integers(0, 3),
+        st.sampled_from([0, 1, 2, 3, 2**63, U64_MAX]),
+    ),
+    st.builds(suspect, st.integers(2, 4), st.integers(5, 7)),
+    st.builds(alive, st.integers(2, 4), st.integers(0, 3), st.integers(0, 3)),
+    st.builds(left, st.integers(2, 4), st.integers(1, 3)),
+)
+
+
+@given(st.lists(FOREIGN, max_size=12))
+def test_only_its_own_refutations_move_a_node(foreign: list[Claim]) -> None:
+    engine = swim(1, (2, 3, 4))
+    for claim in foreign:
+        before = own(engine)
+        tell(engine, 2, claim)
+        after = own(engine)
+        accused = claim.subject == node(1) and claim.version == before.version
+        moved = before.incarnation + 1 if accused else before.incarnation
+        assert after == alive(1, before.boot_epoch, moved)
+        held = engine.member(node(1))
+        assert held == Member(after, (), State.ALIVE)
+        assert node(1) not in engine.states()
+
+
+def test_an_earlier_life_is_no_rival() -> None:
+    engine = swim(1, (2,), epoch=5)
+    outputs = tell(engine, 2, alive(1, 4, 99), left(1, 4, 100))
+    assert notes(outputs) == []
+    assert own(engine) == alive(1, 5, 0)
+
+
+def test_another_life_of_a_greater_epoch_is_outbid_and_told() -> None:
+    engine = swim(1, (2, 3))
+    rival = alive(1, 7, 3, at=address(9))
+    outputs = tell(engine, 2, rival)
+    assert notes(outputs) == [IdentityConflict(7, address(9))]
+    assert told(claims(outputs)) == [(2, alive(1, 8, 0)), (3, alive(1, 8, 0))]
+    assert own(engine) == alive(1, 8, 0)
+
+
+def test_a_leave_of_another_life_is_outbid_too() -> None:
+    engine = swim(1, (2,))
+    outputs = tell(engine, 2, left(1, 2, 4))
+    assert notes(outputs) == [IdentityConflict(2, address(1))]
+    assert own(engine) == alive(1, 3, 0)
+
+
+def test_two_clones_do_not_outbid_each_other_for_ever() -> None:
+    engine = swim(1, (2,))
+    bids = []
+    for now in range(60):
+        before = own(engine).boot_epoch
+        engine.handle_timeout(float(now))
+        tell(engine, 2, alive(1, before + 2, 0, at=address(9)), now=float(now))
+        if own(engine).boot_epoch > before:
+            bids.append(now)
+    assert bids == [0, 1, 3, 7, 15, 23, 31, 39, 47, 55]
+
+
+def test_a_rival_heard_in_the_quiet_time_is_outbid_after_it() -> None:
+    engine = swim(1, (2,))
+    tell(engine, 2, alive(1, 2, 0, at=address(9)))
+    outputs = tell(engine, 2, alive(1, 9, 0, at=address(9)), now=0.1)
+    assert notes(outputs) == [IdentityConflict(9, address(9))]
+    assert own(engine) == alive(1, 3, 0)
+    later = advance(engine, 1.0)
+    assert [at for at, one in later if claims([one])] == [1.0]
+    assert own(engine) == alive(1, 10, 0)
+
+
+def test_a_rival_is_told_of_once() -> None:
+    engine = swim(1, (2,))
+    rival = alive(1, 2, 0, at=address(9))
+    outputs = [*tell(engine, 2, rival), *tell(engine, 2, rival)]
+    assert notes(outputs) == [IdentityConflict(2, address(9))]
+
+
+def test_a_change_of_address_and_metadata_is_one_incarnation_more() -> None:
+    engine = swim(1, (2, 3))
+    engine.update(0.0, address(9), b"m")
+    changed = alive(1, 1, 1, at=address(9), meta=b"m")
+    assert sorted(claims(drain(engine)), key=lambda one: one[0]) == [
+        (2, changed),
+        (3, changed),
+    ]
+    engine.update(1.0, meta=b"n")
+    assert own(engine) == alive(1, 1, 2, at=address(9), meta=b"n")
+    engine.update(2.0, address(1))
+    assert own(engine) == alive(1, 1, 3, meta=b"n")
+
+
+def test_metadata_has_a_bound() -> None:
+    engine = swim(1, (2,))
+    with pytest.raises(Refused, match="metadata of 257 bytes: want at most 256"):
+        engine.update(0.0, meta=bytes(257))
+    assert (drain(engine), own(engine)) == ([], alive(1))
+    engine.update(0.0, meta=bytes(256))
+    assert own(engine) == alive(1, 1, 1, meta=bytes(256))
+
+
+def test_a_refutation_keeps_address_and_metadata() -> None:
+    engine = swim(1, (2,))
+    engine.update(0.0, address(9), b"m")
+    tell(engine, 2, suspect(1, 2, 1, 1), now=1.0)
+    assert own(engine) == alive(1, 1, 2, at=address(9), meta=b"m")
+
+
+@pytest.mark.parametrize(
+    ("epoch", "at", "expected", "is_news"),
+    [
+        (2, 1, alive(1, 2, 5, meta=b"m"), False),
+        (3, 1, alive(1, 3, 0, meta=b"m"), True),
+        (2, 9, alive(1, 3, 0, at=address(9), meta=b"m"), True),
+        (1, 1, alive(1, 3, 0, meta=b"m"), True),
+    ],
+)
+def test_a_restart_with_a_saved_view_never_goes_back(
+    epoch: int, at: int, expected: Claim, is_news: bool
+) -> None:
+    saved = roster(1, [Member(alive(1, 2, 5, meta=b"m"), (), State.ALIVE), *living(2)])
+    config, random = swim(1)._core.config, swim(1)._core.random
+    me = route(1) if at == 1 else type(route(1))(node(1), address(at))
+    engine = Swim(me, config, random, seams(1), boot_epoch=epoch, view=saved)
+    assert own(engine) == expected
+    engine.start(0.0)
+    assert claims(drain(engine)) == ([(2, expected)] if is_news else [])
+
+
+def test_a_life_that_lost_its_state_finds_its_epoch_among_its_peers() -> None:
+    engine = swim(1)
+    outputs = stream(engine, 2, alive(2), alive(1, 4, 2))
+    assert own(engine) == alive(1, 5, 0)
+    assert IdentityConflict(4, address(1)) in notes(outputs)
