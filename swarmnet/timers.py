@@ -16,46 +16,48 @@ class Timers(Generic[Reason]):
     entries outnumber the live ones.
     """
 
-    __slots__ = ("_deadlines", "_heap", "_sequence")
+    __slots__ = ("_entries", "_heap", "_sequence")
 
     def __init__(self) -> None:
-        self._deadlines: dict[Reason, tuple[float, int]] = {}
+        self._entries: dict[Reason, tuple[float, int, Reason]] = {}
         self._heap: list[tuple[float, int, Reason]] = []
         self._sequence = 0
 
     def __len__(self) -> int:
-        return len(self._deadlines)
+        return len(self._entries)
 
     def set(self, reason: Reason, deadline: float) -> None:
         """Wake for `reason` at `deadline`, and no more at an earlier-set one."""
         self._sequence += 1
-        self._deadlines[reason] = (deadline, self._sequence)
-        heappush(self._heap, (deadline, self._sequence, reason))
-        if len(self._heap) > 64 and len(self._heap) > 4 * len(self._deadlines):
-            self._rebuild()
+        # The sequence is unique, so the heap never compares two reasons.
+        entry = (deadline, self._sequence, reason)
+        self._entries[reason] = entry
+        heappush(self._heap, entry)
+        if len(self._heap) > 64 and len(self._heap) > 4 * len(self._entries):
+            self._heap = sorted(self._entries.values(), key=_order)
 
     def set_earlier(self, reason: Reason, deadline: float) -> None:
         """As `set`, unless `reason` has an earlier deadline already."""
-        current = self._deadlines.get(reason)
+        current = self._entries.get(reason)
         if current is None or deadline < current[0]:
             self.set(reason, deadline)
 
     def cancel(self, reason: Reason) -> None:
         """Forget `reason`; nothing happens if it is not set."""
-        self._deadlines.pop(reason, None)
+        self._entries.pop(reason, None)
 
     def deadline(self, reason: Reason) -> float | None:
         """Return when `reason` comes due, or None."""
-        current = self._deadlines.get(reason)
+        current = self._entries.get(reason)
         return None if current is None else current[0]
 
     def next(self) -> float | None:
         """Return the earliest deadline, or None."""
         heap = self._heap
         while heap:
-            deadline, sequence, reason = heap[0]
-            if self._deadlines.get(reason) == (deadline, sequence):
-                return deadline
+            entry = heap[0]
+            if self._entries.get(entry[2]) is entry:
+                return entry[0]
             heappop(heap)
         return None
 
@@ -65,12 +67,9 @@ class Timers(Generic[Reason]):
         if deadline is None or deadline > now:
             return None
         reason = heappop(self._heap)[2]
-        del self._deadlines[reason]
+        del self._entries[reason]
         return reason
 
-    def _rebuild(self) -> None:
-        self._heap = [(when, seq, reason) for reason, (when, seq) in self._live()]
-        self._heap.sort(key=lambda entry: entry[:2])
 
-    def _live(self) -> list[tuple[Reason, tuple[float, int]]]:
-        return list(self._deadlines.items())
+def _order(entry: tuple[float, int, object]) -> tuple[float, int]:
+    return entry[:2]

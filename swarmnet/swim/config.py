@@ -67,8 +67,13 @@ class SwimConfig:
     at once cost each about three quarters of it."""
 
     eager_bytes: float = 524_288.0
-    """While less than this is left of the burst, the last ring is sent only the ids
-    of payloads."""
+    """While less than this is left of the burst, the node saves: news goes whole over
+    all rings but the last, which learns by ids and digests, and whatever gathers or
+    repairs waits `saving_factor` times as long."""
+
+    saving_factor: float = 10.0
+    """How much longer things wait while the node saves. Higher fills datagrams better
+    and delays news by as much at each of its hops."""
 
     datagram_bytes: int = 1200
     """The largest datagram to a peer of which nothing better is known."""

@@ -109,6 +109,19 @@ class Core:
             return None
         return Route(node, member.claim.address)
 
+    def saves(self, now: float) -> bool:
+        """Return whether the budget is low, so that what can wait should."""
+        return self.budget.tokens(now) < self.config.eager_bytes
+
+    def patience(self, now: float, seconds: float) -> float:
+        """Return how long something waits now that may wait `seconds`."""
+        return seconds * self.config.saving_factor if self.saves(now) else seconds
+
+    def last_whole_ring(self, now: float) -> int:
+        """Return the last ring over which news goes whole now."""
+        rings = self.config.rings
+        return rings - 2 if rings > 1 and self.saves(now) else rings - 1
+
     def datagram_room(self, node: NodeId | None) -> int:
         """Return the bytes that a frame to `node` may have, channel excluded."""
         limit = self.config.datagram_bytes

@@ -271,7 +271,7 @@ class Swim:
             # differs, and most neighbours are being repaired at the same time.
             if not streamed or len(news) <= self._core.config.sync_relay_max:
                 for claim in news:
-                    self._intake.spread(claim, Rank.CLAIM, route.node)
+                    self._intake.spread(now, claim, Rank.CLAIM, route.node)
             self._repair.note_news(now)
         self._flush(now)
 

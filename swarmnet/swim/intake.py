@@ -18,6 +18,13 @@ from swarmnet.swim.selfhood import Selfhood
 _COUNTED: Final = {verdict: f"claims_{verdict.name.lower()}" for verdict in Verdict}
 
 
+def _about(claim: Claim) -> bytes:
+    """Return what a claim takes the place of in a queue."""
+    if claim.state is State.SUSPECT:
+        return claim.subject + claim.author
+    return claim.subject
+
+
 class Intake:
     """What one node makes of claims, its own included."""
 
@@ -59,6 +66,8 @@ class Intake:
         held = core.roster.get(claim.subject)
         verdict, member = admit(held, claim, core.config.confirmations)
         if verdict is Verdict.KNOWN:
+            if route.node is not None:
+                self._relay.retract(route.node, _about(claim), claim.item)
             return False
         if verdict is Verdict.NEWS and not self._is_genuine(claim):
             return False
@@ -88,23 +97,22 @@ class Intake:
             self._follow_state(now, node, member.state)
         self.accusations.follow(now, member)
 
-    def spread(self, claim: Claim, rank: Rank, exclude: NodeId | None = None) -> None:
+    def spread(
+        self, now: float, claim: Claim, rank: Rank, exclude: NodeId | None = None
+    ) -> None:
         """Pass a claim on to the neighbours, but not to where it came from."""
-        about: bytes = claim.subject
-        if claim.state is State.SUSPECT:
-            about = claim.subject + claim.author
-        self._relay.spread(rank, about, claim.item, exclude)
+        self._relay.spread(now, rank, _about(claim), claim.item, exclude)
 
     def announce(self, now: float) -> None:
         """Tell everyone what we say of ourselves now."""
-        self.spread(self._self.claim, Rank.OWN_CLAIM)
+        self.spread(now, self._self.claim, Rank.OWN_CLAIM)
         self._repair.note_news(now)
 
     def accuse(self, now: float, target: NodeId, version: tuple[int, int]) -> None:
         """Accuse a member that has failed our probe, and tell everyone."""
         accusation = self.accusations.accuse(now, target, version)
         if accusation is not None:
-            self.spread(accusation, Rank.OWN_CLAIM)
+            self.spread(now, accusation, Rank.OWN_CLAIM)
             self._repair.note_news(now)
 
     def _follow_state(self, now: float, node: NodeId, state: State) -> None:

@@ -34,7 +34,6 @@ _TELL_BACK_S: Final = 0.025
 _REMIND_S: Final = 0.05
 _REMINDERS_MAX: Final = 9
 _WANT_S: Final = 0.02
-_WANT_BUSY_S: Final = 0.25
 _WANT_TRIES_MAX: Final = 12
 _IDS_MAX: Final = 128
 
@@ -62,6 +61,10 @@ class Missing:
 
     holders: list[Route]
     tries: int = 0
+
+
+def _about(payload: Payload) -> bytes:
+    return payload.scope + b"\0" + payload.key
 
 
 class Payloads:
@@ -113,7 +116,7 @@ class Payloads:
         number = payload_id(news.item)
         kept = self._kept.get(number)
         if kept is not None:
-            kept.heard[sender] = None
+            self._note_heard(kept, sender)
             return
         senders = self._heard_from.get(number)
         if senders is not None:
@@ -129,18 +132,16 @@ class Payloads:
     def receive_have(self, now: float, route: Route, have: Have) -> None:
         """Take the ids of payloads that a member has."""
         assert route.node is not None, "a HAVE has a sender"
-        answer: list[int] = []
         for number in have.payload_ids:
             kept = self._kept.get(number)
             if kept is not None:
-                kept.heard[route.node] = None
-                answer.append(number)
+                self._note_heard(kept, route.node)
+                if have.reminds:
+                    self._relay.lane(route.node).put_id(number, reminds=False)
             elif number in self._heard_from:
                 self._heard_from[number][route.node] = None
             else:
                 self._note_missing(now, route, number)
-        if answer and have.reminds:
-            self._send(now, route, Have(tuple(answer[:_IDS_MAX]), reminds=False))
 
     def receive_want(self, now: float, route: Route, numbers: Iterable[int]) -> None:
         """Send the payloads that a member of their scope asks for."""
@@ -160,6 +161,7 @@ class Payloads:
         kept = self._kept.get(number)
         if kept is None:
             return
+        core = self._core
         rings = self._scopes.rings(kept.payload.scope)
         unheard = False
         for neighbour in rings.neighbours() if rings is not None else ():
@@ -171,8 +173,8 @@ class Payloads:
                 kept.told[neighbour] = None
         kept.rounds += 1
         if kept.rounds == 1 or (unheard and kept.rounds <= _REMINDERS_MAX):
-            delay = _REMIND_S * 2.0 ** (kept.rounds - 1)
-            self._core.timers.set((Due.PAYLOAD, number), kept.since + delay)
+            wait_s = core.patience(now, _REMIND_S) * 2.0 ** (kept.rounds - 1)
+            core.timers.set((Due.PAYLOAD, number), kept.since + wait_s)
 
     def handle_want(self, now: float, number: int) -> None:
         """Ask for a payload that has not come by itself."""
@@ -185,7 +187,8 @@ class Payloads:
         route = missing.holders[missing.tries % len(missing.holders)]
         missing.tries += 1
         self._send(now, route, Want((number,)))
-        self._core.timers.set((Due.WANT, number), now + 2 * self._patience(now))
+        wait_s = 2 * self._core.patience(now, _WANT_S)
+        self._core.timers.set((Due.WANT, number), now + wait_s)
 
     def _keep(self, now: float, news: PayloadNews, rank: Rank) -> None:
         payload = news.payload
@@ -200,23 +203,26 @@ class Payloads:
         self._kept[number] = kept
         self._key_ids[about] = number
         self._spread(now, kept, number, rank)
-        self._core.timers.set((Due.PAYLOAD, number), now + _TELL_BACK_S)
+        wait_s = self._core.patience(now, _TELL_BACK_S)
+        self._core.timers.set((Due.PAYLOAD, number), now + wait_s)
 
     def _spread(self, now: float, kept: Kept, number: int, rank: Rank) -> None:
         rings = self._scopes.rings(kept.payload.scope)
         if rings is None:
             return
-        config = self._core.config
-        eager = self._core.budget.tokens(now) >= config.eager_bytes
-        about = kept.payload.scope + b"\0" + kept.payload.key
+        about = _about(kept.payload)
+        last_ring = self._core.last_whole_ring(now)
         for neighbour, ring in rings.neighbours().items():
-            if neighbour in kept.heard:
-                continue
-            if eager or ring < config.rings - 1 or config.rings == 1:
+            # The last ring is left to the reminders while the node saves.
+            if neighbour not in kept.heard and ring <= last_ring:
                 self._relay.put(neighbour, rank, about, kept.item)
-            else:
-                self._relay.lane(neighbour).put_id(number, reminds=False)
-            kept.told[neighbour] = None
+                kept.told[neighbour] = None
+
+    def _note_heard(self, kept: Kept, node: NodeId) -> None:
+        """A member has the payload: what waits to tell it so need not be sent."""
+        if node not in kept.heard:
+            kept.heard[node] = None
+            self._relay.retract(node, _about(kept.payload), kept.item)
 
     def _make_room(self, now: float) -> None:
         config = self._core.config
@@ -240,11 +246,8 @@ class Payloads:
             self._core.count("missing_dropped")
             return
         self._missing[number] = Missing([route])
-        self._core.timers.set((Due.WANT, number), now + self._patience(now))
-
-    def _patience(self, now: float) -> float:
-        busy = self._core.budget.tokens(now) < self._core.config.eager_bytes
-        return _WANT_BUSY_S if busy else _WANT_S
+        wait_s = self._core.patience(now, _WANT_S)
+        self._core.timers.set((Due.WANT, number), now + wait_s)
 
     def _may_have(self, node: NodeId, scope: Scope) -> bool:
         rings = self._scopes.rings(scope)

@@ -24,6 +24,7 @@ _FLUSH: Final = (Due.FLUSH, None)
 _IDS_OVERHEAD_BYTES: Final = 6
 _ID_BYTES: Final = 8
 _TURN: Final = 4
+_IDS_TURN: Final = 8
 
 
 class Rank(IntEnum):
@@ -60,6 +61,19 @@ class Lane:
         self._ranks[about] = rank
         self._queues[rank][about] = item
         self.bytes += len(item)
+
+    def retract(self, about: bytes, item: bytes) -> None:
+        """Drop `item` if it waits: the neighbour has it."""
+        rank = self._ranks.get(about)
+        if rank is not None and self._queues[rank][about] == item:
+            del self._queues[rank][about]
+            del self._ranks[about]
+            self.bytes -= len(item)
+
+    @property
+    def has_items(self) -> bool:
+        """Whether more waits than ids, which are in no hurry."""
+        return bool(self._ranks)
 
     def put_id(self, payload_id: int, *, reminds: bool) -> None:
         """Queue the news that this node has a payload; see `Have`."""
@@ -121,12 +135,13 @@ class Lane:
 class Relay:
     """The lanes of one node, and when they are emptied."""
 
-    __slots__ = ("_core", "_flushed", "_lanes", "_waiting")
+    __slots__ = ("_core", "_flushed", "_lanes", "_turns", "_waiting")
 
     def __init__(self, core: Core) -> None:
         self._core = core
         self._lanes: dict[NodeId, Lane] = {}
         self._flushed = float("-inf")
+        self._turns = 0
         self._waiting = False
 
     def lane(self, node: NodeId) -> Lane:
@@ -142,12 +157,19 @@ class Relay:
         self.lane(node).put(rank, about, item)
 
     def spread(
-        self, rank: Rank, about: bytes, item: bytes, exclude: NodeId | None
+        self, now: float, rank: Rank, about: bytes, item: bytes, exclude: NodeId | None
     ) -> None:
         """Queue a claim for every neighbour but the one it came from."""
-        for neighbour in self._core.roster.rings.neighbours():
-            if neighbour != exclude:
+        last_ring = self._core.last_whole_ring(now)
+        for neighbour, ring in self._core.roster.rings.neighbours().items():
+            if neighbour != exclude and ring <= last_ring:
                 self.lane(neighbour).put(rank, about, item)
+
+    def retract(self, node: NodeId, about: bytes, item: bytes) -> None:
+        """Do not send `item` to a member that is known to have it."""
+        lane = self._lanes.get(node)
+        if lane is not None:
+            lane.retract(about, item)
 
     def drop(self, node: NodeId) -> None:
         """Forget what waits for a member that is gone."""
@@ -157,26 +179,49 @@ class Relay:
         """Send what waits, now or as soon as coalescing and budget allow."""
         if not self._waiting:
             return
-        allowed = self._flushed + self._core.config.coalesce_s
-        if now < allowed:
-            self._core.timers.set_earlier(_FLUSH, allowed)
+        core = self._core
+        wait_s = core.patience(now, core.config.coalesce_s)
+        if now < self._flushed + wait_s:
+            core.timers.set_earlier(_FLUSH, self._flushed + wait_s)
             return
         self._flushed = now
-        # One datagram a lane and turn, so that a long lane holds up no other.
-        waiting = [node for node, lane in self._lanes.items() if lane.bytes]
+        self._turns += 1
+        if self._send_turns(now, self._due_lanes(now)):
+            self._tidy(now + wait_s)
+
+    def _due_lanes(self, now: float) -> list[NodeId]:
+        """Return whom to send to; while the node saves, ids alone wait for company."""
+        ids_too = self._turns % _IDS_TURN == 0 or not self._core.saves(now)
+        return [
+            node
+            for node, lane in self._lanes.items()
+            if lane.has_items or (ids_too and lane.payload_ids)
+        ]
+
+    def _send_turns(self, now: float, waiting: list[NodeId]) -> bool:
+        """Send one datagram a lane and turn, so that a long lane holds up no other.
+
+        Returns False when the budget is spent.
+        """
         while waiting:
             node = waiting.pop(0)
             if not self._send_one(now, node, self._lanes[node]):
                 # The lane that had to wait is the first to be served next time.
                 self._lanes = {node: self._lanes.pop(node), **self._lanes}
-                return
-            if self._lanes[node].bytes:
+                return False
+            if self._lanes[node].has_items:
                 waiting.append(node)
+        return True
+
+    def _tidy(self, later: float) -> None:
+        """Keep the lanes of neighbours, and those in which something waits."""
         neighbours = self._core.roster.rings.neighbours()
         for node in tuple(self._lanes):
-            if node not in neighbours:
+            if node not in neighbours and not self._lanes[node].bytes:
                 del self._lanes[node]
-        self._waiting = False
+        self._waiting = any(lane.bytes for lane in self._lanes.values())
+        if self._waiting:
+            self._core.timers.set_earlier(_FLUSH, later)
 
     def _send_one(self, now: float, node: NodeId, lane: Lane) -> bool:
         """Send a lane's next datagram; False if it must wait for tokens."""

@@ -34,6 +34,7 @@ class Roster:
         "_counts",
         "_dead",
         "_digest",
+        "_digest_value",
         "_key",
         "_members",
         "_order",
@@ -51,6 +52,7 @@ class Roster:
         self.sketch = Sketch()
         self._key = key
         self._digest = SetDigest()
+        self._digest_value: Digest | None = None
         self._members: dict[NodeId, Member] = {}
         self._counts = [0] * len(State)
         self._dead: dict[NodeId, None] = {}
@@ -67,6 +69,7 @@ class Roster:
         twin.sketch = self.sketch.copy()
         twin._key = self._key
         twin._digest = self._digest.copy()
+        twin._digest_value = self._digest_value
         twin._members = self._members.copy()
         twin._counts = self._counts.copy()
         twin._dead = self._dead.copy()
@@ -173,7 +176,9 @@ class Roster:
 
     def digest(self) -> Digest:
         """Return the digest of all claims about members that have not left."""
-        return Digest(self._digest.bytes16, self.sketch.size)
+        if self._digest_value is None:
+            self._digest_value = Digest(self._digest.bytes16, self.sketch.size)
+        return self._digest_value
 
     def elements(self) -> Iterator[tuple[int, Claim]]:
         """Yield every claim that the digest covers, with its 64-bit element."""
@@ -195,6 +200,7 @@ class Roster:
     def _count_in(self, member: Member) -> None:
         if member.state is State.LEFT:
             return
+        self._digest_value = None
         for claim in member.claims:
             number = claim_hash(self._key, claim.item)
             self._digest.add(number)
@@ -203,6 +209,7 @@ class Roster:
     def _count_out(self, member: Member) -> None:
         if member.state is State.LEFT:
             return
+        self._digest_value = None
         for claim in member.claims:
             number = claim_hash(self._key, claim.item)
             self._digest.remove(number)

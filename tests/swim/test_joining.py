@@ -1,5 +1,7 @@
 """Joining through anyone, leaving so that everyone knows."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -83,7 +85,7 @@ def test_a_join_goes_through_all_addresses_fails_and_goes_on() -> None:
 def test_the_wait_between_tries_has_a_bound() -> None:
     engine, _ = joining((2,))
     tried = [at for at, _ in sends(advance(engine, 200.0))]
-    waits = [later - sooner for sooner, later in zip(tried, tried[1:], strict=False)]
+    waits = [later - sooner for sooner, later in pairwise(tried)]
     assert max(waits) == waits[-1] == 16.0
 
 

@@ -14,7 +14,7 @@ from swarmnet.swim.config import SwimConfig
 from swarmnet.swim.messages import Have
 from swarmnet.swim.outputs import Payload, PayloadClass, SendDatagram
 from swarmnet.swim.relay import Lane, Rank
-from tests.swim.worlds import alive, drain, frame, node, suspect, swim
+from tests.swim.worlds import address, alive, drain, frame, node, suspect, swim
 
 ROOM = 1148
 PUTS = st.lists(
@@ -126,7 +126,7 @@ def claims_in_lanes(config: SwimConfig, count: int) -> list[SendDatagram]:
     for number in range(200):
         subject = 10 + number % count
         claim = alive(subject, 1, number)
-        engine.receive_datagram(0.0, node(2), alive(2).address, frame(claim))
+        engine.receive_datagram(0.0, node(2), address(2), frame(claim))
     drain(engine)
     sent = []
     while (due := engine.poll_timeout()) is not None:
@@ -181,7 +181,7 @@ def test_no_datagram_is_above_its_peers_limit(
                 if kind == "suspect"
                 else Have(tuple(range(number, number + size)), reminds=True)
             )
-            engine.receive_datagram(now, node(3), alive(3).address, data)
+            engine.receive_datagram(now, node(3), address(3), data)
         now += pause_s
         engine.handle_timeout(now)
         sent += drain(engine)

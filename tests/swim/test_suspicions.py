@@ -14,6 +14,7 @@ from tests.swim.worlds import (
     alive,
     changed,
     claims,
+    drain,
     messages,
     network,
     node,
@@ -42,7 +43,7 @@ def answered(engine: Swim, until: float) -> list[tuple[float, Output]]:
     found: list[tuple[float, Output]] = []
     while (due := engine.poll_timeout()) is not None and due <= until:
         engine.handle_timeout(due)
-        waiting = [(due, one) for one in iter(engine.poll_output, None)]
+        waiting = [(due, one) for one in drain(engine)]
         found += waiting
         for _, one in waiting:
             for to, message in messages([one]):

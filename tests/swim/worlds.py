@@ -149,7 +149,10 @@ def swim(
 
 def drain(engine: Swim) -> list[Output]:
     """Return everything that the engine wants done, in order."""
-    return list(iter(engine.poll_output, None))
+    outputs: list[Output] = []
+    while (output := engine.poll_output()) is not None:
+        outputs.append(output)
+    return outputs
 
 
 def frame(*messages: Message | Claim) -> bytes:
@@ -238,7 +241,7 @@ class Network:
     def settle(self, number: int) -> None:
         """Take an engine's outputs, after an input or a command."""
         engine = self.engines[number]
-        for output in iter(engine.poll_output, None):
+        while (output := engine.poll_output()) is not None:
             if isinstance(output, (SendDatagram, SendStream)):
                 self._post(number, output)
                 continue
