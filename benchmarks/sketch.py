@@ -7,21 +7,19 @@ and shows in no size, so updates start from 32 cells too. The peer is the cheape
 dump there is, all elements at 8 bytes; memberlist's push/pull sends the rows instead,
 and both ways. The range-based fallback, on messages of 1,152 bytes, stands beside it.
 
-    python -m benchmarks.sketch [SEEDS]
-
 The 10,000 shared elements are the same in all seeds, the differences are drawn from
 the seed: cells cancel what is shared, which decides only how wide their counts are.
 """
 
-import platform
-import sys
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from random import Random
 from statistics import median
 from time import perf_counter
 from typing import Final
 
+from benchmarks.lab import Lab
+from benchmarks.values import Clock, Of, Question, Row, Target, question, spread
 from swarmnet.sketch import (
     Decoder,
     Difference,
@@ -44,18 +42,21 @@ RANGE_SEEDS: Final = 20
 CASES: Final = ((1, 0), (10, 0), (100, 0), (0, 10), (1, 1), (5, 5), (50, 50))
 
 
+BYTES_MAX: Final = {(1, 0): 450.0, (10, 0): 600.0, (100, 0): 6000.0}
+ONE_TRIP_MAX: Final = 10
+ROUNDS: Final = 5
+
+
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One case: bytes of cells, and how often the first message was enough."""
+class Case:
+    """One case over its seeds: cells, and the ranges of the first seeds beside them."""
 
     remote_only: int
     local_only: int
-    seeds: int
-    bytes_median: float
-    bytes_p99: int
-    one_round_trip: float
-    ranges_bytes_median: float
-    ranges_messages_median: float
+    cell_bytes: list[float]
+    trips: list[float]
+    range_bytes: list[int]
+    range_messages: list[int]
     dump_bytes: int
 
 
@@ -104,98 +105,113 @@ def by_ranges(remote: list[int], local: list[int]) -> tuple[int, int]:
     return spent_bytes, messages
 
 
-def run_case(base: Sketch, shared: list[int], case: tuple[int, int], seeds: int) -> Row:
-    """Measure one case over `seeds` seeds, each answer checked."""
+def run_case(task: tuple[tuple[int, int], int]) -> Case:
+    """Measure one case over a number of seeds, each answer checked."""
+    (remote_only, local_only), seeds = task
+    shared = elements(Random("shared"), SHARED)
+    base = sketch_of(Sketch(PREFIX_CELLS), shared)
     cells: list[tuple[int, int]] = []
     ranges: list[tuple[int, int]] = []
     for seed in range(seeds):
         random = Random(seed)
-        ours, theirs = elements(random, case[1]), elements(random, case[0])
+        ours, theirs = elements(random, local_only), elements(random, remote_only)
         spent, trips, found = by_cells(sketch_of(base, theirs), sketch_of(base, ours))
         assert found == Difference(tuple(sorted(theirs)), tuple(sorted(ours)))
         cells.append((spent, trips))
         if seed < RANGE_SEEDS:
             ranges.append(by_ranges(sorted(shared + theirs), sorted(shared + ours)))
-    spent_bytes = sorted(spent for spent, _ in cells)
-    return Row(
-        remote_only=case[0],
-        local_only=case[1],
-        seeds=seeds,
-        bytes_median=median(spent_bytes),
-        bytes_p99=spent_bytes[seeds * 99 // 100],
-        one_round_trip=sum(trips == 1 for _, trips in cells) / seeds,
-        ranges_bytes_median=median(spent for spent, _ in ranges),
-        ranges_messages_median=median(messages for _, messages in ranges),
-        dump_bytes=8 * (SHARED + case[0]),
+    return Case(
+        remote_only=remote_only,
+        local_only=local_only,
+        cell_bytes=[float(spent) for spent, _ in cells],
+        trips=[float(trips) for _, trips in cells],
+        range_bytes=[spent for spent, _ in ranges],
+        range_messages=[messages for _, messages in ranges],
+        dump_bytes=8 * (SHARED + remote_only),
     )
 
 
-def run(seeds: int = 200) -> list[dict[str, float]]:
-    """Measure every case; the keys are the fields of `Row`."""
-    shared = elements(Random("shared"), SHARED)
-    base = sketch_of(Sketch(PREFIX_CELLS), shared)
-    return [asdict(run_case(base, shared, case, seeds)) for case in CASES]
-
-
-def microseconds(action: Callable[[], object], repeats: int) -> float:
-    """Return the fastest of five rounds, per action."""
-    rounds = []
-    for _ in range(5):
+def microseconds(
+    action: Callable[[], object], repeats: int, rounds: int
+) -> list[float]:
+    """Return the microseconds per action of each round."""
+    times = []
+    for _ in range(rounds):
         started = perf_counter()
         for _ in range(repeats):
             action()
-        rounds.append((perf_counter() - started) / repeats * 1e6)
-    return min(rounds)
+        times.append((perf_counter() - started) / repeats * 1e6)
+    return times
 
 
-def timings() -> dict[str, float]:
-    """Measure the wall-clock microseconds of each operation on 64 kept cells."""
+def timings(rounds: int) -> list[Row]:
+    """Measure the wall clock of each operation on 64 kept cells."""
     random = Random(0)
     shared = elements(random, SHARED)
     sketch = sketch_of(Sketch(), shared)
     other = sketch_of(sketch, elements(random, 10))
     remote, local = other.cells(0, 45), sketch.cells(0, 45)
-    fresh = iter(elements(random, 50_000))
+    fresh = iter(elements(random, 10_000 * rounds))
 
     def add_and_remove() -> None:
         sketch.add(shared[0])
         sketch.remove(shared[0])
 
-    return {
-        "add, element seen before": microseconds(add_and_remove, 10_000) / 2,
-        "add, element not seen before": microseconds(
-            lambda: other.add(next(fresh)), 10_000
-        ),
-        "copy": microseconds(sketch.copy, 10_000),
-        "cells 0 to 45": microseconds(lambda: sketch.cells(0, 45), 500),
-        "encode 45 cells": microseconds(lambda: encode_cells(local), 500),
-        "decode 10 of 45 cells": microseconds(lambda: decode(remote, local), 500),
-        "cells 64 to 96, the set lent": microseconds(
-            lambda: sketch.cells(64, 96, shared), 1
-        ),
+    actions: dict[str, tuple[Callable[[], object], int]] = {
+        "add and remove, element seen before": (add_and_remove, 10_000),
+        "add, element not seen before": (lambda: other.add(next(fresh)), 10_000),
+        "copy": (sketch.copy, 10_000),
+        "cells 0 to 45": (lambda: sketch.cells(0, 45), 500),
+        "encode 45 cells": (lambda: encode_cells(local), 500),
+        "decode 10 of 45 cells": (lambda: decode(remote, local), 500),
+        "cells 64 to 96, the set lent": (lambda: sketch.cells(64, 96, shared), 1),
     }
-
-
-def main() -> None:
-    """Print both tables."""
-    seeds = int(sys.argv[1]) if len(sys.argv) > 1 else 200
-    machine = f"{platform.machine()}, Python {platform.python_version()}"
-    print(f"{SHARED:,} shared elements, {seeds} seeds\n")
-    print(
-        "theirs  ours  bytes median     p99  one round trip"
-        "  ranges: bytes  messages  full dump"
-    )
-    for row in run(seeds):
-        print(
-            f"{row['remote_only']:6}{row['local_only']:6}{row['bytes_median']:14,.0f}"
-            f"{row['bytes_p99']:8,}{row['one_round_trip']:16.1%}"
-            f"{row['ranges_bytes_median']:15,.0f}{row['ranges_messages_median']:10.0f}"
-            f"{row['dump_bytes']:11,}"
+    return [
+        Row(
+            measure=name,
+            unit="us",
+            clock=Clock.WALL,
+            ours=spread("sketch", microseconds(action, repeats, rounds)),
         )
-    print(f"\nwall clock, {machine}, best of 5 rounds, 64 kept cells\n")
-    for name, value in timings().items():
-        print(f"{name:30}{value:12,.2f} us")
+        for name, (action, repeats) in actions.items()
+    ]
 
 
-if __name__ == "__main__":
-    main()
+def answer(lab: Lab) -> list[Row]:
+    """Measure every case, and the wall clock of each operation."""
+    seeds = len(lab.seeds(200, 20))
+    tasks = [(case, seeds) for case in CASES]
+    found = lab.map("sketch", run_case, tasks)
+    rows = [row for case in found for row in rows_of(case)]
+    return rows + lab.alone("sketch operations", timings, ROUNDS)
+
+
+def rows_of(case: Case) -> list[Row]:
+    """Return the bytes, and the round trips where one is wanted."""
+    what = f"{case.remote_only} theirs, {case.local_only} ours"
+    limit = BYTES_MAX.get((case.remote_only, case.local_only))
+    row = Row(
+        measure=f"{what}: bytes of cells",
+        unit="B",
+        clock=Clock.VIRTUAL,
+        ours=spread("sketch", case.cell_bytes),
+        peer=spread("full dump", [float(case.dump_bytes)]),
+        targets=() if limit is None else (Target(Of.WORST, limit),),
+        note=(
+            f"ranges: {median(case.range_bytes):,.0f} B in"
+            f" {median(case.range_messages):.0f} messages"
+        ),
+    )
+    few = case.remote_only + case.local_only <= ONE_TRIP_MAX
+    trips = Row(
+        measure=f"{what}: round trips",
+        unit="",
+        clock=Clock.VIRTUAL,
+        ours=spread("sketch", case.trips),
+        peer=spread("full dump", [1.0]),
+        targets=(Target(Of.WORST, 1.0),) if few else (),
+    )
+    return [row, trips]
+
+
+QUESTION: Final[Question] = question("sketch", __doc__, answer)

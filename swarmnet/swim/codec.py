@@ -171,8 +171,8 @@ def _digest(sum128: object, count: object) -> Digest:
 
 
 def _ping(fields: list[object]) -> Ping:
-    _, sequence, sum128, count = array(fields, 4)[:4]
-    return Ping(natural(sequence), _digest(sum128, count))
+    array(fields, 4)
+    return Ping(natural(fields[1]), _digest(fields[2], fields[3]))
 
 
 def _ack(fields: list[object]) -> Ack:

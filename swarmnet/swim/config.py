@@ -88,7 +88,7 @@ class SwimConfig:
     """From news to the digest that finds out who missed it."""
 
     repair_interval_s: float = 0.1
-    """Between two repairs that this node begins."""
+    """Within so long this node begins two repairs at most, with different members."""
 
     sync_relay_max: int = 16
     """News learned in one repair message is relayed if it is no more than this; more

@@ -142,6 +142,9 @@ class Core:
     def send(self, now: float, route: Route, items: Sequence[bytes]) -> None:
         """Send messages in as few datagrams as hold them, at once, on the budget."""
         room = self.datagram_room(route.node) - FRAME_OVERHEAD_BYTES
+        if len(items) == 1 and len(items[0]) <= room:
+            self.send_frame(now, route, encode_frame(items))
+            return
         held: list[bytes] = []
         size = 0
         for item in items:

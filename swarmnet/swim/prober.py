@@ -21,7 +21,7 @@ _DEAD_CONTACT: Final = (Due.DEAD_CONTACT, None)
 class Prober:
     """The probes of one node. `on_failed(now, target, version)` hears of failures."""
 
-    __slots__ = ("_core", "_helps", "_on_failed", "_probes", "_sequence")
+    __slots__ = ("_core", "_helps", "_on_failed", "_probes", "_sequence", "_targets")
 
     def __init__(
         self, core: Core, on_failed: Callable[[float, NodeId, tuple[int, int]], None]
@@ -29,6 +29,7 @@ class Prober:
         self._core = core
         self._on_failed = on_failed
         self._probes: dict[int, Probe] = {}
+        self._targets: dict[NodeId, None] = {}
         self._helps: dict[int, Help] = {}
         # A restarted node must not take an ack of its former life for one of this.
         self._sequence = core.random.getrandbits(32)
@@ -68,11 +69,12 @@ class Prober:
         """Begin a probe of a live member, unless one is under way."""
         member = self._core.roster.get(target)
         assert member is not None, "a probe of a stranger"
-        if any(probe.target == target for probe in self._probes.values()):
+        if target in self._targets:
             return
         config = self._core.config
         stretch = self._core.awareness.multiplier
         sequence = self._ping(now, target)
+        self._targets[target] = None
         self._probes[sequence] = Probe(
             target, member.claim.version, now + config.probe_interval_s * stretch
         )
@@ -168,7 +170,9 @@ class Prober:
     def _finish(self, sequence: int) -> Probe:
         self._core.timers.cancel((Due.PING_UNANSWERED, sequence))
         self._core.timers.cancel((Due.PROBE_OVER, sequence))
-        return self._probes.pop(sequence)
+        probe = self._probes.pop(sequence)
+        del self._targets[probe.target]
+        return probe
 
     def _ping(self, now: float, target: NodeId) -> int:
         sequence = self._next_sequence()

@@ -37,6 +37,7 @@ from swarmnet.swim.messages import (
 _DIGEST: Final = (Due.DIGEST, None)
 _CELLS_MAX: Final = 256
 """Where more cells are wanted, ranges cost less time."""
+_BEGUN_MAX: Final = 2
 _RANGES_KEY_BYTES: Final = 16
 _WANT_MAX: Final = 1024
 _ITEM_OVERHEAD_BYTES: Final = 8
@@ -45,11 +46,12 @@ _ITEM_OVERHEAD_BYTES: Final = 8
 class Repair:
     """What one node does about digests that differ."""
 
-    __slots__ = ("_asked", "_core", "_next_neighbour")
+    __slots__ = ("_begun", "_core", "_next_neighbour", "_since")
 
     def __init__(self, core: Core) -> None:
         self._core = core
-        self._asked = float("-inf")
+        self._since = float("-inf")
+        self._begun: dict[NodeId, None] = {}
         self._next_neighbour = 0
 
     def note_news(self, now: float) -> None:
@@ -78,10 +80,8 @@ class Repair:
         if digest == ours:
             return
         core.count("digests_differ")
-        if now < self._asked + core.config.repair_interval_s:
-            return
-        self._asked = now
-        self._offer(now, route, abs(digest.count - ours.count))
+        if self._may_begin(now, route.node):
+            self._offer(now, route, abs(digest.count - ours.count))
 
     def receive_sketch(self, now: float, route: Route, offer: SketchOffer) -> None:
         """Explain a difference by a sketch, or go on by ranges.
@@ -151,6 +151,16 @@ class Repair:
                 break
             found.append(member.claim.item)
         return found
+
+    def _may_begin(self, now: float, node: NodeId | None) -> bool:
+        """Bound the repairs begun, and let no single member use them all up."""
+        if now >= self._since + self._core.config.repair_interval_s:
+            self._since = now
+            self._begun.clear()
+        if node is None or node in self._begun or len(self._begun) >= _BEGUN_MAX:
+            return False
+        self._begun[node] = None
+        return True
 
     def _offer(self, now: float, route: Route, size_difference: int) -> None:
         core = self._core

@@ -24,6 +24,7 @@ from tests.swim.worlds import (
     address,
     alive,
     drain,
+    fewer,
     frame,
     left,
     network,
@@ -207,9 +208,7 @@ class AnyInput(RuleBasedStateMachine):
 
 
 TestAnyInput = AnyInput.TestCase
-TestAnyInput.settings = settings(
-    settings(), max_examples=40, stateful_step_count=25, deadline=None
-)
+TestAnyInput.settings = settings(fewer(2), stateful_step_count=25)
 
 
 def is_frame(data: bytes) -> bool:
@@ -233,3 +232,18 @@ def test_a_frame_that_is_refused_is_counted_once_and_changes_nothing(
     after = (drain(engine), engine.poll_timeout(), engine.save().digest())
     assert after == ([], None, before)
     assert engine.counters() == {"bad_packets": 1, "health_score": 0}
+
+
+@fewer(10)
+@given(st.integers(0, 1000))
+def test_equal_seeds_give_equal_runs(seed: int) -> None:
+    runs = []
+    for _ in range(2):
+        world = network(range(1, 7), seed=seed)
+        world.run(3.0)
+        del world.engines[6]
+        world.engines[2].leave(world.now)
+        world.settle(2)
+        world.run(8.0)
+        runs.append((world.sent, world.log, world.digests()))
+    assert runs[0] == runs[1]

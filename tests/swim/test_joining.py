@@ -27,6 +27,7 @@ from tests.swim.worlds import (
     changed,
     claims,
     drain,
+    fewer,
     left,
     messages,
     network,
@@ -159,6 +160,7 @@ def test_many_join_through_one_and_all_know_all() -> None:
     assert len(set(world.digests())) == 1
 
 
+@fewer(2)
 @given(st.integers(0, 1000))
 def test_a_join_survives_losses(seed: int) -> None:
     engines = {n: swim(n, seed=seed * 10 + n) for n in (1, 2, 3)}

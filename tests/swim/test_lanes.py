@@ -14,7 +14,21 @@ from swarmnet.swim.config import SwimConfig
 from swarmnet.swim.messages import Have
 from swarmnet.swim.outputs import Payload, PayloadClass, SendDatagram
 from swarmnet.swim.relay import Lane, Rank
-from tests.swim.worlds import address, alive, drain, frame, node, suspect, swim
+from tests.swim.worlds import (
+    address,
+    advance,
+    alive,
+    drain,
+    fewer,
+    frame,
+    left,
+    messages,
+    node,
+    route,
+    suspect,
+    swim,
+    tell,
+)
 
 ROOM = 1148
 PUTS = st.lists(
@@ -157,6 +171,7 @@ NEWS = st.lists(
 )
 
 
+@fewer(2)
 @given(NEWS, st.sampled_from([512, 600, 1200, 1400]), st.sampled_from([0.0, 0.003]))
 def test_no_datagram_is_above_its_peers_limit(
     news: list[tuple[str, int, int]], limit: int, pause_s: float
@@ -205,3 +220,38 @@ def test_a_payload_that_just_fits_is_sent_in_one_datagram() -> None:
     assert isinstance(sent, SendDatagram)
     assert decode_frame_untrusted(sent.data).messages == (payload_news(payload),)
     assert len(sent.data) <= 1200 - 48
+
+
+@given(
+    st.lists(st.integers(1, 700), max_size=20), st.sampled_from([512, 600, 1200, 1300])
+)
+def test_what_goes_at_once_goes_in_order_in_datagrams_that_fit(
+    sizes: list[int], limit: int
+) -> None:
+    engine = swim(1, (2,))
+    engine.limit_datagrams(node(2), limit)
+    core = engine._core
+    room = limit - 48 - FRAME_OVERHEAD_BYTES
+    items = [
+        payload_news(Payload(b"%d" % n, CLUSTER, PayloadClass.URGENT, bytes(size))).item
+        for n, size in enumerate(sizes)
+    ]
+    core.send(0.0, route(2), items)
+    frames = [one.data for one in drain(engine) if isinstance(one, SendDatagram)]
+    assert all(len(data) <= limit - 48 for data in frames)
+    fitting = [item for item in items if len(item) <= room]
+    expected = decode_frame_untrusted(encode_frame(fitting)).messages
+    read = [m for data in frames for m in decode_frame_untrusted(data).messages]
+    assert read == list(expected)
+    assert core.counters.get("too_large", 0) == len(items) - len(fitting)
+
+
+def test_what_waits_for_one_who_left_is_dropped() -> None:
+    engine = swim(1, (2, 3))
+    engine.update(0.0, meta=b"first")
+    drain(engine)
+    engine.update(0.001, meta=b"second")
+    assert drain(engine) == []
+    tell(engine, 3, left(2), now=0.002)
+    sent = [to for _, one in advance(engine, 0.02) for to, _ in messages([one])]
+    assert sent == [3]

@@ -17,6 +17,7 @@ from tests.swim.worlds import (
     changed,
     claims,
     drain,
+    fewer,
     frame,
     messages,
     network,
@@ -244,6 +245,7 @@ def test_a_quiet_cluster_stays_healthy_and_quiet() -> None:
     assert len(world.sent) <= 8 * 2 * 30
 
 
+@fewer(3)
 @given(st.integers(2, 8), st.integers(1, 50))
 def test_each_member_is_pinged_in_every_two_rounds(n: int, seed: int) -> None:
     world = network(range(1, n + 1), seed=seed)

@@ -172,3 +172,20 @@ def test_each_member_is_probed_once_in_two_rounds_at_most(n: int, seed: int) -> 
 def test_nobody_is_probed_when_nobody_is_there() -> None:
     assert Roster(node(1), KEY, 3, serial).next_probe_target(Random(1)) is None
     assert roster(1, living(1)).next_probe_target(Random(1)) is None
+
+
+@given(st.integers(2, 12), st.integers(0, 99), st.data())
+def test_who_goes_makes_nobody_wait_and_nobody_come_twice(
+    n: int, seed: int, data: st.DataObject
+) -> None:
+    held = roster(99, living(*range(1, n + 1)))
+    random = Random(seed)
+    first = data.draw(st.integers(0, n))
+    drawn = [held.next_probe_target(random) for _ in range(first)]
+    gone = data.draw(st.sets(st.integers(1, n), max_size=n - 1))
+    for number in sorted(gone):
+        held.forget(node(number))
+    stay = {node(number) for number in range(1, n + 1) if number not in gone}
+    unseen = stay - set(drawn)
+    rest = [held.next_probe_target(random) for _ in range(len(unseen))]
+    assert sorted(one for one in rest if one is not None) == sorted(unseen)

@@ -12,6 +12,8 @@ from heapq import heappop, heappush
 from random import Random
 from typing import Final
 
+from hypothesis import settings
+
 from swarmnet.ids import Address, NodeId
 from swarmnet.swim.claim import SIGN_DOMAIN, Claim
 from swarmnet.swim.codec import (
@@ -42,6 +44,12 @@ Drop = Callable[[int, int, Send], bool]
 
 KEY: Final = SwimConfig().cluster_key
 LATENCY_S: Final = 0.001
+
+
+def fewer(ways: int) -> settings:
+    """Return the current profile with so many times fewer examples, for dear tests."""
+    current = settings()
+    return settings(current, max_examples=max(1, current.max_examples // ways))
 
 
 def node(number: int) -> NodeId:

@@ -1,0 +1,157 @@
+"""The command `python -m benchmarks`: what is asked, what is run, what it came to.
+
+Exit status: 0 done, targets met or not; 2 wrong usage; 130 interrupted.
+"""
+
+import json
+import multiprocessing
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import click
+
+from benchmarks import (
+    bootstrap,
+    fidelity,
+    idle,
+    leave,
+    partition,
+    simulator,
+    sketch,
+    sustained,
+    update,
+)
+from benchmarks.lab import Lab
+from benchmarks.pictures import draw, new_figure
+from benchmarks.report import document, place, print_answer
+from benchmarks.values import Question, Row
+from swarmnet.errors import Refused
+
+WRONG_USAGE: Final = 2
+INTERRUPTED: Final = 130
+
+QUESTIONS: Final[dict[str, Question]] = {
+    one.name: one
+    for one in (
+        update.QUESTION,
+        bootstrap.QUESTION,
+        leave.QUESTION,
+        partition.QUESTION,
+        idle.QUESTION,
+        sustained.QUESTION,
+        sketch.QUESTION,
+        simulator.QUESTION,
+        fidelity.QUESTION,
+    )
+}
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Measure swarmnet beside its peers, in the simulator."""
+
+
+@main.command("list")
+def list_command() -> None:
+    """Show the questions."""
+    for one in QUESTIONS.values():
+        click.echo(f"{one.name:12} {one.asks}")
+
+
+@main.command("run")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--quick", is_flag=True, help="fewer seeds, smaller: up to 10 minutes")
+@click.option("--out", metavar="DIR", help="for results.json and the pictures")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+)
+@click.option("--jobs", type=int, help="processes; default: one a core")
+def run_command(
+    *, names: tuple[str, ...], quick: bool, out: str | None, form: str, jobs: int | None
+) -> None:
+    """Answer the questions named, or all: python -m benchmarks run update --quick."""
+    for name in names:
+        if name not in QUESTIONS:
+            raise Refused(f"benchmark {name!r}: want {', '.join(QUESTIONS)}")
+    jobs = multiprocessing.cpu_count() if jobs is None else jobs
+    if jobs < 1:
+        raise Refused(f"jobs {jobs}: want at least 1")
+    directory = None if out is None else _directory(out)
+    chosen = list(dict.fromkeys(names)) or list(QUESTIONS)
+    command = _command(names, quick=quick)
+    where = place()
+    opening = (
+        f"{command}\n{where.machine}, Python {where.python}, commit {where.commit}"
+    )
+    click.echo(opening, err=form == "json")
+    if quick:
+        click.echo(
+            "quick: fewer seeds and smaller clusters than the targets ask", err=True
+        )
+    answers: dict[str, list[Row]] = {}
+    with Lab(jobs, quick=quick) as lab:
+        for name in chosen:
+            click.echo(f"{name}: running", err=True)
+            answers[name] = QUESTIONS[name].answer(lab)
+            if form == "table":
+                print_answer(name, QUESTIONS[name].asks, answers[name])
+    text = json.dumps(document(where, command, answers), indent=2, allow_nan=False)
+    if form == "json":
+        click.echo(text)
+    if directory is not None:
+        _write(directory, text, answers)
+
+
+def _command(names: tuple[str, ...], *, quick: bool) -> str:
+    words = ["python", "-m", "benchmarks", "run", *names]
+    return shlex.join([*words, "--quick"] if quick else words)
+
+
+def _directory(out: str) -> Path:
+    """Return the directory for the results, made if need be, before anything runs.
+
+    Raises:
+        Refused: it cannot be made, or pictures cannot be drawn.
+    """
+    directory = Path(out)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror or error
+        raise Refused(f"--out {out!r}: {reason}; name a writable directory") from None
+    new_figure(1)
+    return directory
+
+
+def _write(directory: Path, text: str, answers: Mapping[str, list[Row]]) -> None:
+    (directory / "results.json").write_text(text + "\n", encoding="utf-8")
+    for name, rows in answers.items():
+        draw(directory, name, rows)
+
+
+def call(arguments: list[str] | None = None) -> int:
+    """Run the command; return its exit status, with one line for bad input."""
+    try:
+        status = main.main(
+            args=arguments, prog_name="python -m benchmarks", standalone_mode=False
+        )
+    except Refused as error:
+        click.echo(f"error: {error}", err=True)
+        return WRONG_USAGE
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return WRONG_USAGE
+    except click.ClickException as error:
+        line = " ".join(error.format_message().split())
+        click.echo(f"error: {line}; see python -m benchmarks --help", err=True)
+        return WRONG_USAGE
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        return INTERRUPTED
+    return status if isinstance(status, int) else 0

@@ -1,0 +1,42 @@
+"""How long after a cable of 60 s is back is there one view again?
+
+Expected: each of 100 nodes pings one member held dead each second, so the first contact
+comes within 10 ms and the claims of both sides spread in a few hops; what is missed is
+repaired in rounds of 100 ms: below 1 s. Core memberlist never contacts a member again
+that has been dead for 30 s, so it heals only by a join. With serf's cure each of 100
+tries a join with one failed member each 30 s: the first comes after 0.3 s, and what
+that push/pull tells spreads by ticks of 200 ms against many deaths still told: seconds.
+"""
+
+from dataclasses import replace
+from typing import Final
+
+from benchmarks.lab import Lab, Pair, beside
+from benchmarks.values import Of, Question, Row, Target, question
+from sim.options import Options
+
+HEAL_S: Final = 2.0
+SERF: Final = {"reconnect_interval_s": "30"}
+
+
+def answer(lab: Lab) -> list[Row]:
+    """Cut 100 nodes into 60 and 40; beside core memberlist and beside serf's cure."""
+    seeds = lab.seeds(20, 3)
+    options = Options("partition", nodes=100)
+    core = beside(lab, options, seeds)
+    serf_options = replace(options, profile="memberlist", settings=SERF)
+    serf = Pair(core.ours, lab.simulate(serf_options, seeds))
+    target = Target(Of.WORST, HEAL_S)
+    return [
+        core.row("N=100, core memberlist: one view", "heal_s", "s", target),
+        serf.row(
+            "N=100, memberlist with serf's reconnect: one view",
+            "heal_s",
+            "s",
+            target,
+            note="peer: reconnect_interval_s=30, as serf sets it",
+        ),
+    ]
+
+
+QUESTION: Final[Question] = question("partition", __doc__, answer)
