@@ -43,13 +43,13 @@ def answered(engine: Swim, until: float) -> list[tuple[float, Output]]:
     found: list[tuple[float, Output]] = []
     while (due := engine.poll_timeout()) is not None and due <= until:
         engine.handle_timeout(due)
-        waiting = [(due, one) for one in drain(engine)]
-        found += waiting
-        for _, one in waiting:
-            for to, message in messages([one]):
-                if isinstance(message, Ping):
-                    ack = Ack(message.sequence)
-                    found += [(due, o) for o in tell(engine, to, ack, now=due)]
+        sent = drain(engine)
+        found += [(due, one) for one in sent]
+        pings = [(to, m) for to, m in messages(sent) if isinstance(m, Ping)]
+        for to, ping in pings:
+            found += [
+                (due, one) for one in tell(engine, to, Ack(ping.sequence), now=due)
+            ]
     return found
 
 
