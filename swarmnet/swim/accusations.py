@@ -22,7 +22,7 @@ from swarmnet.swim.suspicion import Suspicion
 class Accusations:
     """The suspicions of one node. `hold(now, member)` puts a new value in place."""
 
-    __slots__ = ("_core", "_hold", "_prober", "_suspicions")
+    __slots__ = ("_core", "_hold", "_prober", "_stopped", "_suspicions")
 
     def __init__(
         self, core: Core, prober: Prober, hold: Callable[[float, Member], None]
@@ -31,6 +31,27 @@ class Accusations:
         self._prober = prober
         self._hold = hold
         self._suspicions: dict[NodeId, Suspicion] = {}
+        self._stopped = False
+
+    def stop(self) -> None:
+        """Suspect nobody any more: we have left."""
+        for node in self._suspicions:
+            self._core.timers.cancel((Due.SUSPICION, node))
+        self._suspicions.clear()
+        self._stopped = True
+
+    def note_late(self, now: float, seconds: float) -> None:
+        """Give every suspect the time back in which we could not hear it refute.
+
+        And a little more: what it said meanwhile may still wait to be read.
+        """
+        soonest = now + self._core.config.probe_timeout_s
+        timers = self._core.timers
+        for node, suspicion in self._suspicions.items():
+            self._suspicions[node] = suspicion.later(seconds)
+            deadline = timers.deadline((Due.SUSPICION, node))
+            assert deadline is not None, "a suspicion has a deadline"
+            timers.set((Due.SUSPICION, node), max(soonest, deadline + seconds))
 
     def resume(self, now: float) -> None:
         """Take up the suspicions of a saved view, as if they had begun now."""
@@ -44,7 +65,7 @@ class Accusations:
         """Accuse a member that failed our probe; return the claim if it is news."""
         core = self._core
         member = core.roster.get(target)
-        if member is None or member.claim.version != version:
+        if member is None or member.claim.version != version or self._stopped:
             return None
         if member.state not in (State.ALIVE, State.SUSPECT):
             return None
@@ -65,7 +86,7 @@ class Accusations:
         """Begin, hasten or drop a suspicion, as the member's value calls for."""
         core = self._core
         node = member.claim.subject
-        if member.state is not State.SUSPECT:
+        if member.state is not State.SUSPECT or self._stopped:
             if self._suspicions.pop(node, None) is not None:
                 core.timers.cancel((Due.SUSPICION, node))
             return

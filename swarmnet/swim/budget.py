@@ -31,6 +31,6 @@ class Budget:
         """Take `count_bytes` that are being sent."""
         self._tokens = max(-self._burst, self.tokens(now) - count_bytes)
 
-    def ready_at(self, now: float, count_bytes: int) -> float:
+    def ready_at(self, now: float, count_bytes: float) -> float:
         """Return when `count_bytes` may be sent; `now` if that is already so."""
         return now + max(0.0, count_bytes - self.tokens(now)) / self._rate

@@ -19,12 +19,13 @@ never pass for one made elsewhere."""
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A claim as it was signed; equal claims have equal bytes.
+    """A claim as it was signed; claims are equal whose signed bytes are.
 
     `state` is ALIVE or LEFT for a member's own claim (`author` is `subject`), SUSPECT
-    for an accusation. `body` is what was signed, `proof` the signature, opaque here;
-    `item` is the whole claim as it stands in a datagram, unknown fields included.
-    `address` is None and `meta` empty in an accusation.
+    for an accusation. `body` is what was signed, fields unknown to us included, and
+    the only part that decides anything; `proof` is the signature, opaque here; `item`
+    is both as they stand in a datagram. `address` is None and `meta` empty in an
+    accusation.
     """
 
     subject: NodeId
@@ -51,10 +52,10 @@ class Claim:
         the bytes themselves as the last word, so that two claims of one version with
         different content cannot stand side by side.
         """
-        return (self.boot_epoch, self.incarnation, self.state, self.item)
+        return (self.boot_epoch, self.incarnation, self.state, self.body)
 
     def __eq__(self, other: object) -> bool:
-        return self is other or (isinstance(other, Claim) and self.item == other.item)
+        return self is other or (isinstance(other, Claim) and self.body == other.body)
 
     def __hash__(self) -> int:
-        return hash(self.item)
+        return hash(self.body)

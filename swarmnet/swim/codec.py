@@ -7,9 +7,11 @@
              [1, state, subject, boot epoch, incarnation, author]          SUSPECT
 
 The leading 1 is the version. Versions and fields grow at the end only. A reader of an
-older version takes what it knows: further fields of a message are passed over, those
-of a claim or payload are kept and passed on as they came, and a message of an unknown
-kind is skipped and counted.
+older version takes what it knows. Further fields of a claim's body are signed with it
+and stay in it; those of a payload are kept and passed on, in msgpack's shortest form.
+Further fields of any other message, and what stands behind a claim's proof, where
+anybody could put it, are passed over. A message of an unknown kind is skipped and
+counted.
 
 Functions with the suffix `_untrusted` take bytes from the network and raise nothing
 but `BadPacket`.
@@ -189,9 +191,9 @@ def _ping_request(fields: list[object]) -> PingRequest:
 
 
 def _claim(fields: list[object]) -> ClaimNews:
-    unknown = () if len(fields) == 3 else rest(array(fields, 3), 3)
+    array(fields, 3)
     try:
-        return _claim_news(fields[1], fields[2], unknown)
+        return _claim_news(fields[1], fields[2])
     except TypeError:
         raise BadPacket("an array where bytes should stand") from None
 
@@ -203,8 +205,9 @@ def _payload(fields: list[object]) -> PayloadNews:
         Scope(blob(scope, SCOPE_BYTES_MAX)),
         PayloadClass(natural(payload_class, max(PayloadClass))),
         blob(data, 1 << 16),
+        rest(fields, 5),
     )
-    return payload_news(payload, rest(fields, 5))
+    return payload_news(payload)
 
 
 def _have(fields: list[object]) -> Have:
@@ -262,8 +265,8 @@ _READERS: Final[Mapping[int, Callable[[list[object]], Message]]] = {
 }
 
 
-def payload_news(payload: Payload, unknown: tuple[bytes, ...] = ()) -> PayloadNews:
-    """Return the message that carries `payload`, and the `unknown` fields behind it."""
+def payload_news(payload: Payload) -> PayloadNews:
+    """Return the message that carries `payload`."""
     item = pack_sequence(
         Kind.PAYLOAD,
         (
@@ -271,7 +274,7 @@ def payload_news(payload: Payload, unknown: tuple[bytes, ...] = ()) -> PayloadNe
             pack_bytes(payload.key),
             pack_small(payload.payload_class),
             pack_bytes(payload.data),
-            *unknown,
+            *payload.unknown,
         ),
     )
     return PayloadNews(payload, item)
@@ -297,19 +300,17 @@ def encode_accusation_body(
 
 def claim_of(body: bytes, proof: bytes) -> Claim:
     """Return the claim of a body of ours and its signature."""
-    return _claim_news(body, proof, ()).claim
+    return _claim_news(body, proof).claim
 
 
 # Deduplication comes before everything else in gossip: each claim arrives several
 # times at each node, and reading is a pure function of its bytes. One process that
 # simulates many nodes reads, and holds, each claim once.
 @lru_cache(maxsize=1 << 16)
-def _claim_news(
-    untyped_body: object, untyped_proof: object, unknown: tuple[bytes, ...]
-) -> ClaimNews:
+def _claim_news(untyped_body: object, untyped_proof: object) -> ClaimNews:
     body = blob(untyped_body, _BODY_BYTES_MAX)
     proof = blob(untyped_proof, _PROOF_BYTES_MAX)
-    item = pack_sequence(Kind.CLAIM, (pack_bytes(body), pack_bytes(proof), *unknown))
+    item = pack_sequence(Kind.CLAIM, (pack_bytes(body), pack_bytes(proof)))
     fields = array(unpack_array_untrusted(body), 6)
     if natural(fields[0]) < VERSION:
         raise BadPacket("a claim of version 0")

@@ -116,7 +116,8 @@ class SwimConfig:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if isinstance(value, (int, float)) and not 0 < value < inf:
+            low = 0 if field.name in ("channel_bytes", "meta_bytes_max") else 1e-9
+            if isinstance(value, (int, float)) and not low <= value < inf:
                 raise Refused(f"{field.name}={value}: want a number above 0")
         self._check(self.probe_timeout_s, "probe_timeout_s", 0, self.probe_interval_s)
         self._check(
@@ -126,6 +127,7 @@ class SwimConfig:
         self._check(self.rings, "rings", 1, 8)
         self._check(self.channel_bytes, "channel_bytes", 0, 256)
         self._check(self.datagram_bytes, "datagram_bytes", 1024, 65_507)
+        self._check(self.meta_bytes_max, "meta_bytes_max", 0, 512)
         self._check(self.stream_bytes, "stream_bytes", 2048, 1 << 20)
         self._check(self.burst_bytes, "burst_bytes", 4 * self.datagram_bytes, 1 << 40)
         self._check(len(self.cluster_key), "length of cluster_key", 1, 64)

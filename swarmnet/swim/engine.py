@@ -15,11 +15,11 @@ Views: `states`, `member`, `counters`, `save`.
 
 from collections.abc import Iterable, Mapping, Sequence
 from random import Random
-from typing import Final, assert_never
+from typing import Final
 
 from swarmnet.errors import BadPacket, Refused
 from swarmnet.ids import Address, NodeId, Scope
-from swarmnet.swim.awareness import Awareness, HealthEvent
+from swarmnet.swim.awareness import Awareness
 from swarmnet.swim.budget import Budget
 from swarmnet.swim.claim import Claim
 from swarmnet.swim.codec import decode_frame_untrusted
@@ -114,7 +114,7 @@ class Swim:
     def start(self, now: float) -> None:
         """Begin to probe, and tell those we know that we are back."""
         self._prober.start(now)
-        self._intake.accusations.resume(now)
+        self._intake.start(now)
         if self._self.is_news:
             self._announce(now)
 
@@ -126,7 +126,7 @@ class Swim:
         """Leave gracefully; `Departed` says when the process may exit."""
         if self._self.claim.state is State.LEFT:
             return
-        self._prober.stop()
+        self._intake.stop()
         left = self._self.raise_incarnation(State.LEFT)
         self._leaving.leave(now, left)
 
@@ -202,9 +202,8 @@ class Swim:
 
     def note_late(self, now: float, seconds: float) -> None:
         """The driver ran that much later than it was asked to."""
-        del now
         if seconds >= _LATE_S:
-            self._core.awareness.note(HealthEvent.LATE)
+            self._intake.note_late(now, seconds)
 
     def handle_timeout(self, now: float) -> None:
         """Do everything that is due at `now`."""
@@ -305,6 +304,16 @@ class Swim:
                 self._payloads.receive_have(now, route, message)
             case Want(payload_ids):
                 self._payloads.receive_want(now, route, payload_ids)
+            case Ranges() | Join() | Welcome() if not streamed:
+                # They are large, or call for what is: not by a channel on which a
+                # few bytes from a stranger could be answered by many.
+                self._core.count("stream_only")
+            case _:
+                self._take_repair(now, route, message)
+
+    def _take_repair(self, now: float, route: Route, message: Message) -> None:
+        assert route.node is not None, "a frame has a sender"
+        match message:
             case Compare(digest):
                 self._repair.receive_digest(now, route, digest)
             case SketchOffer():
@@ -318,7 +327,7 @@ class Swim:
             case Welcome():
                 self._joining.receive_welcome(now, route.node, message)
             case _:
-                assert_never(message)
+                raise AssertionError(f"no rule for {message}")
 
     def _announce(self, now: float) -> None:
         self._intake.announce(now)

@@ -21,8 +21,8 @@ _COUNTED: Final = {verdict: f"claims_{verdict.name.lower()}" for verdict in Verd
 def _about(claim: Claim) -> bytes:
     """Return what a claim takes the place of in a queue."""
     if claim.state is State.SUSPECT:
-        return claim.subject + claim.author
-    return claim.subject
+        return b"claim" + claim.subject + claim.author
+    return b"claim" + claim.subject
 
 
 class Intake:
@@ -69,7 +69,7 @@ class Intake:
             if route.node is not None:
                 self._relay.retract(route.node, _about(claim), claim.item)
             return False
-        if verdict is Verdict.NEWS and not self._is_genuine(claim):
+        if verdict is not Verdict.STALE and not self._is_genuine(claim):
             return False
         core.count(_COUNTED[verdict])
         if verdict is Verdict.STALE:
@@ -115,6 +115,24 @@ class Intake:
             self.spread(now, accusation, Rank.OWN_CLAIM)
             self._repair.note_news(now)
 
+    def start(self, now: float) -> None:
+        """Take up what a saved view holds: its suspicions, and its leaves."""
+        self.accusations.resume(now)
+        for node, member in self._core.roster.members().items():
+            if member.state is State.LEFT:
+                self._left[node] = now
+
+    def stop(self) -> None:
+        """Judge nobody any more: we have left."""
+        self.prober.stop()
+        self.accusations.stop()
+
+    def note_late(self, now: float, seconds: float) -> None:
+        """We did not run for so long: nobody shall suffer for it but ourselves."""
+        self._core.awareness.note(HealthEvent.LATE)
+        self.prober.note_late(seconds)
+        self.accusations.note_late(now, seconds)
+
     def _follow_state(self, now: float, node: NodeId, state: State) -> None:
         self._scopes.note_state(node)
         if state in (State.DEAD, State.LEFT):
@@ -146,7 +164,7 @@ class Intake:
     def _receive_about_me(self, now: float, route: Route, claim: Claim) -> None:
         core = self._core
         own = self._self.claim
-        if claim.item == own.item or not self._is_genuine(claim):
+        if claim == own or not self._is_genuine(claim):
             return
         if claim.state is not State.SUSPECT:
             if self._self.receive_rival(now, claim) is not None:
@@ -156,7 +174,8 @@ class Intake:
             core.awareness.note(HealthEvent.REFUTED)
             self._self.raise_incarnation(State.ALIVE)
             self.announce(now)
-            core.send(now, route, (self._self.claim.item,))
+            if route.node not in core.roster.rings.neighbours():
+                core.send(now, route, (self._self.claim.item,))
         elif claim.version <= own.version:
             core.send(now, route, (own.item,))
         else:

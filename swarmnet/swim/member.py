@@ -61,7 +61,7 @@ def admit(
         return _admit_accusation(member, claim, accusations_max)
     if member is not None:
         held = member.claim
-        if claim is held or claim.item == held.item:
+        if claim == held:
             return Verdict.KNOWN, member
         if claim.precedence < held.precedence:
             return Verdict.STALE, member
@@ -81,7 +81,7 @@ def _admit_accusation(
         return Verdict.STALE, member
     held = {accusation.author: accusation for accusation in member.accusations}
     rival = held.get(claim.author)
-    if rival is not None and claim.item <= rival.item:
+    if rival is not None and claim.body <= rival.body:
         return Verdict.KNOWN, member
     held[claim.author] = claim
     lowest = sorted(held.values(), key=lambda accusation: accusation.author)

@@ -65,13 +65,15 @@ class Payload:
     """An application's news: opaque bytes, and how they travel.
 
     `key` names what the bytes are about: a newer payload of the same key takes an
-    older one's place in every queue. At most 64 bytes.
+    older one's place in every queue. 1 to 64 bytes. `unknown` holds further fields of a
+    later version, packed, which travel on with the rest.
     """
 
     key: bytes
     scope: Scope
     payload_class: PayloadClass
     data: bytes
+    unknown: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,7 @@ class Missing:
 
 
 def _about(payload: Payload) -> bytes:
-    return payload.scope + b"\0" + payload.key
+    return b"payload%d:" % len(payload.scope) + payload.scope + payload.key
 
 
 class Payloads:
@@ -122,11 +122,9 @@ class Payloads:
         if senders is not None:
             senders[sender] = None
             return
-        self._heard_from[number] = {sender: None}
+        self._note_seen(number)[sender] = None
         self._missing.pop(number, None)
         self._core.timers.cancel((Due.WANT, number))
-        while len(self._heard_from) > 2 * self._core.config.payloads_max:
-            del self._heard_from[next(iter(self._heard_from))]
         self._core.outputs.append(Deliver(news.payload, sender))
 
     def receive_have(self, now: float, route: Route, have: Have) -> None:
@@ -199,7 +197,7 @@ class Payloads:
         if superseded is not None:
             self._kept.pop(superseded, None)
         kept = Kept(payload, news.item, now)
-        kept.heard.update(self._heard_from.setdefault(number, {}))
+        kept.heard.update(self._note_seen(number))
         self._kept[number] = kept
         self._key_ids[about] = number
         self._spread(now, kept, number, rank)
@@ -217,6 +215,13 @@ class Payloads:
             if neighbour not in kept.heard and ring <= last_ring:
                 self._relay.put(neighbour, rank, about, kept.item)
                 kept.told[neighbour] = None
+
+    def _note_seen(self, number: int) -> dict[NodeId, None]:
+        """Return who is known to have sent a payload, the oldest payloads forgotten."""
+        senders = self._heard_from.setdefault(number, {})
+        if len(self._heard_from) > 2 * self._core.config.payloads_max:
+            del self._heard_from[next(iter(self._heard_from))]
+        return senders
 
     def _note_heard(self, kept: Kept, node: NodeId) -> None:
         """A member has the payload: what waits to tell it so need not be sent."""

@@ -21,7 +21,15 @@ _DEAD_CONTACT: Final = (Due.DEAD_CONTACT, None)
 class Prober:
     """The probes of one node. `on_failed(now, target, version)` hears of failures."""
 
-    __slots__ = ("_core", "_helps", "_on_failed", "_probes", "_sequence", "_targets")
+    __slots__ = (
+        "_core",
+        "_helps",
+        "_on_failed",
+        "_probes",
+        "_sequence",
+        "_stopped",
+        "_targets",
+    )
 
     def __init__(
         self, core: Core, on_failed: Callable[[float, NodeId, tuple[int, int]], None]
@@ -30,6 +38,7 @@ class Prober:
         self._on_failed = on_failed
         self._probes: dict[int, Probe] = {}
         self._targets: dict[NodeId, None] = {}
+        self._stopped = False
         self._helps: dict[int, Help] = {}
         # A restarted node must not take an ack of its former life for one of this.
         self._sequence = core.random.getrandbits(32)
@@ -45,6 +54,7 @@ class Prober:
         """Probe no more; what was asked of us is still answered."""
         self._core.timers.cancel(_PROBE)
         self._core.timers.cancel(_DEAD_CONTACT)
+        self._stopped = True
         for sequence in tuple(self._probes):
             self._finish(sequence)
 
@@ -66,10 +76,10 @@ class Prober:
             self._ping(now, dead[core.random.randrange(len(dead))])
 
     def probe(self, now: float, target: NodeId) -> None:
-        """Begin a probe of a live member, unless one is under way."""
+        """Begin a probe of a live member, unless one is under way or we have left."""
         member = self._core.roster.get(target)
         assert member is not None, "a probe of a stranger"
-        if target in self._targets:
+        if self._stopped or target in self._targets:
             return
         config = self._core.config
         stretch = self._core.awareness.multiplier
@@ -78,33 +88,62 @@ class Prober:
         self._probes[sequence] = Probe(
             target, member.claim.version, now + config.probe_interval_s * stretch
         )
-        self._core.timers.set(
-            (Due.PING_UNANSWERED, sequence), now + config.probe_timeout_s * stretch
-        )
+        wait_s = config.probe_timeout_s * stretch / 2
+        self._core.timers.set((Due.PING_UNANSWERED, sequence), now + wait_s)
 
     def handle_unanswered(self, now: float, sequence: int) -> None:
-        """Ask others to ping the target, and ping it over a stream ourselves."""
+        """Ping again; the second time, ask others and try a stream as well."""
         probe = self._probes[sequence]
         core = self._core
-        probe.stage = Stage.INDIRECT
-        core.timers.set((Due.PROBE_OVER, sequence), probe.ends)
+        config = core.config
         route = core.route(probe.target)
-        if route is None:
+        if route is not None:
+            core.send(now, route, self._ping_items(sequence, probe.target))
+        stretch = core.awareness.multiplier
+        if probe.stage is Stage.DIRECT:
+            probe.stage = Stage.REPEATED
+            wait_s = config.probe_timeout_s * stretch / 2
+            core.timers.set((Due.PING_UNANSWERED, sequence), now + wait_s)
             return
-        probe.helpers = tuple(
-            core.roster.sample(core.random, core.config.indirect_probes, probe.target)
+        probe.stage = Stage.INDIRECT
+        # Should this come late, the helpers still get their time.
+        left_s = (config.probe_interval_s - config.probe_timeout_s) * stretch
+        probe.ends = max(probe.ends, now + left_s)
+        core.timers.set((Due.PROBE_OVER, sequence), probe.ends)
+        if route is not None:
+            self._ask_others(now, sequence, route)
+
+    def _ask_others(self, now: float, sequence: int, target: Route) -> None:
+        core = self._core
+        assert target.node is not None, "a probe's target has a name"
+        helpers = core.roster.sample(
+            core.random, core.config.indirect_probes, target.node
         )
-        request = encode_message(PingRequest(sequence, probe.target, route.address))
-        for helper in probe.helpers:
-            helper_route = core.route(helper)
-            assert helper_route is not None, "a sampled member has an address"
-            core.send(now, helper_route, (request,))
+        self._probes[sequence].helpers = tuple(helpers)
+        request = encode_message(PingRequest(sequence, target.node, target.address))
+        for helper in helpers:
+            route = core.route(helper)
+            assert route is not None, "a sampled member has an address"
+            core.send(now, route, (request,))
         core.count("indirect_probes")
-        core.send_stream(now, route, self._ping_items(sequence, probe.target))
+        core.send_stream(now, target, self._ping_items(sequence, target.node))
+
+    def note_late(self, seconds: float) -> None:
+        """Give every probe the time back in which we did not run."""
+        for sequence, probe in self._probes.items():
+            probe.ends += seconds
+            for due in (Due.PING_UNANSWERED, Due.PROBE_OVER):
+                deadline = self._core.timers.deadline((due, sequence))
+                if deadline is not None:
+                    self._core.timers.set((due, sequence), deadline + seconds)
 
     def handle_over(self, now: float, sequence: int) -> None:
         """The target has failed its probe; so have we, if our helpers are silent."""
         probe = self._finish(sequence)
+        member = self._core.roster.get(probe.target)
+        if member is None or member.claim.version != probe.version:
+            # It has left or refuted meanwhile: it failed nothing.
+            return
         health = self._core.awareness
         if probe.helpers:
             for _ in range(probe.missed_nacks()):
@@ -126,8 +165,9 @@ class Prober:
 
     def receive_ack(self, now: float, sender: NodeId, ack: Ack) -> None:
         """End the probe that this answers; or pass the good news on to who asked."""
-        help_ = self._helps.pop(ack.sequence, None)
-        if help_ is not None:
+        help_ = self._helps.get(ack.sequence)
+        if help_ is not None and help_.target == sender:
+            del self._helps[ack.sequence]
             self._core.timers.cancel((Due.HELP_OVER, ack.sequence))
             self._answer(now, help_, Ack(help_.sequence))
             return
@@ -143,7 +183,7 @@ class Prober:
         """A helper is well, though the target does not answer it."""
         probe = self._probes.get(nack.sequence)
         if probe is not None and sender in probe.helpers:
-            probe.nacks += 1
+            probe.nacked[sender] = None
 
     def receive_request(self, now: float, sender: NodeId, request: PingRequest) -> None:
         """Ping a member for somebody else."""
@@ -152,7 +192,7 @@ class Prober:
             return
         route = Route(request.target, request.address)
         sequence = self._next_sequence()
-        self._helps[sequence] = Help(sender, request.sequence)
+        self._helps[sequence] = Help(sender, request.target, request.sequence)
         wait_s = self._core.config.probe_timeout_s * _NACK_AT
         self._core.timers.set((Due.HELP_OVER, sequence), now + wait_s)
         self._core.send(now, route, self._ping_items(sequence, request.target))

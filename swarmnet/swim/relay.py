@@ -57,8 +57,11 @@ class Lane:
         """Queue `item`; what waited about the same thing is superseded."""
         held = self._ranks.get(about)
         if held is not None:
-            self.bytes -= len(self._queues[held].pop(about))
+            self.bytes -= len(self._queues[held][about])
+            if held is not rank:
+                del self._queues[held][about]
         self._ranks[about] = rank
+        # In its old place, lest what changes often never get its turn.
         self._queues[rank][about] = item
         self.bytes += len(item)
 
@@ -94,12 +97,15 @@ class Lane:
             while queue:
                 about = next(iter(queue))
                 size = len(queue[about])
-                if size > left:
+                if left < size <= room:
                     break
-                taken.append(queue.pop(about))
+                item = queue.pop(about)
                 del self._ranks[about]
-                left -= size
-        self.bytes -= room - left
+                self.bytes -= size
+                # What exceeds the peer's limit alone is left to sync, by stream.
+                if size <= room:
+                    taken.append(item)
+                    left -= size
         taken.extend(self._take_ids(left))
         self._sent += 1
         return taken
@@ -115,14 +121,6 @@ class Lane:
             numbers = tuple(number for number, held in chosen if held is reminds)
             if numbers:
                 yield encode_message(Have(numbers, reminds))
-
-    def clear(self) -> None:
-        """Drop everything that waits."""
-        for queue in self._queues:
-            queue.clear()
-        self._ranks.clear()
-        self.payload_ids.clear()
-        self.bytes = 0
 
     def _order(self) -> tuple[Rank, ...]:
         turns, place = divmod(self._sent, _TURN)
@@ -229,15 +227,13 @@ class Relay:
         route = core.route(node)
         room = core.datagram_room(node) - FRAME_OVERHEAD_BYTES
         overhead = FRAME_OVERHEAD_BYTES + core.config.channel_bytes
-        wanted = min(room, lane.bytes) + overhead
+        wanted = min(min(room, lane.bytes) + overhead, core.config.burst_bytes)
         if core.budget.tokens(now) + 1 < wanted:
             core.timers.set(_FLUSH, core.budget.ready_at(now, wanted))
             return False
-        items = lane.take(room) if route is not None else []
+        items = lane.take(room)
         if route is None or not items:
-            # The member is unknown, or what waits is above its limit: sync carries it.
             core.count("unsendable")
-            lane.clear()
         else:
             core.send_frame(now, route, encode_frame(items))
         return True

@@ -33,6 +33,7 @@ from swarmnet.swim.messages import (
     SketchOffer,
     WantClaims,
 )
+from swarmnet.swim.outputs import State
 
 _DIGEST: Final = (Due.DIGEST, None)
 _CELLS_MAX: Final = 256
@@ -193,7 +194,9 @@ class Repair:
         if self._core.budget.tokens(now) < 0:
             self._core.count("refused_busy")
             return
-        items = [claim.item for claim in claims]
+        # Own claims first: an accusation of a version not yet heard of is refused.
+        ordered = sorted(claims, key=lambda claim: claim.state is State.SUSPECT)
+        items = [claim.item for claim in ordered]
         if wanted:
             items.append(encode_message(WantClaims(tuple(wanted[:_WANT_MAX]))))
         self._core.count("claims_repaired", len(claims))

@@ -22,9 +22,9 @@ from swarmnet.swim.rings import Rings
 
 # Pure; a process that simulates many nodes hashes each claim once.
 @lru_cache(maxsize=1 << 17)
-def claim_hash(key: bytes, item: bytes) -> int:
-    """Return the 128-bit keyed hash of a claim's bytes."""
-    return hash_item(key, item)
+def claim_hash(key: bytes, body: bytes) -> int:
+    """Return the 128-bit keyed hash of a claim's signed bytes."""
+    return hash_item(key, body)
 
 
 class Roster:
@@ -114,7 +114,7 @@ class Roster:
         was_live = held is not None and _is_live(held)
         if _is_live(member) and not was_live:
             self.rings.add(node)
-            self._order.append(node)
+            self._add_to_order(node)
         elif was_live and not _is_live(member):
             self.rings.remove(node)
             self._drop_from_order(node)
@@ -185,7 +185,17 @@ class Roster:
         for member in self._members.values():
             if member.state is not State.LEFT:
                 for claim in member.claims:
-                    yield element_of(claim_hash(self._key, claim.item)), claim
+                    yield element_of(claim_hash(self._key, claim.body)), claim
+
+    def _add_to_order(self, node: NodeId) -> None:
+        # Among those visited: newcomers must not put off those who wait for their turn.
+        order = self._order
+        if self._probed < len(order):
+            order.append(order[self._probed])
+            order[self._probed] = node
+        else:
+            order.append(node)
+        self._probed += 1
 
     def _drop_from_order(self, node: NodeId) -> None:
         order = self._order
@@ -202,7 +212,7 @@ class Roster:
             return
         self._digest_value = None
         for claim in member.claims:
-            number = claim_hash(self._key, claim.item)
+            number = claim_hash(self._key, claim.body)
             self._digest.add(number)
             self.sketch.add(element_of(number))
 
@@ -211,7 +221,7 @@ class Roster:
             return
         self._digest_value = None
         for claim in member.claims:
-            number = claim_hash(self._key, claim.item)
+            number = claim_hash(self._key, claim.body)
             self._digest.remove(number)
             self.sketch.remove(element_of(number))
 

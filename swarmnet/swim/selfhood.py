@@ -41,10 +41,10 @@ class Selfhood:
             self.is_news = False
         else:
             meta = b"" if held is None else held.claim.meta
-            epoch = boot_epoch
+            version = (boot_epoch, 0)
             if held is not None and held.claim.boot_epoch >= boot_epoch:
-                epoch = held.claim.boot_epoch + 1
-            self.claim = self._sign((epoch, 0), State.ALIVE, (address, meta))
+                version = _next_life(held.claim.version)
+            self.claim = self._sign(version, State.ALIVE, (address, meta))
             self._hold()
 
     @property
@@ -57,10 +57,7 @@ class Selfhood:
         self, state: State, address: Address | None = None, meta: bytes | None = None
     ) -> Claim:
         """Claim anew, one incarnation up; None keeps what was claimed before."""
-        epoch, incarnation = self.claim.version
-        version = (epoch, incarnation + 1)
-        if incarnation == U64_MAX:
-            version = (epoch + 1, 0)
+        version = _next_incarnation(self.claim.version)
         about = (
             self.address if address is None else address,
             self.claim.meta if meta is None else meta,
@@ -91,12 +88,10 @@ class Selfhood:
         rival = self._rival
         if rival is None or rival.precedence <= self.claim.precedence:
             return None
-        if rival.boot_epoch == U64_MAX:
-            return None
         self._backoff_s = min(_RECLAIM_MAX_S, 2 * self._backoff_s)
         self._quiet_until = now + self._backoff_s
         about = (self.address, self.claim.meta)
-        self.claim = self._sign((rival.boot_epoch + 1, 0), self.claim.state, about)
+        self.claim = self._sign(_next_life(rival.version), self.claim.state, about)
         self._hold()
         return self.claim
 
@@ -115,3 +110,17 @@ class Selfhood:
     ) -> Claim:
         body = encode_own_body(self._core.me, version, state, about)
         return claim_of(body, self._core.seams.sign(SIGN_DOMAIN + body))
+
+
+def _next_incarnation(version: tuple[int, int]) -> tuple[int, int]:
+    """Return the next greater version; after the very last one, the same."""
+    epoch, incarnation = version
+    if incarnation < U64_MAX:
+        return (epoch, incarnation + 1)
+    return (epoch + 1, 0) if epoch < U64_MAX else version
+
+
+def _next_life(version: tuple[int, int]) -> tuple[int, int]:
+    """Return the first version of the next boot epoch, if there is one."""
+    epoch, _ = version
+    return (epoch + 1, 0) if epoch < U64_MAX else _next_incarnation(version)

@@ -57,3 +57,7 @@ class Suspicion:
     def with_own_failure(self) -> "Suspicion":
         """Return this suspicion, confirmed by a failed probe of our own."""
         return replace(self, probe_failed=True)
+
+    def later(self, seconds: float) -> "Suspicion":
+        """Return this suspicion as if it had begun so much later."""
+        return replace(self, started=self.started + seconds)
