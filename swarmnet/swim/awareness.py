@@ -6,17 +6,23 @@ interval and the timeout of a probe are stretched by the score plus one, as the 
 has it.
 """
 
-from enum import IntEnum
+from enum import Enum, auto
 
 
-class HealthEvent(IntEnum):
-    """What moves the local health score, and by how much (Lifeguard table I)."""
+class HealthEvent(Enum):
+    """What moves the local health score (Lifeguard section IV-A).
 
-    PROBE_SUCCEEDED = -1
-    PROBE_FAILED = 1
-    NACK_MISSED = 2
-    REFUTED = 3
-    LATE = 4
+    The first lowers it by one, each other raises it by one.
+    """
+
+    PROBE_SUCCEEDED = auto()
+    PROBE_FAILED = auto()
+    NACK_MISSED = auto()
+    """A helper asked to ping has sent neither ack nor nack: we hear badly."""
+    REFUTED = auto()
+    """We were suspected, so our answers came late."""
+    LATE = auto()
+    """The driver says that it ran late. Not in the paper, which cannot see it."""
 
 
 class Awareness:
@@ -34,6 +40,6 @@ class Awareness:
         return self.score + 1
 
     def note(self, event: HealthEvent) -> None:
-        """Move the score by one: down for a success, up for everything else."""
+        """Move the score by one, within its bounds."""
         step = -1 if event is HealthEvent.PROBE_SUCCEEDED else 1
         self.score = min(self._health_max - 1, max(0, self.score + step))

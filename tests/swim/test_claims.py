@@ -22,6 +22,7 @@ from tests.swim.worlds import (
     messages,
     node,
     notes,
+    route,
     stream,
     suspect,
     swim,
@@ -176,6 +177,22 @@ def test_a_leave_is_forgotten_after_its_time() -> None:
     tell(engine, 4, left(2), now=1.0)
     tell(engine, 4, left(3), now=12.0)
     assert (state_of(engine, 2), state_of(engine, 3)) == (None, (LEFT, (1, 1)))
+
+
+def test_the_leaves_of_a_saved_view_are_forgotten_in_their_time_too() -> None:
+    config = SwimConfig(left_max=2, left_retention_s=10.0)
+    engine = swim(1, range(1, 8), config)
+    tell(engine, 7, left(2))
+    core = engine._core
+    again = Swim(
+        route(1), config, core.random, core.seams, boot_epoch=2, view=engine.save()
+    )
+    again.start(50.0)
+    tell(again, 7, left(3), now=59.0)
+    assert state_of(again, 2) == (LEFT, (1, 1))
+    tell(again, 7, left(4), now=60.0)
+    assert state_of(again, 2) is None
+    assert [state_of(again, n) for n in (3, 4)] == [(LEFT, (1, 1))] * 2
 
 
 CLAIMS = st.one_of(

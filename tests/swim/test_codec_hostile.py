@@ -1,5 +1,6 @@
 """Bytes from strangers: reading gives a frame or BadPacket, and nothing else."""
 
+from dataclasses import replace
 from typing import Final
 
 import msgpack
@@ -212,7 +213,9 @@ def test_further_fields_of_a_message_are_passed_over(message: Ack) -> None:
 def test_further_fields_of_a_payload_are_kept() -> None:
     item = with_fields(payload_news(PAYLOAD).item, 5, [b"more", None])
     (read,) = decode_frame_untrusted(encode_frame([item])).messages
-    assert read == PayloadNews(PAYLOAD, item)
+    unknown = (b"\x05", b"\x92\xc4\x04more\xc0")
+    assert read == PayloadNews(replace(PAYLOAD, unknown=unknown), item)
+    assert read == payload_news(read.payload)
     assert encode_message(read) == item
 
 
@@ -221,6 +224,22 @@ def test_further_fields_of_a_claims_body_are_kept() -> None:
     (read,) = decode_frame_untrusted(frame(claim_of(body, b"p"))).messages
     assert isinstance(read, ClaimNews)
     assert (read.claim.body, read.claim.address) == (body, address(1))
+
+
+@pytest.mark.parametrize("tail", [b"x", bytes(2000), [b"more", None], {"a": 1}])
+def test_what_stands_behind_a_claims_proof_is_passed_over(tail: object) -> None:
+    item = with_fields(alive(1).item, tail)
+    (read,) = decode_frame_untrusted(encode_frame([item])).messages
+    assert read == ClaimNews(alive(1))
+    assert encode_message(read) == alive(1).item
+
+
+def test_claims_are_equal_whose_signed_bytes_are() -> None:
+    one, other = claim_of(alive(1).body, b"p"), claim_of(alive(1).body, b"q")
+    assert (one == other, hash(one) == hash(other)) == (True, True)
+    assert one.item != other.item
+    assert one.precedence == other.precedence
+    assert one not in (alive(1, 1, 1), alive(1, meta=b"m"), alive(2), one.body)
 
 
 def body_of(*fields: object) -> bytes:

@@ -95,6 +95,12 @@ def test_an_own_failure_changes_nothing_else_of_a_suspicion() -> None:
     assert Suspicion((1, 4), 10.0).with_own_failure() == Suspicion((1, 4), 10.0, True)
 
 
+def test_a_later_suspicion_lives_as_long_and_ends_as_much_later() -> None:
+    later = Suspicion((1, 4), 10.0, True).later(2.5)
+    assert later == Suspicion((1, 4), 12.5, True)
+    assert isclose(later.deadline(3, 3, 2.0, 6.0), 14.5)
+
+
 def test_a_budget_fills_at_its_rate_up_to_its_burst() -> None:
     budget = Budget(100.0, 1000.0)
     assert budget.tokens(5.0) == 1000.0
@@ -171,10 +177,13 @@ def test_the_health_score_stays_in_its_bounds(
     assert awareness.score == 0
 
 
-@pytest.mark.parametrize(("nacks", "missed"), [(0, 3), (1, 2), (3, 0), (5, 0)])
-def test_a_helper_that_is_silent_is_missed(nacks: int, missed: int) -> None:
+@pytest.mark.parametrize(
+    ("nacked", "missed"), [([], 3), ([4], 2), ([4, 2], 1), ([2, 3, 4], 0)]
+)
+def test_a_helper_that_is_silent_is_missed(nacked: list[int], missed: int) -> None:
     helpers = (node(2), node(3), node(4))
-    probe = Probe(node(9), (1, 0), 1.0, helpers=helpers, nacks=nacks)
+    probe = Probe(node(9), (1, 0), 1.0, helpers=helpers)
+    probe.nacked.update(dict.fromkeys(map(node, nacked)))
     assert probe.missed_nacks() == missed
 
 
@@ -187,6 +196,7 @@ def test_a_helper_that_is_silent_is_missed(nacks: int, missed: int) -> None:
         ("confirmations", 17, "confirmations=17: want 1 to 16"),
         ("rings", 9, "rings=9: want 1 to 8"),
         ("channel_bytes", 257, "channel_bytes=257: want 0 to 256"),
+        ("meta_bytes_max", 513, "meta_bytes_max=513: want 0 to 512"),
         ("datagram_bytes", 1023, "datagram_bytes=1023: want 1024 to 65507"),
         ("datagram_bytes", 65508, "datagram_bytes=65508: want 1024 to 65507"),
         ("stream_bytes", 2047, "stream_bytes=2047: want 2048 to 1048576"),
@@ -205,6 +215,20 @@ def test_a_setting_out_of_its_bounds_is_refused_in_one_line(
 
 
 NUMBERS = [f.name for f in fields(SwimConfig) if f.name != "cluster_key"]
+MAY_BE_NOTHING = ("channel_bytes", "meta_bytes_max")
+
+
+@pytest.mark.parametrize("name", MAY_BE_NOTHING)
+def test_no_channel_and_no_metadata_are_within_the_bounds(name: str) -> None:
+    config = replace(SwimConfig(), **{name: 0})  # type: ignore[arg-type]
+    assert config != SwimConfig()
+    assert getattr(config, name) == 0
+
+
+@pytest.mark.parametrize("name", [n for n in NUMBERS if n not in MAY_BE_NOTHING])
+def test_nothing_at_all_is_no_value_of_any_other_setting(name: str) -> None:
+    with pytest.raises(Refused, match=f"^{name}=0: want a number above 0$"):
+        replace(SwimConfig(), **{name: 0})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", NUMBERS)

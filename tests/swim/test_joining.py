@@ -35,6 +35,7 @@ from tests.swim.worlds import (
     notes,
     number_of,
     stream,
+    suspect,
     swim,
     tell,
 )
@@ -255,6 +256,23 @@ def test_a_second_leave_is_none() -> None:
     engine.leave(0.1)
     engine.update(0.1, meta=b"m")
     assert drain(engine) == []
+
+
+def test_who_has_left_accuses_and_convicts_nobody() -> None:
+    engine = swim(1, (2, 3, 4, 5))
+    engine.start(0.0)
+    tell(engine, 3, *(suspect(4, author) for author in (2, 3, 5)))
+    engine.leave(0.1)
+    drain(engine)
+    outputs = tell(engine, 3, suspect(2, 3), *(suspect(2, n) for n in (4, 5)), now=0.2)
+    assert notes(outputs) == [changed(2, ALIVE, SUSPECT)]
+    after = [one for _, one in advance(engine, 30.0)]
+    assert notes(after) == [Departed(0)]
+    accused = {claim for _, claim in claims(after) if claim.state is SUSPECT}
+    assert accused <= {
+        suspect(n, author) for n in (2, 4) for author in (2, 3, 4, 5) if n != author
+    }
+    assert not {"accusations", "deaths"} & set(engine.counters())
 
 
 @pytest.mark.parametrize("count", [2, 3, 5, 12])

@@ -126,12 +126,24 @@ def test_nothing_waits_for_ever_behind_more_urgent_news(rank: Rank, sent: int) -
     assert waited <= 4 * (len(Rank) - 1)
 
 
-def test_a_cleared_lane_is_empty() -> None:
+def test_what_no_datagram_could_hold_is_dropped_and_nothing_else() -> None:
     lane = Lane()
-    lane.put(Rank.CLAIM, b"a", b"item")
-    lane.put_id(7, reminds=False)
-    lane.clear()
-    assert (lane.bytes, lane.take(ROOM)) == (0, [])
+    lane.put(Rank.CLAIM, b"a", bytes(21))
+    lane.put(Rank.CLAIM, b"b", b"item")
+    lane.put(Rank.PAYLOAD, b"c", bytes(21))
+    lane.put(Rank.PAYLOAD, b"d", b"data")
+    assert lane.take(20) == [b"item", b"data"]
+    assert (lane.bytes, lane.has_items, lane.take(ROOM)) == (0, False, [])
+
+
+def test_what_is_replaced_keeps_its_place_unless_its_rank_is_another() -> None:
+    lane = Lane()
+    for about in (b"a", b"b", b"c"):
+        lane.put(Rank.CLAIM, about, about)
+    lane.put(Rank.CLAIM, b"a", b"a2")
+    lane.put(Rank.OWN_CLAIM, b"c", b"c2")
+    assert lane.take(ROOM) == [b"c2", b"a2", b"b"]
+    assert lane.bytes == 0
 
 
 def claims_in_lanes(config: SwimConfig, count: int) -> list[SendDatagram]:

@@ -1,5 +1,7 @@
 """Payloads: delivered once, relayed when told, repaired, superseded, scoped."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -86,6 +88,14 @@ def test_a_payload_is_passed_on_when_told_and_only_then() -> None:
     assert told(drain(engine)) == [(3, news(payload()))]
     engine.relay(0.6, payload())
     assert drain(engine) == []
+
+
+def test_the_further_fields_of_a_payload_travel_on() -> None:
+    engine = swim(1, (2, 3))
+    later = replace(payload(), unknown=(b"\xc4\x04more", b"\x05"))
+    assert tell(engine, 2, news(later)) == [Deliver(later, node(2))]
+    engine.relay(0.1, later)
+    assert messages(drain(engine)) == [(3, news(later))]
 
 
 def test_an_own_payload_that_comes_back_is_not_delivered() -> None:

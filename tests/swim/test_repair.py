@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from swarmnet.swim.claim import Claim
 from swarmnet.swim.config import SwimConfig
 from swarmnet.swim.engine import Swim
+from swarmnet.swim.member import Member
 from swarmnet.swim.messages import Compare, Digest, Message, Ranges, SketchOffer
 from swarmnet.swim.outputs import Output, SendDatagram, SendStream, State
 from tests.swim.worlds import (
@@ -37,6 +38,18 @@ OWN = st.one_of(
 ACCUSED = st.builds(
     suspect, st.integers(2, 12), st.integers(13, 18), st.just(1), st.integers(0, 2)
 )
+
+
+@st.composite
+def suspects(draw: st.DrawFn) -> list[Claim]:
+    """Draw what makes a member suspect: its own claim, and accusations of that."""
+    subject, incarnation = draw(st.integers(3, 12)), draw(st.integers(0, 2))
+    authors = draw(st.lists(st.integers(13, 18), max_size=4))
+    accusations = [suspect(subject, author, 1, incarnation) for author in authors]
+    return [alive(subject, 1, incarnation), *accusations]
+
+
+NEWS = st.lists(suspects() | st.lists(OWN | ACCUSED, max_size=4), max_size=8)
 
 
 def fed(me: int, batches: Sequence[Sequence[Claim]]) -> Swim:
@@ -95,11 +108,11 @@ def exchange(one: Swim, other: Swim, now: float) -> list[Message]:
     return said
 
 
-@given(st.lists(OWN, max_size=12), st.lists(OWN, max_size=12))
+@given(NEWS, NEWS)
 def test_one_exchange_without_loss_makes_two_rosters_equal(
-    mine: list[Claim], yours: list[Claim]
+    mine: list[list[Claim]], yours: list[list[Claim]]
 ) -> None:
-    one, other = fed(1, [mine]), fed(2, [yours])
+    one, other = fed(1, mine), fed(2, yours)
     for engine in (one, other):
         engine.receive_stream(0.5, node(3), address(3), frame(alive(1), alive(2)))
         drain(engine)
@@ -108,6 +121,16 @@ def test_one_exchange_without_loss_makes_two_rosters_equal(
     assert one.save().digest() == other.save().digest()
     assert one.save().members().keys() == other.save().members().keys()
     assert (said == []) == same
+
+
+@pytest.mark.parametrize("subject", range(100, 112))
+def test_one_exchange_brings_accusations_after_what_they_accuse(subject: int) -> None:
+    accusations = [suspect(subject, author, 1, 1) for author in (50, 51)]
+    one, other = fed(1, [[alive(subject, 1, 1), *accusations]]), fed(2, [])
+    exchange(one, other, 1.0)
+    held = Member(alive(subject, 1, 1), tuple(accusations), State.SUSPECT)
+    assert other.member(node(subject)) == one.member(node(subject)) == held
+    assert one.save().digest() == other.save().digest()
 
 
 @pytest.mark.parametrize("count", [1, 5, 60, 300])

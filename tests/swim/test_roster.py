@@ -79,8 +79,8 @@ def test_every_sum_is_that_of_what_is_held(
     digest, sketch = SetDigest(), Sketch()
     for one in model.values():
         for claim in one.claims if one.state is not State.LEFT else ():
-            digest.add(claim_hash(KEY, claim.item))
-            sketch.add(element_of(claim_hash(KEY, claim.item)))
+            digest.add(claim_hash(KEY, claim.body))
+            sketch.add(element_of(claim_hash(KEY, claim.body)))
     assert held.digest() == Digest(digest.bytes16, sketch.size)
     assert held.sketch.cells(0, 64) == sketch.cells(0, 64)
     assert len(dict(held.elements())) == sketch.size
@@ -159,14 +159,51 @@ def test_a_sample_is_of_distinct_others_and_as_large_as_can_be(
     assert set(found) <= set(others)
 
 
-@given(st.integers(2, 20), st.integers(0, 99))
-def test_each_member_is_probed_once_in_two_rounds_at_most(n: int, seed: int) -> None:
+COMINGS = st.lists(
+    st.tuples(
+        st.sampled_from(["come", "go", "come and go", "stay"]),
+        st.integers(2, 9),
+        st.integers(1, 12),
+    ),
+    max_size=20,
+)
+
+
+@given(st.integers(2, 9), COMINGS, st.integers(0, 99))
+def test_each_member_is_probed_once_in_two_rounds_whoever_comes_and_goes(
+    n: int, comings: list[tuple[str, int, int]], seed: int
+) -> None:
     held = roster(1, living(*range(1, n + 1)))
     random = Random(seed)
-    drawn = [held.next_probe_target(random) for _ in range(8 * n)]
-    others = [node(number) for number in range(2, n + 1)]
-    for start in range(len(drawn) - 2 * n + 2):
-        assert set(drawn[start : start + 2 * n - 1]) == set(others)
+    waited = dict.fromkeys(range(2, n + 1), 0)
+    most = held.live_count
+    steps = [(what, number) for what, number, times in comings for _ in range(times)]
+    for what, number in [*steps, *[("stay", 2)] * 4 * n]:
+        if "go" in what and waited.pop(number, None) is not None:
+            held.forget(node(number))
+        if "come" in what and number not in waited:
+            held.put(living(number)[0])
+            waited[number] = 0
+        most = max(most, held.live_count)
+        drawn = held.next_probe_target(random)
+        waited = {other: probes + 1 for other, probes in waited.items()}
+        assert (drawn is None) == (not waited)
+        if drawn is not None:
+            assert waited.pop(number_of(drawn)) <= 2 * most - 1
+            waited[number_of(drawn)] = 0
+        assert max(waited.values(), default=0) < 2 * most - 1
+
+
+def test_who_comes_and_goes_all_the_time_keeps_nobody_from_being_probed() -> None:
+    held = roster(1, living(1, 2, 3, 4, 5))
+    random = Random(1)
+    drawn = []
+    for _ in range(40):
+        drawn.append(held.next_probe_target(random))
+        held.forget(node(5))
+        held.put(living(5)[0])
+    for start in range(len(drawn) - 8):
+        assert {node(2), node(3), node(4)} <= set(drawn[start : start + 9])
 
 
 def test_nobody_is_probed_when_nobody_is_there() -> None:

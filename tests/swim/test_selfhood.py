@@ -20,6 +20,7 @@ from tests.swim.worlds import (
     living,
     node,
     notes,
+    number_of,
     roster,
     route,
     seams,
@@ -38,8 +39,8 @@ def own(engine: Swim) -> Claim:
 
 
 def told(outputs: list[tuple[int, Claim]]) -> list[tuple[int, Claim]]:
-    """Return each (to whom, claim) once, in order of whom."""
-    return sorted(dict.fromkeys(outputs), key=lambda one: one[0])
+    """Return (to whom, claim) in order of whom."""
+    return sorted(outputs, key=lambda one: one[0])
 
 
 def test_an_accusation_is_refuted_by_one_incarnation_more() -> None:
@@ -50,6 +51,17 @@ def test_an_accusation_is_refuted_by_one_incarnation_more() -> None:
     assert (own(engine), notes(outputs)) == (refuted, [])
     assert engine.counters()["refutations"] == 1
     assert engine.counters()["health_score"] == 1
+
+
+def test_the_accuser_is_told_of_a_refutation_once_neighbour_or_not() -> None:
+    near, far = swim(1, (2, 3)), swim(1, range(2, 40))
+    neighbours = {number_of(one) for one in far.save().rings.neighbours()}
+    stranger = min(set(range(2, 40)) - neighbours)
+    outputs = tell(near, 2, suspect(1, 3))
+    assert sorted(to for to, _ in claims(outputs)) == [2, 3]
+    outputs = tell(far, stranger, suspect(1, 3))
+    expected = [(to, alive(1, 1, 1)) for to in sorted({*neighbours, stranger})]
+    assert sorted(claims(outputs), key=lambda one: one[0]) == expected
 
 
 def test_an_accusation_of_a_version_given_up_is_answered_and_not_believed() -> None:
@@ -91,6 +103,47 @@ def test_the_last_incarnation_is_followed_by_the_next_epoch() -> None:
     outputs = tell(engine, 2, suspect(1, 2, 3, U64_MAX))
     assert told(claims(outputs)) == [(2, alive(1, 4, 0))]
     assert own(engine) == alive(1, 4, 0)
+
+
+LAST = U64_MAX
+
+
+@pytest.mark.parametrize(
+    ("held", "claimed"),
+    [
+        ((LAST - 1, 5), (LAST, 0)),
+        ((LAST, 0), (LAST, 1)),
+        ((LAST, LAST - 1), (LAST, LAST)),
+        ((LAST, LAST), (LAST, LAST)),
+    ],
+)
+def test_after_the_last_epoch_there_are_incarnations_and_after_them_nothing(
+    held: tuple[int, int], claimed: tuple[int, int]
+) -> None:
+    before = Member(alive(1, *held, at=address(9)), (), State.ALIVE)
+    config, random = swim(1)._core.config, swim(1)._core.random
+    view = roster(1, [before, *living(2)])
+    engine = Swim(route(1), config, random, seams(1), boot_epoch=LAST, view=view)
+    assert own(engine) == alive(1, *claimed)
+    greater = own(engine).precedence > before.claim.precedence
+    assert greater or held == (LAST, LAST)
+    tell(engine, 2, alive(1, *held, at=address(9)), suspect(1, 2, *claimed))
+    assert own(engine).version >= claimed
+    engine.update(1.0, meta=b"m")
+    assert own(engine).meta == b"m"
+
+
+@pytest.mark.parametrize(
+    ("rival", "version"),
+    [((LAST, 0), (LAST, 1)), ((LAST, LAST - 1), (LAST, LAST))],
+)
+def test_a_rival_of_the_last_epoch_is_outbid_by_an_incarnation(
+    rival: tuple[int, int], version: tuple[int, int]
+) -> None:
+    engine = swim(1, (2,))
+    outputs = tell(engine, 2, alive(1, *rival, at=address(9)))
+    assert notes(outputs) == [IdentityConflict(LAST, address(9))]
+    assert own(engine) == alive(1, *version)
 
 
 FOREIGN = st.one_of(

@@ -1,0 +1,65 @@
+"""Pinging for others: who may answer, when silence is told, how much is too much."""
+
+from swarmnet.swim.engine import Swim
+from swarmnet.swim.messages import Ack, Nack, Ping, PingRequest
+from tests.swim.worlds import (
+    address,
+    advance,
+    drain,
+    frame,
+    messages,
+    node,
+    swim,
+    tell,
+)
+
+
+def helping(*numbers: int) -> tuple[Swim, int]:
+    """Return an engine of 1 that pings 3 for 2, and that ping's number."""
+    engine = swim(1, numbers)
+    request = PingRequest(500, node(3), address(3))
+    ((target, ping),) = messages(tell(engine, 2, request))
+    assert isinstance(ping, Ping)
+    assert target == 3
+    assert ping.sequence != 500
+    return engine, ping.sequence
+
+
+def test_a_helper_pings_and_passes_the_answer_on() -> None:
+    engine, sequence = helping(2, 3)
+    answer = tell(engine, 3, Ack(sequence), now=0.1)
+    assert messages(answer) == [(2, Ack(500))]
+    assert advance(engine, 5.0) == []
+
+
+def test_an_ack_to_a_helper_vouches_for_its_sender_alone() -> None:
+    engine, sequence = helping(2, 3, 4)
+    assert tell(engine, 4, Ack(sequence), now=0.1) == []
+    assert tell(engine, 2, Ack(sequence), now=0.1) == []
+    assert engine.counters()["acks_unexpected"] == 2
+    assert messages(tell(engine, 3, Ack(sequence), now=0.2)) == [(2, Ack(500))]
+
+
+def test_a_helper_without_answer_says_so_in_time() -> None:
+    engine = swim(1, (2, 3))
+    request = PingRequest(500, node(3), address(3))
+    tell(engine, 2, request)
+    assert [(at, messages([one])) for at, one in advance(engine, 5.0)] == [
+        (0.4, [(2, Nack(500))])
+    ]
+
+
+def test_nobody_is_asked_to_ping_himself() -> None:
+    engine = swim(1, (2, 3))
+    assert tell(engine, 2, PingRequest(5, node(1), address(1))) == []
+    assert engine.counters()["helps_refused"] == 1
+
+
+def test_help_is_bounded() -> None:
+    engine = swim(1, (2, 3))
+    request = PingRequest(5, node(3), address(3))
+    data = frame(*[request] * 20)
+    for _ in range(60):
+        engine.receive_datagram(0.0, node(2), address(2), data)
+        drain(engine)
+    assert engine.counters()["helps_refused"] == 60 * 20 - 1024
