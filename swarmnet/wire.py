@@ -1,8 +1,8 @@
 """The byte codec that every room's messages are written in: msgpack, read totally.
 
 A message is a msgpack array whose fields stand at fixed places. A later version only
-appends, so a reader takes the fields that it knows and keeps the tail as it came
-(`Fields.rest`): what it passes on is what it was given.
+appends, so a reader takes the fields that it knows. What is to be passed on untouched
+stands in the message as bytes, and is never packed again.
 
 Whatever the bytes, reading gives values or `BadPacket`, never another exception, and
 never more memory than a small multiple of the input.
@@ -88,16 +88,6 @@ def array(value: object, count_min: int) -> list[object]:
     if type(value) is not list or len(value) < count_min:
         raise BadPacket(f"want an array of at least {count_min} fields")
     return value
-
-
-def rest(fields: list[object], known: int) -> tuple[bytes, ...]:
-    """Return the fields beyond the `known` ones, each packed again as it came."""
-    if len(fields) == known:
-        return ()
-    try:
-        return tuple(_packer.pack(field) for field in fields[known:])
-    except _UNPACK_ERRORS as error:
-        raise BadPacket(f"unknown field: {type(error).__name__}") from None
 
 
 def join_u64(values: Sequence[int]) -> bytes:

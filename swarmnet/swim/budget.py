@@ -1,11 +1,16 @@
 """A token bucket in bytes: what a node may send, in the long run and at once."""
 
+from typing import Final
+
+DEBT_MAX_S: Final = 0.5
+
 
 class Budget:
     """Tokens accrue at `rate` bytes per second up to `burst` bytes.
 
-    What must go at once (probes, answers) is charged even when nothing is left; the
-    debt, at most one burst, delays what can wait.
+    What must go at once (probes, answers) is charged even when nothing is left. The
+    debt delays what can wait, but never by more than `DEBT_MAX_S`: whoever makes a
+    node answer much must not be able to silence it for long.
     """
 
     __slots__ = ("_at", "_burst", "_rate", "_tokens")
@@ -29,7 +34,8 @@ class Budget:
 
     def charge(self, now: float, count_bytes: int) -> None:
         """Take `count_bytes` that are being sent."""
-        self._tokens = max(-self._burst, self.tokens(now) - count_bytes)
+        debt = DEBT_MAX_S * self._rate
+        self._tokens = max(-debt, self.tokens(now) - count_bytes)
 
     def ready_at(self, now: float, count_bytes: float) -> float:
         """Return when `count_bytes` may be sent; `now` if that is already so."""

@@ -3,15 +3,15 @@
     frame    [1, message, message, ...]
     message  [kind, field, ...]              kinds in `Kind`
     claim    [CLAIM, body, proof]            body is bytes: what was signed
+    payload  [PAYLOAD, body]                 body is bytes: [scope, key, class, data]
     body     [1, state, subject, boot epoch, incarnation, address, meta]   ALIVE, LEFT
              [1, state, subject, boot epoch, incarnation, author]          SUSPECT
 
 The leading 1 is the version. Versions and fields grow at the end only. A reader of an
-older version takes what it knows. Further fields of a claim's body are signed with it
-and stay in it; those of a payload are kept and passed on, in msgpack's shortest form.
-Further fields of any other message, and what stands behind a claim's proof, where
-anybody could put it, are passed over. A message of an unknown kind is skipped and
-counted.
+older version takes what it knows. Further fields of the body of a claim or payload stay
+in it, and are passed on as they came, for bodies are never packed again. Further fields
+of a message, where anybody could put them, are passed over. A message of an unknown
+kind is skipped and counted.
 
 Functions with the suffix `_untrusted` take bytes from the network and raise nothing
 but `BadPacket`.
@@ -60,16 +60,14 @@ from swarmnet.wire import (
     pack,
     pack_bytes,
     pack_sequence,
-    pack_small,
-    rest,
     split_u64_untrusted,
     unpack_array_untrusted,
 )
 
 VERSION: Final = 1
 PAYLOAD_KEY_BYTES_MAX: Final = 64
-PAYLOAD_OVERHEAD_BYTES_MAX: Final = 2 + SCOPE_BYTES_MAX + 2 + PAYLOAD_KEY_BYTES_MAX + 16
 _BODY_BYTES_MAX: Final = 1024
+_PAYLOAD_BODY_BYTES_MAX: Final = 1 << 16
 _PROOF_BYTES_MAX: Final = 128
 _META_BYTES_MAX: Final = 512
 _DIGEST_BYTES: Final = 16
@@ -139,8 +137,8 @@ def encode_message(message: Message) -> bytes:
             return pack((Kind.WANT_CLAIMS, join_u64(elements)))
         case Ranges(ranges):
             return pack((Kind.RANGES, ranges))
-        case Join(Digest(sum128, count)):
-            return pack((Kind.JOIN, sum128, count))
+        case Join():
+            return pack((Kind.JOIN,))
         case Welcome(Digest(sum128, count)):
             return pack((Kind.WELCOME, sum128, count))
 
@@ -199,13 +197,14 @@ def _claim(fields: list[object]) -> ClaimNews:
 
 
 def _payload(fields: list[object]) -> PayloadNews:
-    _, scope, key, payload_class, data = array(fields, 5)[:5]
+    body = blob(array(fields, 2)[1], _PAYLOAD_BODY_BYTES_MAX)
+    scope, key, payload_class, data = array(unpack_array_untrusted(body), 4)[:4]
     payload = Payload(
-        blob(key, PAYLOAD_KEY_BYTES_MAX),
+        blob(key, PAYLOAD_KEY_BYTES_MAX, 1),
         Scope(blob(scope, SCOPE_BYTES_MAX)),
         PayloadClass(natural(payload_class, max(PayloadClass))),
-        blob(data, 1 << 16),
-        rest(fields, 5),
+        blob(data, _PAYLOAD_BODY_BYTES_MAX),
+        body,
     )
     return payload_news(payload)
 
@@ -226,11 +225,11 @@ def _compare(fields: list[object]) -> Compare:
 
 
 def _sketch_offer(fields: list[object]) -> SketchOffer:
-    return SketchOffer(blob(array(fields, 2)[1], 1 << 16))
+    return SketchOffer(blob(array(fields, 2)[1], 1 << 16, 1))
 
 
 def _want_claims(fields: list[object]) -> WantClaims:
-    return WantClaims(split_u64_untrusted(blob(array(fields, 2)[1], 1 << 16)))
+    return WantClaims(split_u64_untrusted(blob(array(fields, 2)[1], 1 << 16, 8)))
 
 
 def _ranges(fields: list[object]) -> Ranges:
@@ -238,8 +237,8 @@ def _ranges(fields: list[object]) -> Ranges:
 
 
 def _join(fields: list[object]) -> Join:
-    _, sum128, count = array(fields, 3)[:3]
-    return Join(_digest(sum128, count))
+    array(fields, 1)
+    return Join()
 
 
 def _welcome(fields: list[object]) -> Welcome:
@@ -266,18 +265,11 @@ _READERS: Final[Mapping[int, Callable[[list[object]], Message]]] = {
 
 
 def payload_news(payload: Payload) -> PayloadNews:
-    """Return the message that carries `payload`."""
-    item = pack_sequence(
-        Kind.PAYLOAD,
-        (
-            pack_bytes(payload.scope),
-            pack_bytes(payload.key),
-            pack_small(payload.payload_class),
-            pack_bytes(payload.data),
-            *payload.unknown,
-        ),
+    """Return the message that carries `payload`, by the bytes in which it came."""
+    body = payload.body or pack(
+        (payload.scope, payload.key, payload.payload_class, payload.data)
     )
-    return PayloadNews(payload, item)
+    return PayloadNews(payload, pack((Kind.PAYLOAD, body)))
 
 
 def encode_own_body(
@@ -305,8 +297,9 @@ def claim_of(body: bytes, proof: bytes) -> Claim:
 
 # Deduplication comes before everything else in gossip: each claim arrives several
 # times at each node, and reading is a pure function of its bytes. One process that
-# simulates many nodes reads, and holds, each claim once.
-@lru_cache(maxsize=1 << 16)
+# simulates many nodes reads, and holds, each claim once. What is kept here is not
+# verified yet, so it is bounded by what a node may waste on it: some 25 MiB.
+@lru_cache(maxsize=1 << 13)
 def _claim_news(untyped_body: object, untyped_proof: object) -> ClaimNews:
     body = blob(untyped_body, _BODY_BYTES_MAX)
     proof = blob(untyped_proof, _PROOF_BYTES_MAX)

@@ -1,9 +1,13 @@
 """The knobs of the membership engine, each with its meaning, unit, bound and cost."""
 
 from dataclasses import dataclass, fields
-from math import inf
+from typing import Final
 
 from swarmnet.errors import Refused
+from swarmnet.sketch import MESSAGE_BYTES_MAX
+
+_SECONDS_MIN: Final = 0.001
+_LARGE: Final = 1e12
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +120,11 @@ class SwimConfig:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            low = 0 if field.name in ("channel_bytes", "meta_bytes_max") else 1e-9
-            if isinstance(value, (int, float)) and not low <= value < inf:
-                raise Refused(f"{field.name}={value}: want a number above 0")
+            if field.name.endswith("_s"):
+                self._check(value, field.name, _SECONDS_MIN, _LARGE)
+            elif field.name not in ("channel_bytes", "meta_bytes_max", "cluster_key"):
+                self._check(value, field.name, 1, _LARGE)
+        self._check(self.eager_bytes, "eager_bytes", 1, self.burst_bytes)
         self._check(self.probe_timeout_s, "probe_timeout_s", 0, self.probe_interval_s)
         self._check(
             self.suspicion_max_s, "suspicion_max_s", self.suspicion_min_s, 86_400
@@ -128,7 +134,7 @@ class SwimConfig:
         self._check(self.channel_bytes, "channel_bytes", 0, 256)
         self._check(self.datagram_bytes, "datagram_bytes", 1024, 65_507)
         self._check(self.meta_bytes_max, "meta_bytes_max", 0, 512)
-        self._check(self.stream_bytes, "stream_bytes", 2048, 1 << 20)
+        self._check(self.stream_bytes, "stream_bytes", 2048, MESSAGE_BYTES_MAX)
         self._check(self.burst_bytes, "burst_bytes", 4 * self.datagram_bytes, 1 << 40)
         self._check(len(self.cluster_key), "length of cluster_key", 1, 64)
 

@@ -61,6 +61,8 @@ class Due(IntEnum):
     """The join went unanswered: try again."""
     LEAVE_OVER = auto()
     """The leave has had its time, acknowledged or not."""
+    REFUTE = auto()
+    """We were accused again so soon that the answer had to wait."""
     RECLAIM = auto()
     """Another life of this identity was heard: speak up."""
 
@@ -158,6 +160,14 @@ class Core:
             size += len(item)
         if held:
             self.send_frame(now, route, encode_frame(held))
+
+    def send_anyhow(self, now: float, route: Route, items: Sequence[bytes]) -> None:
+        """Send by one datagram if all fits into it, else on a stream."""
+        room = self.datagram_room(route.node) - FRAME_OVERHEAD_BYTES
+        if sum(map(len, items)) <= room:
+            self.send_frame(now, route, encode_frame(items))
+        else:
+            self.send_stream(now, route, items)
 
     def send_frame(self, now: float, route: Route, frame: bytes) -> None:
         """Send one datagram that is known to fit."""

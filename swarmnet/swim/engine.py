@@ -25,6 +25,7 @@ from swarmnet.swim.claim import Claim
 from swarmnet.swim.codec import decode_frame_untrusted
 from swarmnet.swim.config import SwimConfig
 from swarmnet.swim.core import Core, Due, Reason, Route, Seams
+from swarmnet.swim.courtesy import Courtesy
 from swarmnet.swim.intake import Intake
 from swarmnet.swim.joining import Joining, Leaving
 from swarmnet.swim.member import Member
@@ -66,6 +67,7 @@ class Swim:
 
     __slots__ = (
         "_core",
+        "_courtesy",
         "_intake",
         "_joining",
         "_leaving",
@@ -99,6 +101,7 @@ class Swim:
             budget=Budget(config.rate_bytes_s, config.burst_bytes),
             awareness=Awareness(config.health_max),
         )
+        self._courtesy = Courtesy()
         self._self = Selfhood(core, me.address, boot_epoch)
         self._relay = Relay(core)
         self._scopes = Scopes(core.roster)
@@ -127,6 +130,7 @@ class Swim:
         if self._self.claim.state is State.LEFT:
             return
         self._intake.stop()
+        self._joining.stop()
         left = self._self.raise_incarnation(State.LEFT)
         self._leaving.leave(now, left)
 
@@ -209,6 +213,7 @@ class Swim:
         """Do everything that is due at `now`."""
         while (reason := self._core.timers.pop_due(now)) is not None:
             self._handle(now, reason)
+        self._payloads.wants.flush(now)
         self._flush(now)
 
     # Polls
@@ -252,6 +257,10 @@ class Swim:
     def _receive(
         self, now: float, route: Route, data: bytes, *, streamed: bool
     ) -> None:
+        if route.node == self._core.me:
+            # Our own echo, or a clone: what it claims reaches us through the others.
+            self._core.count("own_frames")
+            return
         try:
             frame = decode_frame_untrusted(data)
         except BadPacket:
@@ -260,11 +269,18 @@ class Swim:
         if frame.unknown:
             self._core.count("unknown_messages", frame.unknown)
         news: list[Claim] = []
+        assert route.node is not None, "a frame has a sender"
         for message in frame.messages:
+            if not self._courtesy.allows(now, route.node, message):
+                self._core.count("answers_refused")
+                continue
             try:
                 self._take(now, route, message, news, streamed=streamed)
             except BadPacket:
                 self._core.count("bad_packets")
+        for claim in news:
+            if claim.subject in self._core.roster.rings.neighbours():
+                self._payloads.note_neighbour(now, claim.subject)
         if news:
             # What one repair brought in bulk goes on by digests: they cost what
             # differs, and most neighbours are being repaired at the same time.
@@ -359,7 +375,7 @@ class Swim:
             self._payloads.handle_reminder(now, number)
         else:
             assert due is Due.WANT, due
-            self._payloads.handle_want(now, number)
+            self._payloads.wants.handle_due(now, number)
 
     def _handle_periodic(self, now: float, due: Due) -> None:
         if due is Due.PROBE:
@@ -372,6 +388,8 @@ class Swim:
             self._joining.handle_timeout(now, self._self.claim)
         elif due is Due.LEAVE_OVER:
             self._leaving.handle_timeout(now, self._self.claim)
+        elif due is Due.REFUTE:
+            self._intake.refute(now)
         elif due is Due.RECLAIM:
             if self._self.reclaim(now) is not None:
                 self._announce(now)

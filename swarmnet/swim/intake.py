@@ -6,7 +6,7 @@ from swarmnet.ids import NodeId
 from swarmnet.swim.accusations import Accusations
 from swarmnet.swim.awareness import HealthEvent
 from swarmnet.swim.claim import SIGN_DOMAIN, Claim
-from swarmnet.swim.core import Core, Route
+from swarmnet.swim.core import Core, Due, Route
 from swarmnet.swim.member import Member, Verdict, admit
 from swarmnet.swim.outputs import MemberChanged, State
 from swarmnet.swim.prober import Prober
@@ -15,6 +15,7 @@ from swarmnet.swim.repair import Repair
 from swarmnet.swim.scopes import Scopes
 from swarmnet.swim.selfhood import Selfhood
 
+_REFUTE_S: Final = 0.05
 _COUNTED: Final = {verdict: f"claims_{verdict.name.lower()}" for verdict in Verdict}
 
 
@@ -29,8 +30,10 @@ class Intake:
     """What one node makes of claims, its own included."""
 
     __slots__ = (
+        "_accused_version",
         "_core",
         "_left",
+        "_refuted",
         "_relay",
         "_repair",
         "_scopes",
@@ -54,6 +57,8 @@ class Intake:
         self._scopes = scopes
         self.prober = Prober(core, self.accuse)
         self.accusations = Accusations(core, self.prober, self.hold)
+        self._refuted = float("-inf")
+        self._accused_version: tuple[int, int] | None = None
         # Members that have left, in the order in which they did.
         self._left: dict[NodeId, float] = {}
 
@@ -138,6 +143,7 @@ class Intake:
         if state in (State.DEAD, State.LEFT):
             self._relay.drop(node)
         if state is State.LEFT:
+            self._core.limits.pop(node, None)
             self._remember_left(now, node)
         else:
             self._left.pop(node, None)
@@ -159,7 +165,7 @@ class Intake:
         """Tell who believes a member alive that it has left: no digest does."""
         gone = held is not None and held.state is State.LEFT
         if held is not None and gone and claim.state is not State.LEFT:
-            self._core.send(now, route, (held.claim.item,))
+            self._core.send_anyhow(now, route, (held.claim.item,))
 
     def _receive_about_me(self, now: float, route: Route, claim: Claim) -> None:
         core = self._core
@@ -170,16 +176,31 @@ class Intake:
             if self._self.receive_rival(now, claim) is not None:
                 self.announce(now)
         elif claim.version == own.version and own.state is State.ALIVE:
-            core.count("refutations")
-            core.awareness.note(HealthEvent.REFUTED)
-            self._self.raise_incarnation(State.ALIVE)
-            self.announce(now)
+            self._accused_version = claim.version
+            self.refute(now)
             if route.node not in core.roster.rings.neighbours():
-                core.send(now, route, (self._self.claim.item,))
+                core.send_anyhow(now, route, (self._self.claim.item,))
         elif claim.version <= own.version:
-            core.send(now, route, (own.item,))
+            core.send_anyhow(now, route, (own.item,))
         else:
             core.count("claims_ahead")
+
+    def refute(self, now: float) -> None:
+        """Answer an accusation of our present version, but not too often.
+
+        Each refutation reaches everyone; a liar shall not set the pace.
+        """
+        core = self._core
+        if self._accused_version != self._self.claim.version:
+            return
+        if now < self._refuted + _REFUTE_S:
+            core.timers.set_earlier((Due.REFUTE, None), self._refuted + _REFUTE_S)
+            return
+        self._refuted = now
+        core.count("refutations")
+        core.awareness.note(HealthEvent.REFUTED)
+        self._self.raise_incarnation(State.ALIVE)
+        self.announce(now)
 
     def _is_genuine(self, claim: Claim) -> bool:
         genuine = self._core.seams.verify(

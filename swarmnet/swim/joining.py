@@ -13,7 +13,8 @@ from swarmnet.swim.repair import Repair
 
 _JOIN: Final = (Due.JOIN, None)
 _LEAVE_OVER: Final = (Due.LEAVE_OVER, None)
-_BACKOFF_MAX: Final = 16
+_BACKOFF_MAX: Final = 4
+"""Doublings of the time between two attempts."""
 _DONORS: Final = 2
 _LEAVE_TRIES: Final = 4
 
@@ -35,11 +36,17 @@ class Joining:
         self._tries = 0
 
     def join(self, now: float, addresses: Sequence[Address], own: Claim) -> None:
-        """Ask the addresses in turn, until one answers."""
-        assert addresses, "nowhere to join"
-        self._addresses = tuple(addresses)
+        """Ask the addresses in turn, until one answers; our own is passed over."""
+        self._addresses = tuple(one for one in addresses if one != own.address)
         self._tries = 0
-        self.handle_timeout(now, own)
+        if self._addresses:
+            self.handle_timeout(now, own)
+        else:
+            self._core.outputs.append(JoinFailed(tuple(addresses)))
+
+    def stop(self) -> None:
+        """Join no more: we are leaving."""
+        self._core.timers.cancel(_JOIN)
 
     def handle_timeout(self, now: float, own: Claim) -> None:
         """Ask the next address; wait twice as long after each round of them."""
@@ -48,9 +55,9 @@ class Joining:
             self._core.outputs.append(JoinFailed(self._addresses))
         self._tries += 1
         route = Route(None, self._addresses[place])
-        join = encode_message(Join(self._core.roster.digest()))
+        join = encode_message(Join())
         self._core.send_stream(now, route, (own.item, join))
-        wait_s = self._core.config.join_timeout_s * min(_BACKOFF_MAX, 2**rounds)
+        wait_s = self._core.config.join_timeout_s * 2 ** min(_BACKOFF_MAX, rounds)
         self._core.timers.set(_JOIN, now + wait_s)
 
     def receive_join(self, now: float, route: Route, own: Claim) -> None:
@@ -123,7 +130,7 @@ class Leaving:
             route = core.route(node)
             if route is not None:
                 ping = encode_message(Ping(sequence, core.roster.digest()))
-                core.send(now, route, (left.item, ping))
+                core.send_anyhow(now, route, (left.item, ping))
         wait_s = core.config.leave_timeout_s / _LEAVE_TRIES
         core.timers.set(_LEAVE_OVER, now + wait_s)
         self._conclude_if_known()

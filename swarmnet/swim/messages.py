@@ -116,8 +116,6 @@ class Ranges:
 class Join:
     """Admit me; my alive claim stands before this. Stream only."""
 
-    digest: Digest
-
 
 @dataclass(frozen=True, slots=True)
 class Welcome:

@@ -1,6 +1,6 @@
 """What a membership engine wants done, one small value at a time (`poll_output`)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 from swarmnet.ids import Address, NodeId, Scope
@@ -65,20 +65,23 @@ class Payload:
     """An application's news: opaque bytes, and how they travel.
 
     `key` names what the bytes are about: a newer payload of the same key takes an
-    older one's place in every queue. 1 to 64 bytes. `unknown` holds further fields of a
-    later version, packed, which travel on with the rest.
+    older one's place in every queue. 1 to 64 bytes. `body` is the whole as it came
+    from the wire, fields of later versions included; empty for a payload of our own.
     """
 
     key: bytes
     scope: Scope
     payload_class: PayloadClass
     data: bytes
-    unknown: tuple[bytes, ...] = ()
+    body: bytes = field(default=b"", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Deliver:
-    """A payload that is new here; it travels on only after `relay(now, payload)`."""
+    """A payload that is new here; it travels on only after `relay(now, payload)`.
+
+    It is delivered once, as long as it is among the last 8,192 that were seen.
+    """
 
     payload: Payload
     sender: NodeId

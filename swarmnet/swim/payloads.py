@@ -21,21 +21,21 @@ from swarmnet.ids import CLUSTER, SCOPE_BYTES_MAX, NodeId, Scope
 from swarmnet.swim.codec import (
     FRAME_OVERHEAD_BYTES,
     PAYLOAD_KEY_BYTES_MAX,
-    encode_message,
     payload_news,
 )
 from swarmnet.swim.core import Core, Due, Route
-from swarmnet.swim.messages import Have, PayloadNews, Want
+from swarmnet.swim.messages import Have, PayloadNews
 from swarmnet.swim.outputs import Deliver, Payload
 from swarmnet.swim.relay import Rank, Relay
 from swarmnet.swim.scopes import Scopes
+from swarmnet.swim.wants import Wants
 
 _TELL_BACK_S: Final = 0.025
 _REMIND_S: Final = 0.05
 _REMINDERS_MAX: Final = 9
-_WANT_S: Final = 0.02
-_WANT_TRIES_MAX: Final = 12
-_IDS_MAX: Final = 128
+"""The last falls 2^8 times the first delay after the payload: 13 s."""
+_AGAIN_S: Final = 0.01
+"""A copy asked for twice within this was asked for by a repeated or forged WANT."""
 
 
 def payload_id(item: bytes) -> int:
@@ -45,7 +45,10 @@ def payload_id(item: bytes) -> int:
 
 @dataclass(slots=True)
 class Kept:
-    """A payload that is held for others; `rounds` counts its reminders so far."""
+    """A payload that is held for others; `rounds` counts its reminders so far.
+
+    `given` is when a copy was last sent to a member that asked for it.
+    """
 
     payload: Payload
     item: bytes
@@ -53,14 +56,7 @@ class Kept:
     rounds: int = 0
     heard: dict[NodeId, None] = field(default_factory=dict)
     told: dict[NodeId, None] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class Missing:
-    """A payload that others have; they are asked in turn."""
-
-    holders: list[Route]
-    tries: int = 0
+    given: dict[NodeId, float] = field(default_factory=dict)
 
 
 def _about(payload: Payload) -> bytes:
@@ -75,9 +71,9 @@ class Payloads:
         "_heard_from",
         "_kept",
         "_key_ids",
-        "_missing",
         "_relay",
         "_scopes",
+        "wants",
     )
 
     def __init__(self, core: Core, relay: Relay, scopes: Scopes) -> None:
@@ -89,10 +85,7 @@ class Payloads:
         self._key_ids: dict[tuple[Scope, bytes], int] = {}
         # Delivered, and not (or not yet) found good: who sent it, in order of arrival.
         self._heard_from: dict[int, dict[NodeId, None]] = {}
-        self._missing: dict[int, Missing] = {}
-
-    def __len__(self) -> int:
-        return len(self._kept)
+        self.wants = Wants(core, self._heard_from.__contains__)
 
     def publish(self, now: float, payload: Payload) -> None:
         """Send a payload of our own.
@@ -122,9 +115,11 @@ class Payloads:
         if senders is not None:
             senders[sender] = None
             return
+        if self._scopes.rings(news.payload.scope) is None:
+            self._core.count("payloads_out_of_scope")
+            return
         self._note_seen(number)[sender] = None
-        self._missing.pop(number, None)
-        self._core.timers.cancel((Due.WANT, number))
+        self.wants.forget(number)
         self._core.outputs.append(Deliver(news.payload, sender))
 
     def receive_have(self, now: float, route: Route, have: Have) -> None:
@@ -139,27 +134,35 @@ class Payloads:
             elif number in self._heard_from:
                 self._heard_from[number][route.node] = None
             else:
-                self._note_missing(now, route, number)
+                self.wants.note(now, route, number)
 
     def receive_want(self, now: float, route: Route, numbers: Iterable[int]) -> None:
         """Send the payloads that a member of their scope asks for."""
         assert route.node is not None, "a WANT has a sender"
-        for number in tuple(numbers)[:_IDS_MAX]:
+        for number in dict.fromkeys(numbers):
             kept = self._kept.get(number)
             if kept is None or not self._may_have(route.node, kept.payload.scope):
                 continue
             if self._core.budget.tokens(now) < 0:
                 self._core.count("refused_busy")
                 return
-            kept.told[route.node] = None
-            self._core.send(now, route, (kept.item,))
+            if now >= kept.given.get(route.node, float("-inf")) + _AGAIN_S:
+                kept.given[route.node] = now
+                kept.told[route.node] = None
+                self._core.send_anyhow(now, route, (kept.item,))
+
+    def note_neighbour(self, now: float, node: NodeId) -> None:
+        """A member came to stand next to us: remind it of what it may have missed."""
+        for number, kept in self._kept.items():
+            if kept.rounds and node not in kept.heard:
+                self._core.timers.set_earlier((Due.PAYLOAD, number), now + _REMIND_S)
 
     def handle_reminder(self, now: float, number: int) -> None:
         """Tell neighbours of a payload that is some time old."""
         kept = self._kept.get(number)
-        if kept is None:
-            return
         core = self._core
+        if kept is None or now - kept.since > core.config.payload_life_s:
+            return
         rings = self._scopes.rings(kept.payload.scope)
         unheard = False
         for neighbour in rings.neighbours() if rings is not None else ():
@@ -172,21 +175,8 @@ class Payloads:
         kept.rounds += 1
         if kept.rounds == 1 or (unheard and kept.rounds <= _REMINDERS_MAX):
             wait_s = core.patience(now, _REMIND_S) * 2.0 ** (kept.rounds - 1)
-            core.timers.set((Due.PAYLOAD, number), kept.since + wait_s)
-
-    def handle_want(self, now: float, number: int) -> None:
-        """Ask for a payload that has not come by itself."""
-        missing = self._missing.get(number)
-        if missing is None:
-            return
-        if missing.tries == _WANT_TRIES_MAX:
-            del self._missing[number]
-            return
-        route = missing.holders[missing.tries % len(missing.holders)]
-        missing.tries += 1
-        self._send(now, route, Want((number,)))
-        wait_s = 2 * self._core.patience(now, _WANT_S)
-        self._core.timers.set((Due.WANT, number), now + wait_s)
+            later = max(kept.since + wait_s, now + _REMIND_S)
+            core.timers.set((Due.PAYLOAD, number), later)
 
     def _keep(self, now: float, news: PayloadNews, rank: Rank) -> None:
         payload = news.payload
@@ -241,25 +231,9 @@ class Payloads:
             if self._key_ids.get(about) == number:
                 del self._key_ids[about]
 
-    def _note_missing(self, now: float, route: Route, number: int) -> None:
-        missing = self._missing.get(number)
-        if missing is not None:
-            if len(missing.holders) < _WANT_TRIES_MAX:
-                missing.holders.append(route)
-            return
-        if len(self._missing) >= self._core.config.payloads_max:
-            self._core.count("missing_dropped")
-            return
-        self._missing[number] = Missing([route])
-        wait_s = self._core.patience(now, _WANT_S)
-        self._core.timers.set((Due.WANT, number), now + wait_s)
-
     def _may_have(self, node: NodeId, scope: Scope) -> bool:
         rings = self._scopes.rings(scope)
         return rings is not None and (scope == CLUSTER or node in rings)
-
-    def _send(self, now: float, route: Route, message: Have | Want) -> None:
-        self._core.send(now, route, (encode_message(message),))
 
     def _check(self, payload: Payload) -> None:
         room = self._core.config.datagram_bytes - self._core.config.channel_bytes

@@ -14,6 +14,7 @@ from swarmnet.swim.probe import Help, Probe, Stage
 _NACK_AT: Final = 0.8
 """Lifeguard section IV-A: a helper's nack goes after 80 % of the probe timeout."""
 _HELPS_MAX: Final = 1024
+"""A help lives 0.4 s: so many at once would mean 2,500 failing probes per second."""
 _PROBE: Final = (Due.PROBE, None)
 _DEAD_CONTACT: Final = (Due.DEAD_CONTACT, None)
 
@@ -23,11 +24,11 @@ class Prober:
 
     __slots__ = (
         "_core",
+        "_dead_turn",
         "_helps",
         "_on_failed",
         "_probes",
         "_sequence",
-        "_stopped",
         "_targets",
     )
 
@@ -38,7 +39,7 @@ class Prober:
         self._on_failed = on_failed
         self._probes: dict[int, Probe] = {}
         self._targets: dict[NodeId, None] = {}
-        self._stopped = False
+        self._dead_turn = 0
         self._helps: dict[int, Help] = {}
         # A restarted node must not take an ack of its former life for one of this.
         self._sequence = core.random.getrandbits(32)
@@ -54,7 +55,6 @@ class Prober:
         """Probe no more; what was asked of us is still answered."""
         self._core.timers.cancel(_PROBE)
         self._core.timers.cancel(_DEAD_CONTACT)
-        self._stopped = True
         for sequence in tuple(self._probes):
             self._finish(sequence)
 
@@ -68,18 +68,19 @@ class Prober:
         self._core.timers.set(_PROBE, now + stretched_s)
 
     def handle_dead_contact(self, now: float) -> None:
-        """Ping one of the dead at random: the cable between us may be whole again."""
+        """Ping one of the dead: the cable between us may be whole again."""
         core = self._core
         core.timers.set(_DEAD_CONTACT, now + core.config.dead_contact_interval_s)
-        dead = core.roster.dead()
-        if dead:
-            self._ping(now, dead[core.random.randrange(len(dead))])
+        dead = core.roster.next_dead(self._dead_turn)
+        self._dead_turn += 1
+        if dead is not None:
+            self._ping(now, dead)
 
     def probe(self, now: float, target: NodeId) -> None:
-        """Begin a probe of a live member, unless one is under way or we have left."""
+        """Begin a probe of a live member, unless one is under way."""
         member = self._core.roster.get(target)
         assert member is not None, "a probe of a stranger"
-        if self._stopped or target in self._targets:
+        if target in self._targets:
             return
         config = self._core.config
         stretch = self._core.awareness.multiplier
@@ -130,8 +131,7 @@ class Prober:
 
     def note_late(self, seconds: float) -> None:
         """Give every probe the time back in which we did not run."""
-        for sequence, probe in self._probes.items():
-            probe.ends += seconds
+        for sequence in self._probes:
             for due in (Due.PING_UNANSWERED, Due.PROBE_OVER):
                 deadline = self._core.timers.deadline((due, sequence))
                 if deadline is not None:
@@ -169,7 +169,7 @@ class Prober:
         if help_ is not None and help_.target == sender:
             del self._helps[ack.sequence]
             self._core.timers.cancel((Due.HELP_OVER, ack.sequence))
-            self._answer(now, help_, Ack(help_.sequence))
+            self._answer(now, help_, Ack)
             return
         probe = self._probes.get(ack.sequence)
         # A late or forged ack must not vouch for anybody else.
@@ -186,11 +186,15 @@ class Prober:
             probe.nacked[sender] = None
 
     def receive_request(self, now: float, sender: NodeId, request: PingRequest) -> None:
-        """Ping a member for somebody else."""
-        if len(self._helps) >= _HELPS_MAX or request.target == self._core.me:
+        """Ping a member for somebody else, at the address at which we know it."""
+        route = self._core.route(request.target)
+        if route is None or request.target == self._core.me:
+            # We cannot help; but we are there, which is what a nack says.
+            self._answer(now, Help(sender, request.target, request.sequence), Nack)
+            return
+        if len(self._helps) >= _HELPS_MAX:
             self._core.count("helps_refused")
             return
-        route = Route(request.target, request.address)
         sequence = self._next_sequence()
         self._helps[sequence] = Help(sender, request.target, request.sequence)
         wait_s = self._core.config.probe_timeout_s * _NACK_AT
@@ -200,12 +204,12 @@ class Prober:
     def handle_help_over(self, now: float, sequence: int) -> None:
         """Tell who asked that the target has not answered us."""
         help_ = self._helps.pop(sequence)
-        self._answer(now, help_, Nack(help_.sequence))
+        self._answer(now, help_, Nack)
 
-    def _answer(self, now: float, help_: Help, message: Ack | Nack) -> None:
+    def _answer(self, now: float, help_: Help, kind: type[Ack] | type[Nack]) -> None:
         route = self._core.route(help_.asker)
         if route is not None:
-            self._core.send(now, route, (encode_message(message),))
+            self._core.send(now, route, (encode_message(kind(help_.sequence)),))
 
     def _finish(self, sequence: int) -> Probe:
         self._core.timers.cancel((Due.PING_UNANSWERED, sequence))

@@ -24,7 +24,7 @@ from swarmnet.sketch import (
     open_ranges,
 )
 from swarmnet.swim.claim import Claim
-from swarmnet.swim.codec import FRAME_OVERHEAD_BYTES, encode_message
+from swarmnet.swim.codec import encode_message
 from swarmnet.swim.core import Core, Due, Route
 from swarmnet.swim.messages import (
     Compare,
@@ -39,8 +39,10 @@ _DIGEST: Final = (Due.DIGEST, None)
 _CELLS_MAX: Final = 256
 """Where more cells are wanted, ranges cost less time."""
 _BEGUN_MAX: Final = 2
+"""Repairs begun per interval: one may be with a member that is slow, or lies."""
 _RANGES_KEY_BYTES: Final = 16
 _WANT_MAX: Final = 1024
+"""Elements asked for at once: 8 KiB; the next digest finds the rest."""
 _ITEM_OVERHEAD_BYTES: Final = 8
 
 
@@ -91,6 +93,9 @@ class Repair:
             BadPacket: the cells are malformed.
         """
         core = self._core
+        if core.budget.tokens(now) < 0:
+            core.count("refused_busy")
+            return
         theirs = decode_cells_untrusted(offer.cells)
         elements = dict(core.roster.elements())
         ours = core.roster.sketch.cells(0, len(theirs), elements)
@@ -105,6 +110,9 @@ class Repair:
 
     def receive_want(self, now: float, route: Route, wanted: Sequence[int]) -> None:
         """Send the claims that a member asks for."""
+        if self._core.budget.tokens(now) < 0:
+            self._core.count("refused_busy")
+            return
         chosen = dict.fromkeys(wanted)
         claims = [
             claim for number, claim in self._core.roster.elements() if number in chosen
@@ -174,7 +182,7 @@ class Repair:
         elements = [n for n, _ in core.roster.elements()] if beyond else ()
         offer = SketchOffer(encode_cells(sketch.cells(0, count, elements)))
         core.count("sketches_offered")
-        self._send(now, route, [encode_message(offer)])
+        core.send_anyhow(now, route, (encode_message(offer),))
 
     def _open(self, now: float, route: Route, elements: list[int]) -> None:
         core = self._core
@@ -199,13 +207,7 @@ class Repair:
         items = [claim.item for claim in ordered]
         if wanted:
             items.append(encode_message(WantClaims(tuple(wanted[:_WANT_MAX]))))
+        if not items:
+            return
         self._core.count("claims_repaired", len(claims))
-        self._send(now, route, items)
-
-    def _send(self, now: float, route: Route, items: list[bytes]) -> None:
-        """Send by datagram what fits into one, and all else on a stream."""
-        room = self._core.datagram_room(route.node) - FRAME_OVERHEAD_BYTES
-        if sum(map(len, items)) <= room:
-            self._core.send(now, route, items)
-        else:
-            self._core.send_stream(now, route, items)
+        self._core.send_anyhow(now, route, items)

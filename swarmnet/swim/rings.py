@@ -20,7 +20,7 @@ Seat = tuple[bytes, NodeId]
 
 # Pure, and asked for at every step of a search: one process that simulates many nodes
 # computes, and holds, each seat once.
-@lru_cache(maxsize=1 << 17)
+@lru_cache(maxsize=1 << 16)
 def ring_seat(ring: int, serial: bytes, member: NodeId) -> Seat:
     """Return where `member` sits on a ring, by a hash of `serial`."""
     position = blake2b(

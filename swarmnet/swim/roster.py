@@ -21,7 +21,7 @@ from swarmnet.swim.rings import Rings
 
 
 # Pure; a process that simulates many nodes hashes each claim once.
-@lru_cache(maxsize=1 << 17)
+@lru_cache(maxsize=1 << 15)
 def claim_hash(key: bytes, body: bytes) -> int:
     """Return the 128-bit keyed hash of a claim's signed bytes."""
     return hash_item(key, body)
@@ -138,9 +138,22 @@ class Roster:
         """How many members are alive or suspect, `me` included: SWIM's n."""
         return self._counts[State.ALIVE] + self._counts[State.SUSPECT]
 
-    def dead(self) -> list[NodeId]:
-        """Return the members held dead here, in a fixed order."""
-        return list(self._dead)
+    def next_dead(self, turn: int) -> NodeId | None:
+        """Return whom of the dead to try at the `turn`-th attempt, from 0.
+
+        Every other attempt goes round all of them. The rest go to those who died last,
+        the last of all at every fourth, the one before at every eighth, and so on: a
+        partition's other side must not wait behind a thousand who are gone for good.
+        """
+        if not self._dead:
+            return None
+        dead = list(self._dead)
+        half, recent = divmod(turn, 2)
+        if not recent:
+            return dead[half % len(dead)]
+        half += 1
+        trailing_zeros = (half & -half).bit_length() - 1
+        return dead[-1 - trailing_zeros % len(dead)]
 
     def next_probe_target(self, random: Random) -> NodeId | None:
         """Return the next live member in a round-robin over a random order.

@@ -50,8 +50,9 @@ class Scopes:
     def detach(self, scope: Scope, members: Iterable[NodeId]) -> None:
         """Count `members` out; nothing happens if they, or the scope, are unknown."""
         attached = self._attached.get(scope)
-        for node in members if attached is not None else ():
-            assert attached is not None
+        if attached is None:
+            return
+        for node in members:
             attached.members.pop(node, None)
             attached.rings.remove(node)
 

@@ -1,0 +1,59 @@
+"""How much of our time one member may take: what is answered costs, and is bounded.
+
+Whoever asks is a member, and most that ask much have a reason; but one that lies, or
+is broken, must not make a node answer until it has no bytes and no time for others.
+"""
+
+from typing import Final
+
+from swarmnet.ids import NodeId
+from swarmnet.swim.messages import (
+    Compare,
+    Have,
+    Join,
+    Message,
+    Ping,
+    PingRequest,
+    Ranges,
+    SketchOffer,
+    Want,
+    WantClaims,
+)
+
+WINDOW_S: Final = 0.1
+ALLOWANCE: Final = 32
+"""What one member may use up per window. A repair by ranges takes some 16."""
+_COSTS: Final[dict[type[Message], int]] = {
+    Ping: 1,
+    PingRequest: 1,
+    Have: 1,
+    Want: 1,
+    Compare: 1,
+    # These walk through all that is held.
+    SketchOffer: 4,
+    WantClaims: 4,
+    Ranges: 4,
+    Join: 4,
+}
+
+
+class Courtesy:
+    """What each member has used up in the present window."""
+
+    __slots__ = ("_since", "_used")
+
+    def __init__(self) -> None:
+        self._since = float("-inf")
+        self._used: dict[NodeId, int] = {}
+
+    def allows(self, now: float, sender: NodeId, message: Message) -> bool:
+        """Charge `sender` for `message`; return False if that was too much."""
+        cost = _COSTS.get(type(message))
+        if cost is None:
+            return True
+        if now >= self._since + WINDOW_S:
+            self._since = now
+            self._used.clear()
+        used = self._used.get(sender, 0) + cost
+        self._used[sender] = used
+        return used <= ALLOWANCE
