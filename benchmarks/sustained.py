@@ -10,7 +10,8 @@ far less than half of it is left, then a pause until all hold them. Then the rat
 offered for a while, and only that while counts: the bytes received in it, and the age
 at which its oldest payload was known to all. Whoever receives, and so sends, less than
 21 kB/s in it draws on no burst. A payload that some node lacks one second after the
-while is `never`. A load on 1,000 nodes costs minutes of CPU: four seeds there, twenty at 100.
+while is `never`. A load on 1,000 nodes costs minutes of CPU: four seeds there, twenty
+at 100.
 """
 
 from dataclasses import dataclass, replace
