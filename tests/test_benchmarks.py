@@ -12,7 +12,7 @@ from benchmarks.cli import QUESTIONS, call
 from benchmarks.lab import Lab
 from benchmarks.report import verdict
 from benchmarks.simulator import growth
-from benchmarks.sustained import Carried, Load, carry
+from benchmarks.sustained import Load, carry
 from benchmarks.values import Clock, Of, Question, Row, Spread, Target, spread
 from tests.source import ROOT
 
@@ -229,21 +229,6 @@ def test_there_is_no_ratio_to_a_peer_that_never_gets_there(peer: Spread | None) 
 
 def test_growth_is_the_exponent_of_the_number_of_nodes() -> None:
     assert growth({10: 3.0, 100: 40.0, 1000: 30_000.0}) == pytest.approx(2.0)
-
-
-@pytest.mark.parametrize(
-    ("age_s", "received_bytes_s", "holds"),
-    [
-        (1.0, 21_000.0, True),
-        (1.1, 20_000.0, False),
-        (0.5, 21_001.0, False),
-        (None, 100.0, False),
-    ],
-)
-def test_a_load_is_carried_within_both_bounds(
-    age_s: float | None, received_bytes_s: float, *, holds: bool
-) -> None:
-    assert Carried(age_s, received_bytes_s).holds is holds
 
 
 def test_a_load_is_measured_after_the_burst_and_in_its_window_alone() -> None:

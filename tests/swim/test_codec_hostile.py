@@ -1,6 +1,5 @@
 """Bytes from strangers: reading gives a frame or BadPacket, and nothing else."""
 
-from dataclasses import replace
 from typing import Final
 
 import msgpack
@@ -55,7 +54,7 @@ CONVERSATION: Final = frame(
     SketchOffer(bytes(13)),
     WantClaims((1,)),
     Ranges(bytes(16)),
-    Join(DIGEST),
+    Join(),
     Welcome(DIGEST),
 )
 
@@ -171,6 +170,12 @@ def test_claim_bodies_of_any_fields_are_claims_or_refused(
     assert claim.body == body
 
 
+def body_of(*fields: object) -> bytes:
+    """Return the packed array of `fields`."""
+    packed: bytes = msgpack.packb(fields)
+    return packed
+
+
 def with_fields(packed: bytes, *more: object) -> bytes:
     """Return a packed message with further fields behind those that it has."""
     array: bytes = msgpack.packb([*msgpack.unpackb(packed), *more])
@@ -200,7 +205,7 @@ def test_a_frame_of_a_later_version_is_read() -> None:
         SketchOffer(bytes(13)),
         WantClaims((1,)),
         Ranges(bytes(16)),
-        Join(DIGEST),
+        Join(),
         Welcome(DIGEST),
     ],
     ids=lambda message: type(message).__name__,
@@ -210,13 +215,56 @@ def test_further_fields_of_a_message_are_passed_over(message: Ack) -> None:
     assert decode_frame_untrusted(encode_frame([item])) == Frame((message,), 0)
 
 
-def test_further_fields_of_a_payload_are_kept() -> None:
+@pytest.mark.parametrize(
+    "tail",
+    [
+        b"\x05",
+        b"\xca\x3f\xc0\x00\x00",  # 1.5 in four bytes
+        b"\xcd\x00\x01",  # 1 in two
+        b"\xdc\x00\xc8" + b"\xca\x3f\xc0\x00\x00" * 200,
+        b"\x91" * 400 + b"\xc0",
+        b"\x81\xa1a\x02",
+        b"\xc7\x0c\xff" + bytes(12),  # a timestamp
+    ],
+    ids=["int", "float", "long int", "floats", "nested", "map", "timestamp"],
+)
+def test_further_fields_of_a_payloads_body_are_kept_as_they_came(tail: bytes) -> None:
+    body = b"\x95" + body_of(b"", b"k", 0, b"v")[1:] + tail
+    item = body_of(6, body)
+    (read,) = decode_frame_untrusted(encode_frame([item])).messages
+    assert read == PayloadNews(PAYLOAD, item)
+    assert isinstance(read, PayloadNews)
+    assert read.payload.body == body
+    assert payload_news(read.payload) == read
+    assert encode_message(read) == item
+
+
+def test_what_stands_behind_a_payloads_body_is_passed_over() -> None:
     item = with_fields(payload_news(PAYLOAD).item, 5, [b"more", None])
     (read,) = decode_frame_untrusted(encode_frame([item])).messages
-    unknown = (b"\x05", b"\x92\xc4\x04more\xc0")
-    assert read == PayloadNews(replace(PAYLOAD, unknown=unknown), item)
-    assert read == payload_news(read.payload)
-    assert encode_message(read) == item
+    assert read == payload_news(PAYLOAD)
+
+
+@pytest.mark.parametrize(
+    ("item", "reason"),
+    [
+        ((6, b"\x94\xc4\x00\xc4\x00\x00\xc4\x00"), "want 1 to 64 bytes"),
+        ((6, b"\x94\xc4\x00\xc4\x41" + bytes(65) + b"\x00\xc4\x00"), "1 to 64 bytes"),
+        ((6, b"\x94\xc4\x21" + bytes(33) + b"\xc4\x01k\x00\xc4\x00"), "0 to 32 bytes"),
+        ((6, b"\x94\xc4\x00\xc4\x01k\x02\xc4\x00"), "from 0 to 1"),
+        ((6, b"\x93\xc4\x00\xc4\x01k\x00"), "at least 4 fields"),
+        ((6, b"\x94\xc4\x00\xc4\x01k\x00\xa1\xff"), "no msgpack"),
+        ((6, [b"", b"k", 0, b"v"]), "0 to 65536 bytes"),
+        ((10, b""), "want 1 to 65536 bytes"),
+        ((11, b""), "want 8 to 65536 bytes"),
+        ((11, bytes(9)), "multiple of 8"),
+    ],
+)
+def test_a_message_whose_parts_are_out_of_bounds_is_refused(
+    item: tuple[object, ...], reason: str
+) -> None:
+    with pytest.raises(BadPacket, match=reason):
+        decode_frame_untrusted(encode_frame([body_of(*item)]))
 
 
 def test_further_fields_of_a_claims_body_are_kept() -> None:
@@ -240,12 +288,6 @@ def test_claims_are_equal_whose_signed_bytes_are() -> None:
     assert one.item != other.item
     assert one.precedence == other.precedence
     assert one not in (alive(1, 1, 1), alive(1, meta=b"m"), alive(2), one.body)
-
-
-def body_of(*fields: object) -> bytes:
-    """Return the packed array of `fields`."""
-    packed: bytes = msgpack.packb(fields)
-    return packed
 
 
 ID_1, ID_2, AT = bytes(node(1)), bytes(node(2)), address(1).pack()

@@ -116,8 +116,8 @@ MESSAGES = st.one_of(
     ),
     st.builds(Have, st.lists(SMALL, max_size=20).map(tuple), st.booleans()),
     st.builds(Want, st.lists(SMALL, max_size=20).map(tuple)),
-    st.builds(WantClaims, st.lists(SMALL, max_size=20).map(tuple)),
-    st.just(Join(swim(9).save().digest())),
+    st.builds(WantClaims, st.lists(SMALL, min_size=1, max_size=20).map(tuple)),
+    st.just(Join()),
 )
 FRAMES = (
     mutated()

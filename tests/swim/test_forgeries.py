@@ -107,7 +107,7 @@ def test_a_forged_accusation_of_what_is_not_yet_known_begins_no_repair(
 
 
 @pytest.mark.parametrize(
-    "message", [Join(NOTHING), Welcome(NOTHING), Ranges(bytes(16))]
+    "message", [Join(), Welcome(NOTHING), Ranges(bytes(16))]
 )
 def test_what_calls_for_much_is_taken_on_streams_only(message: Message) -> None:
     engine = swim(1, range(2, 400))

@@ -109,12 +109,12 @@ def test_a_budget_fills_at_its_rate_up_to_its_burst() -> None:
     assert seen == [300.0, 400.0, 550.0, 550.0, 1000.0, 1000.0]
 
 
-def test_a_budget_in_debt_owes_one_burst_at_most() -> None:
+def test_a_budget_owes_what_half_a_second_brings_at_most() -> None:
     budget = Budget(100.0, 1000.0)
-    budget.charge(0.0, 1500)
-    assert budget.tokens(0.0) == -500.0
+    budget.charge(0.0, 1030)
+    assert budget.tokens(0.0) == -30.0
     budget.charge(0.0, 10_000)
-    assert [budget.tokens(now) for now in (0.0, 10.0)] == [-1000.0, 0.0]
+    assert [budget.tokens(now) for now in (0.0, 0.5, 1.0)] == [-50.0, 0.0, 50.0]
 
 
 def test_a_clock_that_goes_back_gives_a_budget_nothing() -> None:
@@ -130,7 +130,8 @@ def test_a_clock_that_goes_back_gives_a_budget_nothing() -> None:
         (600, 400, 5.0),
         (600, 401, 5.01),
         (1000, 1000, 15.0),
-        (1500, 100, 11.0),
+        (1030, 100, 6.3),
+        (1500, 100, 6.5),
     ],
 )
 def test_a_budget_says_when_bytes_may_be_sent(
@@ -199,9 +200,14 @@ def test_a_helper_that_is_silent_is_missed(nacked: list[int], missed: int) -> No
         ("meta_bytes_max", 513, "meta_bytes_max=513: want 0 to 512"),
         ("datagram_bytes", 1023, "datagram_bytes=1023: want 1024 to 65507"),
         ("datagram_bytes", 65508, "datagram_bytes=65508: want 1024 to 65507"),
-        ("stream_bytes", 2047, "stream_bytes=2047: want 2048 to 1048576"),
-        ("stream_bytes", 1048577, "stream_bytes=1048577: want 2048 to 1048576"),
-        ("burst_bytes", 4799.0, "burst_bytes=4799.0: want 4800 to 1099511627776"),
+        ("stream_bytes", 2047, "stream_bytes=2047: want 2048 to 65535"),
+        ("stream_bytes", 65536, "stream_bytes=65536: want 2048 to 65535"),
+        ("burst_bytes", 4799.0, "eager_bytes=524288.0: want 1 to 4799.0"),
+        ("burst_bytes", 2e12, "burst_bytes=2000000000000.0: want 1 to 1000000000000.0"),
+        ("eager_bytes", 1048577.0, "eager_bytes=1048577.0: want 1 to 1048576.0"),
+        ("coalesce_s", 0.0009, "coalesce_s=0.0009: want 0.001 to 1000000000000.0"),
+        ("rate_bytes_s", inf, "rate_bytes_s=inf: want 0.001 to 1000000000000.0"),
+        ("saving_factor", 0.5, "saving_factor=0.5: want 1 to 1000000000000.0"),
         ("cluster_key", b"", "length of cluster_key=0: want 1 to 64"),
         ("cluster_key", bytes(65), "length of cluster_key=65: want 1 to 64"),
     ],
@@ -211,6 +217,19 @@ def test_a_setting_out_of_its_bounds_is_refused_in_one_line(
 ) -> None:
     with pytest.raises(Refused) as refused:
         replace(SwimConfig(), **{name: value})  # type: ignore[arg-type]
+    assert str(refused.value) == line
+
+
+@pytest.mark.parametrize("burst_bytes", [4799.0, 1e12])
+def test_a_burst_holds_four_datagrams_and_no_more_than_a_tebibyte(
+    burst_bytes: float,
+) -> None:
+    line = f"burst_bytes={burst_bytes}: want 4800 to 1099511627776"
+    if burst_bytes > 4800:
+        assert SwimConfig(burst_bytes=burst_bytes).burst_bytes == burst_bytes
+        return
+    with pytest.raises(Refused) as refused:
+        SwimConfig(burst_bytes=burst_bytes, eager_bytes=1)
     assert str(refused.value) == line
 
 
@@ -227,8 +246,10 @@ def test_no_channel_and_no_metadata_are_within_the_bounds(name: str) -> None:
 
 @pytest.mark.parametrize("name", [n for n in NUMBERS if n not in MAY_BE_NOTHING])
 def test_nothing_at_all_is_no_value_of_any_other_setting(name: str) -> None:
-    with pytest.raises(Refused, match=f"^{name}=0: want a number above 0$"):
+    least = "0.001" if name.endswith("_s") else "1"
+    with pytest.raises(Refused) as refused:
         replace(SwimConfig(), **{name: 0})  # type: ignore[arg-type]
+    assert str(refused.value) == f"{name}=0: want {least} to 1000000000000.0"
 
 
 @pytest.mark.parametrize("name", NUMBERS)

@@ -1,7 +1,11 @@
 """Pinging for others: who may answer, when silence is told, how much is too much."""
 
+import pytest
+
+from swarmnet.ids import Address
 from swarmnet.swim.engine import Swim
 from swarmnet.swim.messages import Ack, Nack, Ping, PingRequest
+from swarmnet.swim.outputs import SendDatagram
 from tests.swim.worlds import (
     address,
     advance,
@@ -49,17 +53,32 @@ def test_a_helper_without_answer_says_so_in_time() -> None:
     ]
 
 
-def test_nobody_is_asked_to_ping_himself() -> None:
+@pytest.mark.parametrize("target", [1, 9], ids=["ourselves", "a stranger"])
+def test_who_cannot_be_pinged_is_answered_for_at_once(target: int) -> None:
     engine = swim(1, (2, 3))
-    assert tell(engine, 2, PingRequest(5, node(1), address(1))) == []
-    assert engine.counters()["helps_refused"] == 1
+    request = PingRequest(5, node(target), address(target))
+    assert messages(tell(engine, 2, request)) == [(2, Nack(5))]
+    assert engine.poll_timeout() is None
+
+
+def test_a_helper_pings_where_it_knows_the_target_and_nowhere_else() -> None:
+    engine = swim(1, (2, 3))
+    request = PingRequest(5, node(3), Address(bytes((203, 0, 113, 7)), 53))
+    (sent,) = tell(engine, 2, request)
+    assert isinstance(sent, SendDatagram)
+    assert (sent.peer, sent.address) == (node(3), address(3))
+
+
+def test_a_stranger_that_asks_for_help_is_not_answered() -> None:
+    engine = swim(1, (2, 3))
+    assert tell(engine, 9, PingRequest(5, node(8), address(8))) == []
 
 
 def test_help_is_bounded() -> None:
     engine = swim(1, (2, 3))
     request = PingRequest(5, node(3), address(3))
     data = frame(*[request] * 20)
-    for _ in range(60):
-        engine.receive_datagram(0.0, node(2), address(2), data)
+    for asker in range(10, 70):
+        engine.receive_datagram(0.0, node(asker), address(asker), data)
         drain(engine)
     assert engine.counters()["helps_refused"] == 60 * 20 - 1024

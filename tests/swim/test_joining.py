@@ -67,7 +67,7 @@ def test_a_joiner_shows_its_claim_to_the_first_address() -> None:
     assert isinstance(sent, SendStream)
     assert (sent.peer, sent.address) == (None, address(2))
     assert claims([sent]) == [(0, alive(1))]
-    assert messages([sent])[1] == (0, Join(engine.save().digest()))
+    assert messages([sent])[1] == (0, Join())
 
 
 def test_a_join_goes_through_all_addresses_fails_and_goes_on() -> None:
@@ -120,7 +120,7 @@ def test_a_welcome_that_nobody_asked_for_is_no_news() -> None:
 
 def test_a_seed_welcomes_and_tells_the_others() -> None:
     seed = swim(2, (3, 4))
-    outputs = stream(seed, 1, alive(1), Join(swim(1).save().digest()))
+    outputs = stream(seed, 1, alive(1), Join())
     assert notes(outputs) == [changed(1, None, ALIVE)]
     answers = [one for one in outputs if isinstance(one, SendStream)]
     assert {claim for _, claim in claims(answers)} == {alive(2), alive(3), alive(4)}
@@ -134,12 +134,12 @@ def test_a_seed_welcomes_and_tells_the_others() -> None:
 
 def test_a_welcome_has_a_bounded_page() -> None:
     seed = swim(2, range(3, 400))
-    outputs = stream(seed, 1, alive(1), Join(swim(1).save().digest()))
+    outputs = stream(seed, 1, alive(1), Join())
     size = sum(len(one.data) for one in outputs if isinstance(one, SendStream))
     assert 8_000 <= size <= SwimConfig().stream_bytes + 200
     poor = swim(2, range(3, 400))
     poor._core.budget.charge(0.0, 2_000_000)
-    outputs = stream(poor, 1, alive(1), Join(swim(1).save().digest()))
+    outputs = stream(poor, 1, alive(1), Join())
     size = sum(len(one.data) for one in outputs if isinstance(one, SendStream))
     assert 900 <= size <= 1300
 

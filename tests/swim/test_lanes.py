@@ -225,7 +225,7 @@ def test_no_datagram_is_above_its_peers_limit(
 def test_a_payload_that_just_fits_is_sent_in_one_datagram() -> None:
     engine = swim(1, (2,))
     size = len(payload_news(Payload(b"k", Scope(b""), PayloadClass.URGENT, b"")).item)
-    data = bytes(1200 - 48 - FRAME_OVERHEAD_BYTES - size - 1)
+    data = bytes(1200 - 48 - FRAME_OVERHEAD_BYTES - size - 2)
     payload = Payload(b"k", CLUSTER, PayloadClass.URGENT, data)
     engine.publish(0.0, payload)
     (sent,) = drain(engine)

@@ -13,6 +13,7 @@ from swarmnet.swim.config import SwimConfig
 from swarmnet.swim.messages import Have, Message, PayloadNews, Want
 from swarmnet.swim.outputs import Deliver, Output, Payload, PayloadClass, State
 from swarmnet.swim.payloads import payload_id
+from swarmnet.wire import pack
 from tests.swim.worlds import (
     Network,
     advance,
@@ -92,9 +93,14 @@ def test_a_payload_is_passed_on_when_told_and_only_then() -> None:
 
 def test_the_further_fields_of_a_payload_travel_on() -> None:
     engine = swim(1, (2, 3))
-    later = replace(payload(), unknown=(b"\xc4\x04more", b"\x05"))
-    assert tell(engine, 2, news(later)) == [Deliver(later, node(2))]
-    engine.relay(0.1, later)
+    body = b"\x96" + pack((CLUSTER, b"key", 1, b"data"))[1:] + b"\xc4\x04more\x05"
+    later = replace(payload(), body=body)
+    (delivered_one,) = tell(engine, 2, news(later))
+    assert isinstance(delivered_one, Deliver)
+    assert (delivered_one, delivered_one.payload.body) == (
+        *(Deliver(payload(), node(2)), body),
+    )
+    engine.relay(0.1, delivered_one.payload)
     assert messages(drain(engine)) == [(3, news(later))]
 
 
@@ -246,9 +252,10 @@ def test_as_many_payloads_are_kept_as_the_bound_says() -> None:
 
 
 def test_what_others_have_is_noted_up_to_a_bound() -> None:
-    engine = swim(1, (2,), SwimConfig(payloads_max=3))
-    tell(engine, 2, Have(tuple(range(10)), reminds=False))
-    assert engine.counters()["missing_dropped"] == 7
+    engine = swim(1, (2,))
+    for start in (0, 100, 200):
+        tell(engine, 2, Have(tuple(range(start, start + 100)), reminds=False))
+    assert engine.counters()["announcements_dropped"] == 300 - 256
 
 
 @pytest.mark.parametrize(
@@ -260,7 +267,7 @@ def test_what_others_have_is_noted_up_to_a_bound() -> None:
         (payload(scope=NET), "scope 6e6574: attach to it first"),
         (
             payload(data=bytes(1200)),
-            "payload of 1200 bytes: want 1135 at most beside this key and scope",
+            "payload of 1200 bytes: want 1131 at most beside this key and scope",
         ),
     ],
 )
@@ -276,10 +283,10 @@ def test_a_payload_out_of_bounds_is_refused_in_one_line(
 
 def test_the_largest_payload_that_the_refusal_names_is_sent() -> None:
     engine = swim(1, (2,))
-    engine.publish(0.0, payload(data=bytes(1135)))
-    assert messages(drain(engine)) == [(2, news(payload(data=bytes(1135))))]
-    with pytest.raises(Refused, match="want 1135 at most"):
-        engine.publish(0.0, payload(data=bytes(1136)))
+    engine.publish(0.0, payload(data=bytes(1131)))
+    assert messages(drain(engine)) == [(2, news(payload(data=bytes(1131))))]
+    with pytest.raises(Refused, match="want 1131 at most"):
+        engine.publish(0.0, payload(data=bytes(1132)))
 
 
 # Scopes
