@@ -57,5 +57,5 @@ def catalogue_text() -> str:
         lines.append(f"--profile {profile}")
         lines += [f"    --set {name:22} {text}" for name, text in keys.items()]
     lines.append(f"--latency {', '.join(NAMES)}, or FILE.json")
-    lines.append(f"--without {','.join(KINDS)}")
+    lines.append(f"--without {','.join(KINDS)} (drawn by chaos alone)")
     return "\n".join(lines)

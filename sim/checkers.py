@@ -26,6 +26,8 @@ EVENTS_PER_NODE_S: Final = 5_000
 answers pass it, and would keep a run busy for ever."""
 EVENTS_MIN: Final = 100_000
 OTHERS: Final = frozenset({"memberlist", "swim"})
+GONE: Final = frozenset({State.DEAD, State.LEFT})
+LEFT: Final = frozenset({State.LEFT})
 _ALL: Final[frozenset[str]] = frozenset()
 
 
@@ -46,7 +48,10 @@ RULES: Final[Mapping[str, Rule]] = {
     "precedence": Rule(
         "at one claim, states rise: left over dead over suspect", OTHERS
     ),
-    "chain": Rule("the previous state is the one that was reported last"),
+    "chain": Rule(
+        "the previous state is the one that was reported last, or none if it was gone"
+        " and the profile forgets those"
+    ),
     "self": Rule("a node never lists itself"),
     "unknown": Rule("no member exists that never was a node"),
     "foreign": Rule("no claim exceeds what its subject has ever used", OTHERS),
@@ -83,6 +88,9 @@ class Checkers:
     def __init__(self, cluster: "Cluster", profile: str, limit_bytes: int) -> None:
         self._cluster = cluster
         self._limit_bytes = limit_bytes
+        # memberlist forgets the long dead; swarmnet remembers them, but no leave for
+        # ever. Whoever was forgotten is truly reported as new.
+        self._forgotten = GONE if profile == "memberlist" else LEFT
         self._tag = cluster.application.tag
         self._active = {
             name for name, rule in RULES.items() if profile not in rule.exempt
@@ -193,7 +201,9 @@ class Checkers:
                 host.index,
                 f"member {index} claimed at {claim[:2]}, it never passed {most}",
             )
-        if before is not None:
+        if before is None:
+            return
+        if event.previous is not None or before[2] not in self._forgotten:
             self._check_step(host.index, index, before, claim, event.previous)
 
     def _check_step(
@@ -209,7 +219,7 @@ class Checkers:
             self.violate("chain", node, f"{step}, said to come from {previous!r}")
         if claim[:2] < before[:2]:
             self.violate("incarnation", node, step)
-        gone = before[2] in (State.DEAD, State.LEFT)
+        gone = before[2] in GONE
         back = claim[2] in (State.ALIVE, State.SUSPECT)
         if gone and back and claim[:2] <= before[:2]:
             self.violate("resurrection", node, step)

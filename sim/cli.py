@@ -7,6 +7,7 @@ import json
 import multiprocessing
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Final
 
 import click
@@ -19,6 +20,7 @@ from sim.replay import first_line, replay_command
 from sim.report import report_run, report_sweep, report_violations
 from sim.run import check, run
 from sim.sweep import SEEDS_MAX, sweep
+from sim.workers import WorkerLost
 from swarmnet.errors import Refused
 
 VIOLATED: Final = 1
@@ -62,7 +64,10 @@ def common_options(command: Command) -> Command:
         click.option("--plot", metavar="FILE.png|.svg", help="draw a picture"),
         _FORMAT,
         click.option(
-            "--without", default="", metavar="FAULT,...", help="faults to leave out"
+            "--without",
+            default="",
+            metavar="FAULT,...",
+            help="faults that chaos leaves out",
         ),
         click.option(
             "--set", "settings", multiple=True, metavar="KEY=VALUE", help="see list"
@@ -102,9 +107,9 @@ def run_command(
 ) -> None:
     """Run SCENARIO once: python -m sim run update --nodes 1000 --seed 7."""
     options = _options(seed, trace, words)
-    check(options)
     if plot is not None:
         check_plot(plot)
+    check(options)
     click.echo(first_line(options), err=True)
     result = run(options)
     report_run(result, form)
@@ -137,17 +142,23 @@ def sweep_command(
         raise Refused(f"jobs {jobs}: want at least 1")
     options = _options(first_seed, None, words)
     check(options)
+    check(replace(options, seed=first_seed + seeds - 1))
     if plot is not None:
         check_plot(plot)
     click.echo(first_line(options), err=True)
     results = []
     every = range(first_seed, first_seed + seeds)
-    for result in tqdm(sweep(options, every, jobs), total=seeds, unit="seed"):
-        results.append(result)
-        if result.violations:
-            click.echo(f"\nseed {result.seed} failed; replay:", err=True)
-            click.echo(replay_command(options, seed=result.seed), err=True)
-            report_violations(result)
+    try:
+        for result in tqdm(sweep(options, every, jobs), total=seeds, unit="seed"):
+            results.append(result)
+            if result.violations:
+                click.echo(f"\nseed {result.seed} failed; replay:", err=True)
+                click.echo(replay_command(options, seed=result.seed), err=True)
+                report_violations(result)
+    except WorkerLost as lost:
+        replay = replay_command(options, seed=every[lost.place])
+        click.echo(f"\nerror: a process died; it may have been at: {replay}", err=True)
+        sys.exit(VIOLATED)
     report_sweep(options, results, form)
     if plot is not None:
         plot_sweep(results, plot)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from sim.application import Application, Published
 from sim.checkers import DATAGRAM_BYTES_MAX, OTHERS, Checkers
+from sim.course import Course
 from sim.endpoint import Place, place_of
 from sim.host import Host
 from sim.profiles.contract import Identity, Profile
@@ -70,6 +71,7 @@ class Cluster:
         self.checkers = Checkers(self, profile.name, _limit_bytes(profile))
         self.random = Random(f"{options.seed}/scenario")
         self.watcher: Watcher | None = None
+        self.course = Course()
         self.states: Counter[str] = Counter()
         self._engine_counts: Counter[str] = Counter()
         self._clocks = Random(f"{options.seed}/clocks")
@@ -133,6 +135,7 @@ class Cluster:
         host.saved = engine.save()
         self._engine_counts.update(engine.counters())
         host.halt()
+        self.course.ended(self.world.now, host.index)
         host.reachable = not machine
         self.process_event(host, "crash-machine" if machine else "crash", -1)
         self._tell(host)
@@ -163,6 +166,7 @@ class Cluster:
         if host.engine is not None:
             self._engine_counts.update(host.engine.counters())
         host.halt()
+        self.course.ended(self.world.now, host.index)
         self.process_event(host, "exit", -1)
         self._tell(host)
 
@@ -205,6 +209,7 @@ class Cluster:
             host.identity, boot_epoch=boot_epoch, random=random, view=view
         )
         self.process_event(host, f"start epoch={boot_epoch}", -1)
+        self.course.began(self.world.now, host.index, engine.states())
         host.boot(engine)
         self._tell(host)
 
@@ -221,6 +226,7 @@ class Cluster:
             f"@{event.boot_epoch}.{event.incarnation}\n"
         )
         self.checkers.member_changed(host, event)
+        self.course.changed(self.world.now, host.index, event)
         if self.watcher is not None:
             self.watcher.member_changed(host, event)
 
@@ -267,12 +273,21 @@ class Cluster:
     def coverage(self) -> dict[str, int]:
         """Return how often each thing happened: a run must not be seen to be void."""
         counts = Counter(self.underlay.coverage)
+        counts["datagram_sent"] = self.underlay.sent
+        counts["datagram_received"] = sum(host.received for host in self.hosts)
+        counts["timer_woken"] = sum(host.woken for host in self.hosts)
+        counts["payload_published"] = len(self.application.published)
+        counts["payload_held"] = sum(
+            len(published.held) for published in self.application.published
+        )
         for name, count in self.states.items():
             counts[f"member_{name}"] = count
         engines = Counter(self._engine_counts)
         for host in self.hosts:
             if host.engine is not None:
                 engines.update(host.engine.counters())
+        # The health score is a level, not a count.
+        engines.pop("health_score", None)
         for name, count in engines.items():
             counts[f"engine_{name}"] = count
         return {name: counts[name] for name in sorted(counts)}

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from math import ceil, log2, log10
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from swarmnet.ids import NodeId
 from swarmnet.swim.outputs import State
@@ -12,10 +12,6 @@ if TYPE_CHECKING:
     from sim.host import Host
     from sim.profiles.contract import Profile
 
-SETTLE_S: Final = 15.0
-"""swarmnet: twice its longest suspicion, and the last of its backed-off contacts."""
-ROUNDS: Final = 5
-
 Truth = dict[NodeId, tuple[int, tuple[int, int] | None]]
 """Of every live node its index and the claim that it uses itself."""
 
@@ -23,15 +19,13 @@ Truth = dict[NodeId, tuple[int, tuple[int, int] | None]]
 def calm_s(profile: "Profile", nodes: int) -> float:
     """Return how long after the last fault all views must be equal, in s.
 
-    A profile that knows better says so by a method `calm_s(nodes)`. For swarmnet: 15 s
-    and five probe intervals, which grow from 0.25 s to 1 s with the cluster. For the
-    others VOPR's floor: push/pull + twice the longest suspicion + gossip.
+    A profile that promises this says so by a method `calm_s(nodes)`. For the others, of
+    which it is not demanded, VOPR's floor at their defaults: push/pull, twice the
+    longest suspicion, gossip.
     """
     own: Callable[[int], float] | None = getattr(profile, "calm_s", None)
     if own is not None:
         return own(nodes)
-    if profile.name not in ("memberlist", "swim"):
-        return SETTLE_S + ROUNDS * min(1.0, 0.25 * max(1.0, nodes / 32))
     push_pull_s = 30.0 * max(1, ceil(log2(max(nodes, 1)) - 5) + 1)
     suspicion_max_s = 24.0 * max(1.0, log10(nodes))
     return push_pull_s + 2 * suspicion_max_s + 0.2 * (ceil(log2(nodes)) + 1)

@@ -69,9 +69,11 @@ class Host:
         "node",
         "paused",
         "reachable",
+        "received",
         "received_bytes",
         "saved",
         "up",
+        "woken",
     )
 
     def __init__(
@@ -90,7 +92,7 @@ class Host:
         self.held: set[int] = set()
         self.departed = False
         self.leaving = False
-        self.received_bytes = 0
+        self.received_bytes = self.received = self.woken = 0
         self.paused = False
         self.input_cost_s = 0.0
         self._cluster = cluster
@@ -209,6 +211,7 @@ class Host:
         engine = self.engine
         assert engine is not None
         size = len(data)
+        self.received += 1
         self.received_bytes += size + self._cluster.overhead_bytes
         self._lines.append(
             f"{self._world.now:12.6f} {self.index:5d} receive  {source_index:5d}"
@@ -334,6 +337,7 @@ class Host:
             local = self._clock.reach(deadline)
         if self._spins_in_place():
             return
+        self.woken += 1
         self._lines.append(
             f"{self._world.now:12.6f} {self.index:5d} timer       -1      0 -\n"
         )

@@ -27,6 +27,7 @@ Latency = Callable[[int, int], float]
 NAMES: Final = ("lan", "region", "regions3")
 DELAY_S_MAX: Final = 60.0
 JITTER_MAX: Final = 10.0
+KEYS: Final = ("matrix_s", "jitter")
 ZONES: Final = 3
 
 _REGIONS3_S: Final = (
@@ -94,15 +95,20 @@ def _matrix(
 def _read_matrix(name: str) -> tuple[list[list[float]], float]:
     try:
         document = json.loads(Path(name).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise Refused(
             f"latency file {name!r}: {reason}; want JSON with matrix_s"
         ) from None
     if isinstance(document, list):
         document = {"matrix_s": document}
-    rows = document.get("matrix_s") if isinstance(document, dict) else None
-    jitter = document.get("jitter", 0.0) if isinstance(document, dict) else None
+    if not isinstance(document, dict):
+        document = {}
+    for key in document:
+        if key not in KEYS:
+            raise Refused(f"latency file {name!r}: key {key!r}; want {', '.join(KEYS)}")
+    rows = document.get("matrix_s")
+    jitter = document.get("jitter", 0.0)
     if not isinstance(rows, list) or not _is_square(rows):
         raise Refused(
             f"latency file {name!r}: want matrix_s, a square list of lists of seconds"

@@ -37,11 +37,15 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Something to draw: `points` of (virtual seconds, value), as steps."""
+    """Something to draw: `points` of (virtual seconds, value), as steps.
+
+    `x_label` says from when the seconds count.
+    """
 
     title: str
     y_label: str
     points: tuple[tuple[float, float], ...]
+    x_label: str = "virtual time (s)"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from sim.files import check_writable, unwritable
 from sim.options import Result
 from swarmnet.errors import Refused
 
@@ -27,6 +28,7 @@ def check_plot(path: str) -> None:
         raise Refused(f"plot file {path!r}: want a name ending in .png or .svg")
     if not Path(path).parent.is_dir():
         raise Refused(f"plot file {path!r}: no such directory; name one that exists")
+    check_writable("plot", path)
     _new_figure()
 
 
@@ -44,11 +46,10 @@ def plot_run(result: Result, path: str) -> None:
     """Draw the course of a run as steps over virtual time.
 
     Raises:
-        Refused: there is nothing to draw, or the file cannot be written.
+        Refused: the file cannot be written.
     """
     curve = result.curve
-    if curve is None or not curve.points:
-        raise Refused(f"plot: this run of {result.scenario} has no course to draw")
+    assert curve is not None, "every run has a course"
     figure = _new_figure()
     axes = figure.add_subplot()
     axes.step(
@@ -59,7 +60,7 @@ def plot_run(result: Result, path: str) -> None:
     axes.set_title(
         f"{curve.title}\n{result.profile}, {result.nodes} nodes, seed {result.seed}"
     )
-    axes.set_xlabel("virtual time (s)")
+    axes.set_xlabel(curve.x_label)
     axes.set_ylabel(curve.y_label)
     axes.grid(alpha=0.3)
     _save(figure, path)
@@ -69,18 +70,17 @@ def plot_sweep(results: Sequence[Result], path: str) -> None:
     """Draw the distribution of each figure over the seeds, one panel a figure.
 
     Raises:
-        Refused: no figure was ever reached, or the file cannot be written.
+        Refused: the file cannot be written.
     """
     names = [
         name
         for name in results[0].figures
         if any(result.figures[name] is not None for result in results)
     ]
-    if not names:
-        raise Refused("plot: no figure was reached in any seed")
     figure = _new_figure()
-    panels = figure.subplots(1, len(names), squeeze=False)[0]
-    for axes, name in zip(panels, names, strict=True):
+    # With no figure reached there is one panel, and it stays empty.
+    panels = figure.subplots(1, max(1, len(names)), squeeze=False)[0]
+    for axes, name in zip(panels, names, strict=False):
         values = [result.figures[name] for result in results]
         ranked = sorted(value for value in values if value is not None)
         shares = [(i + 1) / len(values) for i in range(len(ranked))]
@@ -100,5 +100,4 @@ def _save(figure: "Figure", path: str) -> None:
     try:
         figure.savefig(path)
     except OSError as error:
-        reason = error.strerror or error
-        raise Refused(f"plot file {path!r}: {reason}; name a writable file") from None
+        raise unwritable("plot", path, error) from None

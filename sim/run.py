@@ -13,8 +13,9 @@ from typing import Final, TextIO
 
 from sim.cluster import Cluster
 from sim.faults import KINDS
+from sim.files import check_writable, unwritable
 from sim.latency import latency_named
-from sim.options import Options, Result, check_numbers
+from sim.options import Curve, Options, Result, check_numbers
 from sim.profiles.contract import Profile
 from sim.scenarios import SCENARIOS
 from sim.scenarios.scenario import Scenario, ScenarioKind, Setting
@@ -60,8 +61,7 @@ def check(options: Options, known: Registry | None = None) -> None:
     _resolve(options, registry() if known is None else known)
     latency_named(options.latency, Random(0))
     if options.trace is not None:
-        with ExitStack() as stack:
-            _open_trace(options.trace, stack)
+        check_writable("trace", options.trace)
 
 
 def run(options: Options, known: Registry | None = None) -> Result:
@@ -133,8 +133,7 @@ def _open_trace(path: str | None, stack: ExitStack) -> TextIO | None:
     try:
         return stack.enter_context(open(path, "w", encoding="utf-8", newline="\n"))
     except OSError as error:
-        reason = error.strerror or error
-        raise Refused(f"trace file {path!r}: {reason}; name a writable file") from None
+        raise unwritable("trace", path, error) from None
 
 
 @contextmanager
@@ -191,8 +190,18 @@ def _result(
         coverage=cluster.coverage(),
         bytes_per_node_s=_rates(cluster, simulated_s),
         figures=scenario.figures(),
-        curve=scenario.curve(),
+        curve=scenario.curve() or _course(cluster),
         failure=failure,
+    )
+
+
+def _course(cluster: Cluster) -> Curve:
+    """Return what can be drawn of any run."""
+    end = (cluster.world.now, cluster.course.points[-1][1])
+    return Curve(
+        "members held alive",
+        "mean over the nodes that run",
+        (*cluster.course.points, end),
     )
 
 

@@ -3,13 +3,15 @@
 The model is TCP's, at the grain of frames. A new connection costs a round trip, and a
 frame longer than the initial window further ones (slow start). A lost packet costs a
 retransmission timeout, doubling from 200 ms while the same packet is lost again, or
-one round trip when enough packets follow it (fast retransmit). Where nothing passes,
+one round trip when enough packets follow it (fast retransmit). One that is lost six
+times in a row breaks the stream, 12.6 s after it was first sent. Where the path is cut,
 attempts repeat at those timeouts and the stream breaks after 3 s. A machine without
 the process refuses at once, one round trip later.
 """
 
 from collections import Counter, deque
 from dataclasses import dataclass, field
+from math import inf
 from random import Random
 from typing import Final
 
@@ -26,6 +28,8 @@ IDLE_S: Final = 10.0
 SEGMENT_BYTES: Final = 1460
 WINDOW_SEGMENTS: Final = 10
 TRIES_MAX: Final = 6
+"""As Linux tries to connect: tcp_syn_retries."""
+LOST_AFTER_S: Final = RTO_S * (2**TRIES_MAX - 1)
 FAST_RETRANSMIT_SEGMENTS: Final = 4
 
 
@@ -95,11 +99,23 @@ class Streams:
         while stream.frames:
             frame = stream.frames.popleft()
             arrival_s = self._world.now + self._delay(stream, target, len(frame))
+            if arrival_s == inf:
+                self._lose(stream)
+                return
             stream.arrival_s = max(stream.arrival_s, arrival_s)
             stream.open_until_s = stream.arrival_s + IDLE_S
             self._world.at(
                 stream.arrival_s, self._land, stream, target, target.life, frame
             )
+
+    def _lose(self, stream: _Stream) -> None:
+        """Break a stream of which one packet does not get through.
+
+        What is on its way before that packet still arrives; nothing behind it does.
+        """
+        stream.waiting = True
+        lost_s = max(stream.arrival_s, self._world.now + LOST_AFTER_S)
+        self._world.at(lost_s, self._fail, stream)
 
     def _is_cut(self, stream: _Stream, target: Endpoint) -> bool:
         there = self._underlay.path(stream.source.index, target.index)
@@ -125,7 +141,7 @@ class Streams:
         return latency(source, target.index) + latency(target.index, source)
 
     def _delay(self, stream: _Stream, target: Endpoint, size: int) -> float:
-        """Return how long a frame takes from now, in s."""
+        """Return how long a frame takes from now, in s; infinity if it never comes."""
         there = self._underlay.path(stream.source.index, target.index)
         back = self._underlay.path(target.index, stream.source.index)
         round_trip_s = self._round_trip(stream, target)
@@ -141,7 +157,10 @@ class Streams:
         return delay_s + self._retransmit(there.loss, segments, round_trip_s)
 
     def _retransmit(self, loss: float, segments: int, round_trip_s: float) -> float:
-        """Return what lost segments of one frame cost, in s: the slowest decides."""
+        """Return what lost segments of one frame cost, in s: the slowest decides.
+
+        Infinity if one of them is lost every time.
+        """
         if not loss:
             return 0.0
         worst_s = 0.0
@@ -152,6 +171,8 @@ class Streams:
             if not tries:
                 continue
             self._coverage["stream_retransmissions"] += tries
+            if tries == TRIES_MAX:
+                return inf
             followed = segments - segment > FAST_RETRANSMIT_SEGMENTS
             first_s = round_trip_s if followed else RTO_S
             worst_s = max(worst_s, first_s + RTO_S * (2**tries - 2))

@@ -1,7 +1,5 @@
 """Many seeds of one scenario, on all cores, and what they come to together."""
 
-import multiprocessing
-import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import ceil, inf
@@ -9,6 +7,7 @@ from typing import Final
 
 from sim.options import Figure, Options, Result
 from sim.run import run
+from sim.workers import Workers
 
 SEEDS_MAX: Final = 10_000_000
 
@@ -41,20 +40,16 @@ def sweep(options: Options, seeds: Sequence[int], jobs: int) -> Iterator[Result]
     """Yield the result of every seed, in the order of `seeds`.
 
     Raises:
-        Refused: an option is out of bounds; found before any process starts.
+        Refused: an option is out of bounds.
+        WorkerLost: a process died; its `place` counts the seeds.
     """
-    tasks = [replace(options, seed=seed) for seed in seeds]
-    if jobs == 1 or len(tasks) == 1:
+    tasks = (replace(options, seed=seed) for seed in seeds)
+    jobs = min(jobs, len(seeds))
+    if jobs == 1:
         yield from map(run, tasks)
         return
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(min(jobs, len(tasks)), initializer=_ignore_interrupt) as pool:
-        yield from pool.imap(run, tasks)
-
-
-def _ignore_interrupt() -> None:
-    """Leave Ctrl-C to the parent, which ends the pool."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with Workers(jobs) as workers:
+        yield from workers.map(run, tasks)
 
 
 def spreads(results: Sequence[Result]) -> dict[str, Spread]:

@@ -38,6 +38,7 @@ class Underlay:
         self.trace = trace
         self.loss = loss
         self.raw_corruption = False
+        self.sent = 0
         self.coverage: Counter[str] = Counter()
         self.places: dict[Place, Endpoint] = {}
         self.latency = latency_named(latency, Random(f"{seed}/latency"))
@@ -98,6 +99,7 @@ class Underlay:
         target = self.places.get((address.host, address.port))
         to = -1 if target is None else target.index
         world = self.world
+        self.sent += 1
         self.trace.lines.append(
             f"{world.now:12.6f} {source.index:5d} send     {to:5d} {len(data):6d}"
             f" {crc32(data):08x}\n"

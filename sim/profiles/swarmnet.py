@@ -75,6 +75,20 @@ class SwarmnetProfile:
             for field in _NUMBERS
         }
 
+    def calm_s(self, nodes: int) -> float:
+        """Return by when all views agree once every fault has ended, in s.
+
+        Each member must have been contacted that is wrongly held dead: at worst by an
+        own attempt at the most recently dead, one in four; each wrong suspicion must
+        have run out, unconfirmed; and one probe round of a node that has been slow to
+        the last must have passed. News and repair need fractions of a second.
+        """
+        config = self.config
+        contact_s = 4 * config.dead_contact_interval_s * (1 if nodes > 1 else 0)
+        probe_s = (config.health_max - 1) * config.probe_interval_s
+        repair_s = 4 * (config.repair_delay_s + config.repair_interval_s)
+        return contact_s + config.suspicion_max_s + probe_s + repair_s
+
     def full_view(self, identities: Sequence[Identity]) -> Roster:
         """Return a roster in which all `identities` are alive, in their first life."""
         config = self.config

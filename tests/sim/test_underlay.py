@@ -182,7 +182,7 @@ def test_a_new_stream_costs_a_round_trip_and_an_open_one_none() -> None:
 
 
 def test_frames_of_a_stream_arrive_in_order_under_loss() -> None:
-    rig = Rig(loss=0.3)
+    rig = Rig(loss=0.2)
     frames = [bytes([n]) for n in range(50)]
     for frame in frames:
         rig.frame(frame)

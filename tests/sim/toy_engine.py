@@ -233,6 +233,10 @@ class ToyProfile:
     def __init__(self, engine: type[ToyEngine] = ToyEngine) -> None:
         self.engine = engine
 
+    def calm_s(self, nodes: int) -> float:
+        """Return the time that a toy cluster is given to agree, in s."""
+        return 15.0 + nodes / 100
+
     def full_view(self, identities: Sequence[Identity]) -> object:
         return {i.node: Entry(i.address, 1, 0, State.ALIVE) for i in identities}
 

@@ -106,9 +106,7 @@ def test_a_forged_accusation_of_what_is_not_yet_known_begins_no_repair(
     assert engine.poll_timeout() is None
 
 
-@pytest.mark.parametrize(
-    "message", [Join(), Welcome(NOTHING), Ranges(bytes(16))]
-)
+@pytest.mark.parametrize("message", [Join(), Welcome(NOTHING), Ranges(bytes(16))])
 def test_what_calls_for_much_is_taken_on_streams_only(message: Message) -> None:
     engine = swim(1, range(2, 400))
     engine.join(0.0, [address(2)])

@@ -1,0 +1,48 @@
+"""The course of a run that any scenario can show: how many members nodes hold alive."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from swarmnet.ids import NodeId
+from swarmnet.swim.outputs import MemberChanged, State
+
+STEP_S: Final = 0.001
+"""Changes within one step are one point of the course."""
+
+
+class Course:
+    """The mean number of members held alive, over the processes that run."""
+
+    __slots__ = ("_held", "_total", "points")
+
+    def __init__(self) -> None:
+        self._held: dict[int, int] = {}
+        self._total = 0
+        self.points: list[tuple[float, float]] = []
+
+    def began(self, now: float, index: int, states: Mapping[NodeId, State]) -> None:
+        """Count a process in, with what it holds at its start."""
+        self.ended(now, index)
+        self._held[index] = sum(state is State.ALIVE for state in states.values())
+        self._total += self._held[index]
+        self._note(now)
+
+    def ended(self, now: float, index: int) -> None:
+        """Count a process out; nothing happens if it does not run."""
+        self._total -= self._held.pop(index, 0)
+        self._note(now)
+
+    def changed(self, now: float, index: int, event: MemberChanged) -> None:
+        """Follow a change at one process."""
+        step = (event.current is State.ALIVE) - (event.previous is State.ALIVE)
+        if step and index in self._held:
+            self._held[index] += step
+            self._total += step
+            self._note(now)
+
+    def _note(self, now: float) -> None:
+        mean = self._total / len(self._held) if self._held else 0.0
+        if self.points and now < self.points[-1][0] + STEP_S:
+            self.points[-1] = (self.points[-1][0], mean)
+        else:
+            self.points.append((now, mean))

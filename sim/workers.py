@@ -1,0 +1,91 @@
+"""Processes that work side by side, and what becomes of the work when one dies.
+
+A pool that loses a process must not wait for ever for the answer that died with it, and
+Ctrl-C must not wait for the tasks in hand: both end every process at once.
+"""
+
+import multiprocessing
+import signal
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from itertools import islice
+from typing import Final, TypeVar
+
+Task = TypeVar("Task")
+Answer = TypeVar("Answer")
+
+AHEAD: Final = 2
+"""Tasks handed out for each process: one in hand and one that waits for it."""
+
+
+class WorkerLost(Exception):
+    """A process died; the task at `place`, counted from 0, has no answer.
+
+    It is the first of those in hand, so it may have been another's that killed it.
+    """
+
+    def __init__(self, place: int) -> None:
+        super().__init__(f"a worker process died; task {place} has no answer")
+        self.place = place
+
+
+class Workers:
+    """`jobs` fresh processes; a context that ends them, at once after an error."""
+
+    def __init__(self, jobs: int) -> None:
+        self._jobs = jobs
+        self._others = frozenset(child.pid for child in _children())
+        self._executor = ProcessPoolExecutor(
+            jobs, multiprocessing.get_context("spawn"), initializer=_ignore_interrupt
+        )
+
+    def __enter__(self) -> "Workers":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        if kind is None:
+            self._executor.shutdown(cancel_futures=True)
+        else:
+            self.kill()
+
+    def kill(self) -> None:
+        """End every process now, whatever it has in hand."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
+        for child in _children():
+            if child.pid not in self._others:
+                child.kill()
+
+    def map(
+        self, action: Callable[[Task], Answer], tasks: Iterable[Task]
+    ) -> Iterator[Answer]:
+        """Yield `action` of each task, in their order; `tasks` is read as needed.
+
+        Raises:
+            WorkerLost: a process died; no more answers come from these workers.
+        """
+        waiting = iter(tasks)
+        handed: deque[Future[Answer]] = deque()
+        place = 0
+        try:
+            for task in islice(waiting, AHEAD * self._jobs):
+                handed.append(self._executor.submit(action, task))
+            while handed:
+                answer = handed[0].result()
+                handed.popleft()
+                for task in islice(waiting, 1):
+                    handed.append(self._executor.submit(action, task))
+                yield answer
+                place += 1
+        except BrokenProcessPool:
+            raise WorkerLost(place) from None
+
+
+def _children() -> list[multiprocessing.process.BaseProcess]:
+    return multiprocessing.active_children()
+
+
+def _ignore_interrupt() -> None:
+    """Leave Ctrl-C to the parent, which ends its workers."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
