@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 from sim.cli import call
+from sim.options import SEED_MAX
+from sim.scenarios import SCENARIOS
+from sim.workers import WorkerLost, Workers
 
 
 @pytest.mark.parametrize(
@@ -104,6 +107,37 @@ def test_the_module_is_a_command() -> None:
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_every_scenario_has_a_picture(tmp_path: Path, scenario: str) -> None:
+    pytest.importorskip("matplotlib")
+    file = tmp_path / "course.png"
+    words = f"run {scenario} --nodes 4 --duration 30 --plot {file}"
+    assert call(words.split()) == 0
+    assert file.stat().st_size > 1000
+
+
+def test_a_picture_that_cannot_be_written_is_refused_and_the_trace_kept(
+    tmp_path: Path,
+) -> None:
+    trace = tmp_path / "trace.txt"
+    trace.write_text("old")
+    picture = tmp_path / "folder.png"
+    picture.mkdir()
+    words = f"run update --nodes 4 --trace {trace} --plot {picture}"
+    assert call(words.split()) == 2
+    assert trace.read_text() == "old"
+
+
+def test_the_last_seed_of_a_sweep_is_checked_before_the_first_runs() -> None:
+    assert call(f"sweep update --seeds 2 --first-seed {SEED_MAX}".split()) == 2
+
+
+def test_a_sweep_whose_worker_dies_ends_with_the_place_of_the_lost_task() -> None:
+    with Workers(2) as workers, pytest.raises(WorkerLost) as lost:
+        list(workers.map(os._exit, [9, 9, 9]))
+    assert lost.value.place == 0
 
 
 @pytest.mark.parametrize("suffix", ["png", "svg"])

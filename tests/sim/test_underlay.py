@@ -191,6 +191,13 @@ def test_frames_of_a_stream_arrive_in_order_under_loss() -> None:
     assert heard[-1][0] > 0.2
 
 
+def test_a_stream_through_which_nothing_passes_breaks() -> None:
+    rig = Rig(loss=1.0)
+    rig.frame(b"x")
+    assert rig.heard() == []
+    assert len(rig.here.failures) == 1
+
+
 @pytest.mark.parametrize(
     ("cut_s", "heard", "failed"),
     [

@@ -62,7 +62,7 @@ def joining(numbers: tuple[int, ...] = (2, 3)) -> tuple[Swim, list[Output]]:
 
 
 def test_a_joiner_shows_its_claim_to_the_first_address() -> None:
-    engine, outputs = joining()
+    _, outputs = joining()
     (sent,) = outputs
     assert isinstance(sent, SendStream)
     assert (sent.peer, sent.address) == (None, address(2))
