@@ -5,12 +5,13 @@ from typing import Final
 import msgpack
 import pytest
 
+from swarmnet.ids import Scope
 from swarmnet.swim.claim import Claim
-from swarmnet.swim.codec import claim_of, encode_frame
+from swarmnet.swim.codec import claim_of, encode_frame, payload_news
 from swarmnet.swim.engine import Swim
 from swarmnet.swim.member import Member
 from swarmnet.swim.messages import Digest, Join, Message, Ranges, Welcome
-from swarmnet.swim.outputs import Output, State
+from swarmnet.swim.outputs import Deliver, Output, Payload, PayloadClass, State
 from tests.swim.worlds import (
     address,
     advance,
@@ -123,3 +124,15 @@ def test_a_leave_with_an_unsigned_tail_is_the_same_leave() -> None:
     advance(engine, 0.2)
     assert feed(engine, 3, tailed(left(2).item, b"x"), 0.2) == []
     assert stream(engine, 3, left(2), now=0.3) == []
+
+
+def test_a_payload_of_a_scope_that_is_not_ours_is_not_delivered_or_noted() -> None:
+    net = Scope(b"net")
+    payload = Payload(b"key", net, PayloadClass.URGENT, b"data")
+    engine = swim(1, (2, 3))
+    assert tell(engine, 2, payload_news(payload)) == []
+    assert engine.counters() == {"payloads_out_of_scope": 1, "health_score": 0}
+    assert engine.poll_timeout() is None
+    engine.attach(net, [node(1), node(2)])
+    delivered = [Deliver(payload, node(2))]
+    assert tell(engine, 2, payload_news(payload), now=1.0) == delivered

@@ -64,6 +64,43 @@ def test_the_accuser_is_told_of_a_refutation_once_neighbour_or_not() -> None:
     assert sorted(claims(outputs), key=lambda one: one[0]) == expected
 
 
+def test_refutations_keep_their_distance_and_the_last_accusation_is_answered() -> None:
+    engine = swim(1, (2, 3))
+    raised = []
+    for step in range(100):
+        now = step * 0.005
+        advance(engine, now)
+        before = own(engine).incarnation
+        tell(engine, 2, suspect(1, 2, *own(engine).version), now=now)
+        if own(engine).incarnation > before:
+            raised.append(now)
+    advance(engine, 1.0)
+    assert len(raised) <= 1
+    assert engine.counters()["refutations"] == 11
+    assert own(engine) == alive(1, 1, 11)
+
+
+def test_a_refutation_that_had_to_wait_comes_by_itself() -> None:
+    engine = swim(1, (2, 3))
+    tell(engine, 2, suspect(1, 3))
+    assert claims(tell(engine, 2, suspect(1, 3, 1, 1), now=0.01)) == []
+    assert own(engine) == alive(1, 1, 1)
+    advance(engine, 0.049)
+    assert own(engine) == alive(1, 1, 1)
+    sent = claims(one for _, one in advance(engine, 0.06))
+    assert told(sent) == [(2, alive(1, 1, 2)), (3, alive(1, 1, 2))]
+
+
+def test_an_accusation_that_was_overtaken_while_it_waited_is_refuted_no_more() -> None:
+    engine = swim(1, (2, 3))
+    tell(engine, 2, suspect(1, 3))
+    tell(engine, 2, suspect(1, 3, 1, 1), now=0.01)
+    engine.update(0.02, meta=b"m")
+    advance(engine, 1.0)
+    assert own(engine) == alive(1, 1, 2, meta=b"m")
+    assert engine.counters()["refutations"] == 1
+
+
 def test_an_accusation_of_a_version_given_up_is_answered_and_not_believed() -> None:
     engine = swim(1, (2, 3))
     tell(engine, 2, suspect(1, 3))
@@ -163,9 +200,10 @@ FOREIGN = st.one_of(
 @given(st.lists(FOREIGN, max_size=12))
 def test_only_its_own_refutations_move_a_node(foreign: list[Claim]) -> None:
     engine = swim(1, (2, 3, 4))
-    for claim in foreign:
+    for step, claim in enumerate(foreign):
         before = own(engine)
-        tell(engine, 2, claim)
+        # Refutations that come sooner have to wait.
+        tell(engine, 2, claim, now=0.05 * step)
         after = own(engine)
         accused = claim.subject == node(1) and claim.version == before.version
         moved = before.incarnation + 1 if accused else before.incarnation
