@@ -203,7 +203,7 @@ def test_only_its_own_refutations_move_a_node(foreign: list[Claim]) -> None:
     for step, claim in enumerate(foreign):
         before = own(engine)
         # Refutations that come sooner have to wait.
-        tell(engine, 2, claim, now=0.05 * step)
+        tell(engine, 2, claim, now=0.06 * step)
         after = own(engine)
         accused = claim.subject == node(1) and claim.version == before.version
         moved = before.incarnation + 1 if accused else before.incarnation
