@@ -1,6 +1,7 @@
 """The command `python -m benchmarks`: what is asked, what is run, what it came to.
 
-Exit status: 0 done, targets met or not; 2 wrong usage; 130 interrupted.
+Exit status: 0 done, targets met or not; 1 a process died; 2 wrong usage; 130
+interrupted.
 """
 
 import json
@@ -27,8 +28,10 @@ from benchmarks.lab import Lab
 from benchmarks.pictures import draw, new_figure
 from benchmarks.report import document, place, print_answer
 from benchmarks.values import Question, Row
+from sim.workers import WorkerLost
 from swarmnet.errors import Refused
 
+LOST: Final = 1
 WRONG_USAGE: Final = 2
 INTERRUPTED: Final = 130
 
@@ -151,6 +154,9 @@ def call(arguments: list[str] | None = None) -> int:
         line = " ".join(error.format_message().split())
         click.echo(f"error: {line}; see python -m benchmarks --help", err=True)
         return WRONG_USAGE
+    except WorkerLost as error:
+        click.echo(f"error: {error}; run it again with fewer --jobs", err=True)
+        return LOST
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         return INTERRUPTED

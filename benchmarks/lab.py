@@ -4,11 +4,8 @@ Everything that is measured in virtual time runs in a pool; whatever measures th
 clock or memory runs by itself in a fresh process while the pool rests.
 """
 
-import multiprocessing
-import signal
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from multiprocessing.pool import Pool
 from typing import Final, TypeVar
 
 from tqdm import tqdm
@@ -16,6 +13,7 @@ from tqdm import tqdm
 from benchmarks.values import Clock, Row, Spread, Target, spread
 from sim.options import Figure, Options
 from sim.run import run
+from sim.workers import Workers
 
 Task = TypeVar("Task")
 Answer = TypeVar("Answer")
@@ -50,14 +48,14 @@ class Lab:
     def __init__(self, jobs: int, *, quick: bool) -> None:
         self.jobs = jobs
         self.quick = quick
-        self._pool: Pool | None = None
+        self._workers: Workers | None = None
 
     def __enter__(self) -> "Lab":
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self._pool is not None:
-            self._pool.terminate()
+        if self._workers is not None:
+            self._workers.kill()
 
     def seeds(self, full: int, quick: int) -> range:
         """Return the seeds to run, from 1."""
@@ -66,36 +64,35 @@ class Lab:
     def map(
         self, label: str, action: Callable[[Task], Answer], tasks: Sequence[Task]
     ) -> list[Answer]:
-        """Return `action` of each task, in their order, with a progress bar."""
-        if self.jobs > 1 and self._pool is None:
-            context = multiprocessing.get_context("spawn")
-            self._pool = context.Pool(self.jobs, initializer=_ignore_interrupt)
+        """Return `action` of each task, in their order, with a progress bar.
+
+        Raises:
+            WorkerLost: a process died.
+        """
+        if self.jobs > 1 and self._workers is None:
+            self._workers = Workers(self.jobs)
         answers: Iterable[Answer] = (
-            map(action, tasks) if self._pool is None else self._pool.imap(action, tasks)
+            map(action, tasks)
+            if self._workers is None
+            else self._workers.map(action, tasks)
         )
         return list(tqdm(answers, desc=label, total=len(tasks), leave=False))
 
     def alone(self, label: str, action: Callable[[Task], Answer], task: Task) -> Answer:
-        """Return `action(task)` from a process of its own that nothing runs beside."""
-        context = multiprocessing.get_context("spawn")
-        with (
-            tqdm(desc=label, total=1, leave=False) as bar,
-            context.Pool(1, initializer=_ignore_interrupt) as pool,
-        ):
-            answer = pool.apply(action, (task,))
-            bar.update()
-            return answer
+        """Return `action(task)` from a process of its own that nothing runs beside.
+
+        Raises:
+            WorkerLost: that process died.
+        """
+        with Workers(1) as workers:
+            answers = workers.map(action, [task])
+            return next(iter(tqdm(answers, desc=label, total=1, leave=False)))
 
     def simulate(self, options: Options, seeds: range) -> list[Outcome]:
         """Run every seed of one kind of run."""
         label = f"{options.scenario} N={options.nodes} {options.profile}"
         tasks = [replace(options, seed=seed) for seed in seeds]
         return self.map(label, observe, tasks)
-
-
-def _ignore_interrupt() -> None:
-    """Leave Ctrl-C to the parent, which ends the pool."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def figure_spread(name: str, figure: str, outcomes: Sequence[Outcome]) -> Spread:

@@ -5,7 +5,7 @@ from sim.faults import KINDS
 from sim.latency import NAMES
 from sim.run import registry
 from sim.scenarios import SCENARIOS
-from sim.scenarios.scenario import ScenarioKind
+from sim.scenarios.scenario import Key, ScenarioKind
 
 
 def catalogue() -> dict[str, object]:
@@ -27,16 +27,20 @@ def _scenario(kind: ScenarioKind) -> dict[str, object]:
         "summary": kind.summary,
         "nodes": kind.nodes,
         "duration_s": kind.duration_s,
+        "and_calm": kind.calm_of is not None,
+        "draws_faults": kind.draws_faults,
         "figures": dict(kind.figures),
-        "keys": {
-            name: {
-                "help": key.help,
-                "default": key.default,
-                "least": key.least,
-                "most": key.most,
-            }
-            for name, key in kind.keys.items()
-        },
+        "keys": {name: _key(key) for name, key in kind.keys.items()},
+    }
+
+
+def _key(key: Key) -> dict[str, object]:
+    return {
+        "help": key.help,
+        "default": key.default,
+        "least": key.least,
+        "most": key.most,
+        "open": key.open,
     }
 
 
@@ -44,9 +48,10 @@ def catalogue_text() -> str:
     """Return the same for people."""
     lines = []
     for kind in SCENARIOS.values():
+        calm = "" if kind.calm_of is None else " and the calm"
         lines.append(
             f"{kind.name}: {kind.summary}"
-            f" [nodes {kind.nodes}, at most {kind.duration_s:g} s]"
+            f" [nodes {kind.nodes}, at most {kind.duration_s:g} s{calm}]"
         )
         lines += [f"    {name:20} {text}" for name, text in kind.figures.items()]
         for name, key in kind.keys.items():
@@ -57,5 +62,5 @@ def catalogue_text() -> str:
         lines.append(f"--profile {profile}")
         lines += [f"    --set {name:22} {text}" for name, text in keys.items()]
     lines.append(f"--latency {', '.join(NAMES)}, or FILE.json")
-    lines.append(f"--without {','.join(KINDS)} (drawn by chaos alone)")
+    lines.append(f"--without {','.join(KINDS)} (of chaos alone: no other draws faults)")
     return "\n".join(lines)

@@ -7,6 +7,7 @@ import json
 import multiprocessing
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import replace
 from typing import Final
 
@@ -14,7 +15,7 @@ import click
 from tqdm import tqdm
 
 from sim.catalogue import catalogue, catalogue_text
-from sim.options import Options
+from sim.options import Options, Result
 from sim.plot import check_plot, plot_run, plot_sweep
 from sim.replay import first_line, replay_command
 from sim.report import report_run, report_sweep, report_violations
@@ -35,6 +36,7 @@ _FORMAT: Final = click.option(
     type=click.Choice(["table", "json"]),
     default="table",
     show_default=True,
+    help="json: one document on stdout",
 )
 
 
@@ -77,7 +79,12 @@ def common_options(command: Command) -> Command:
         click.option(
             "--loss", type=float, default=0.0, help="of each datagram, 0 to 1"
         ),
-        click.option("--profile", default="swarmnet", show_default=True),
+        click.option(
+            "--profile",
+            default="swarmnet",
+            show_default=True,
+            help="swarmnet, memberlist or swim",
+        ),
         click.option("--nodes", type=int, help="default: the scenario's own"),
     ):
         command = option(command)
@@ -99,7 +106,9 @@ def list_command(*, form: str) -> None:
 
 @main.command("run")
 @click.argument("scenario")
-@click.option("--seed", type=int, default=1, show_default=True)
+@click.option(
+    "--seed", type=int, default=1, show_default=True, help="decides all that is drawn"
+)
 @click.option("--trace", metavar="FILE", help="write one line per event")
 @common_options
 def run_command(
@@ -122,7 +131,9 @@ def run_command(
 @main.command("sweep")
 @click.argument("scenario")
 @click.option("--seeds", type=int, required=True, help="how many")
-@click.option("--first-seed", type=int, default=1, show_default=True)
+@click.option(
+    "--first-seed", type=int, default=1, show_default=True, help="the others follow it"
+)
 @click.option("--jobs", type=int, help="processes; default: one a core")
 @common_options
 def sweep_command(
@@ -149,12 +160,10 @@ def sweep_command(
     results = []
     every = range(first_seed, first_seed + seeds)
     try:
-        for result in tqdm(sweep(options, every, jobs), total=seeds, unit="seed"):
-            results.append(result)
-            if result.violations:
-                click.echo(f"\nseed {result.seed} failed; replay:", err=True)
-                click.echo(replay_command(options, seed=result.seed), err=True)
-                report_violations(result)
+        with closing(sweep(options, every, jobs)) as running:
+            for result in tqdm(running, total=seeds, unit="seed"):
+                results.append(result)
+                _report_failure(options, result)
     except WorkerLost as lost:
         replay = replay_command(options, seed=every[lost.place])
         click.echo(f"\nerror: a process died; it may have been at: {replay}", err=True)
@@ -164,6 +173,14 @@ def sweep_command(
         plot_sweep(results, plot)
     if any(result.violations for result in results):
         sys.exit(VIOLATED)
+
+
+def _report_failure(options: Options, result: Result) -> None:
+    """Say how to replay a seed that broke a rule."""
+    if result.violations:
+        click.echo(f"\nseed {result.seed} failed; replay:", err=True)
+        click.echo(replay_command(options, seed=result.seed), err=True)
+        report_violations(result)
 
 
 def _options(seed: int, trace: str | None, words: Mapping[str, object]) -> Options:

@@ -23,7 +23,7 @@ from sim.trace import Kind, Trace
 from sim.underlay import Underlay
 from sim.world import World
 from swarmnet.ids import NODE_ID_BYTES, Address, NodeId
-from swarmnet.swim.outputs import MemberChanged, Payload
+from swarmnet.swim.outputs import MemberChanged, Payload, State
 
 if TYPE_CHECKING:
     from sim.options import Options
@@ -113,8 +113,10 @@ class Cluster:
     def start_with_full_views(self) -> None:
         """Boot every node with a view in which all are alive."""
         view = self.profile.full_view([host.identity for host in self.hosts])
+        # Known without a look at N views of N members.
+        held = self.nodes - 1
         for host in self.hosts:
-            self._boot(host, boot_epoch=1, view=view)
+            self._boot(host, boot_epoch=1, view=view, held=held)
 
     def start_alone(self, host: Host) -> None:
         """Boot a node that knows nobody."""
@@ -200,7 +202,10 @@ class Cluster:
         host.command(lambda now: engine.publish(now, payload))
         return published
 
-    def _boot(self, host: Host, *, boot_epoch: int, view: object) -> None:
+    def _boot(
+        self, host: Host, *, boot_epoch: int, view: object, held: int | None = None
+    ) -> None:
+        """Start a process; `held` is how many its view holds alive, if known."""
         host.boot_epoch = boot_epoch
         host.leaving = False
         self.checkers.forget(host)
@@ -209,7 +214,9 @@ class Cluster:
             host.identity, boot_epoch=boot_epoch, random=random, view=view
         )
         self.process_event(host, f"start epoch={boot_epoch}", -1)
-        self.course.began(self.world.now, host.index, engine.states())
+        if held is None:
+            held = sum(state is State.ALIVE for state in engine.states().values())
+        self.course.began(self.world.now, host.index, held)
         host.boot(engine)
         self._tell(host)
 

@@ -1,9 +1,7 @@
 """The course of a run that any scenario can show: how many members nodes hold alive."""
 
-from collections.abc import Mapping
 from typing import Final
 
-from swarmnet.ids import NodeId
 from swarmnet.swim.outputs import MemberChanged, State
 
 STEP_S: Final = 0.001
@@ -20,11 +18,11 @@ class Course:
         self._total = 0
         self.points: list[tuple[float, float]] = []
 
-    def began(self, now: float, index: int, states: Mapping[NodeId, State]) -> None:
-        """Count a process in, with what it holds at its start."""
+    def began(self, now: float, index: int, held: int) -> None:
+        """Count a process in that holds so many members alive at its start."""
         self.ended(now, index)
-        self._held[index] = sum(state is State.ALIVE for state in states.values())
-        self._total += self._held[index]
+        self._held[index] = held
+        self._total += held
         self._note(now)
 
     def ended(self, now: float, index: int) -> None:

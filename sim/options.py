@@ -9,7 +9,8 @@ from sim.checkers import Violation
 from swarmnet.errors import Refused
 
 NODES_MAX: Final = 20_000
-DURATION_S_MAX: Final = 1_000_000.0
+DURATION_S_MAX: Final = 99_999.0
+"""What the time column of a trace has room for."""
 SEED_MAX: Final = 2**63 - 1
 
 Figure = float | int | None
@@ -45,7 +46,7 @@ class Curve:
     title: str
     y_label: str
     points: tuple[tuple[float, float], ...]
-    x_label: str = "virtual time (s)"
+    x_label: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from sim.cluster import Cluster
 from sim.faults import KINDS
 from sim.files import check_writable, unwritable
 from sim.latency import latency_named
-from sim.options import Curve, Options, Result, check_numbers
+from sim.options import DURATION_S_MAX, Curve, Options, Result, check_numbers
 from sim.profiles.contract import Profile
 from sim.scenarios import SCENARIOS
 from sim.scenarios.scenario import Scenario, ScenarioKind, Setting
@@ -97,17 +97,32 @@ def _resolve(options: Options, known: Registry) -> _Plan:
     for name in options.without:
         if name not in KINDS:
             raise Refused(f"fault {name!r}: want {', '.join(KINDS)}")
+    if options.without and not kind.draws_faults:
+        raise Refused(f"--without: {kind.name} draws no faults; only chaos does")
     keys, rest = _split(options, kind, known.settings.get(options.profile, {}))
     profile = known.profiles[options.profile](rest)
     nodes = kind.nodes if options.nodes is None else options.nodes
     duration_s = options.duration_s
-    if duration_s is None and kind.duration_of is not None:
-        duration_s = kind.duration_of(profile, nodes)
-    elif duration_s is None:
-        duration_s = kind.duration_s
-    setting = Setting(keys, duration_s, frozenset(options.without))
+    if duration_s is None:
+        duration_s = _default_duration_s(kind, profile, nodes, options.loss)
+    without = frozenset(options.without)
+    setting = Setting(keys, duration_s, without, options.loss)
     kind.check(profile, setting, nodes)
     return _Plan(kind, setting, profile, nodes)
+
+
+def _default_duration_s(
+    kind: ScenarioKind, profile: Profile, nodes: int, loss: float
+) -> float:
+    if kind.calm_of is None:
+        return kind.duration_s
+    duration_s = kind.duration_s + kind.calm_of(profile, nodes, loss)
+    if duration_s > DURATION_S_MAX:
+        raise Refused(
+            f"duration {duration_s:g}: the calm phase of these settings is longer than"
+            f" a run may be; want {DURATION_S_MAX:g} s at most"
+        )
+    return duration_s
 
 
 def _split(
@@ -202,6 +217,7 @@ def _course(cluster: Cluster) -> Curve:
         "members held alive",
         "mean over the nodes that run",
         (*cluster.course.points, end),
+        "seconds since the start",
     )
 
 

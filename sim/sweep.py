@@ -1,6 +1,6 @@
 """Many seeds of one scenario, on all cores, and what they come to together."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from math import ceil, inf
 from typing import Final
@@ -36,8 +36,12 @@ class Spread:
         }
 
 
-def sweep(options: Options, seeds: Sequence[int], jobs: int) -> Iterator[Result]:
+def sweep(
+    options: Options, seeds: Sequence[int], jobs: int
+) -> Generator[Result, None, None]:
     """Yield the result of every seed, in the order of `seeds`.
+
+    To close this before its end is to end its processes at once.
 
     Raises:
         Refused: an option is out of bounds.

@@ -1,6 +1,7 @@
 """The benchmark runner: what it lists, what it writes, and how it shows a miss."""
 
 import json
+import os
 import subprocess
 import sys
 from math import inf
@@ -175,6 +176,25 @@ def test_bad_input_gets_one_line_and_exit_2(
     assert captured.out == ""
     assert captured.err.startswith(line)
     assert captured.err.count("\n") == 1
+
+
+def test_a_process_that_dies_ends_the_run_with_one_line_and_exit_1(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def answer(lab: Lab) -> list[Row]:
+        lab.map("dying", os._exit, [9, 9])
+        return []
+
+    monkeypatch.setitem(QUESTIONS, "toy", Question("toy", "Who dies?", answer))
+    assert call(["run", "toy", "--jobs", "2"]) == 1
+    assert (
+        capsys.readouterr().err.splitlines()[-1].startswith("error: a worker process")
+    )
+
+
+def test_what_runs_alone_gives_its_answer() -> None:
+    with Lab(2, quick=True) as lab:
+        assert lab.alone("alone", str, 5) == "5"
 
 
 def test_the_module_is_the_command() -> None:

@@ -90,6 +90,9 @@ class Profile(Protocol):
     overhead_bytes: int
     """What the channel adds to every datagram: counted as received, never sent in."""
 
+    def calm_s(self, nodes: int) -> float:
+        """Return by when all views agree once every fault has ended, in s."""
+
     def full_view(self, identities: Sequence[Identity]) -> object:
         """Return a view in which all `identities` are alive, for nodes to share."""
 

@@ -77,6 +77,7 @@ class Bootstrap(Scenario):
             "bootstrap: pairs that know each other",
             "share of ordered pairs",
             self._goal.shares(FIRST_S),
+            "seconds since the others began to join",
         )
 
 

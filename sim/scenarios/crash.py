@@ -78,6 +78,7 @@ class Crash(Scenario):
             "crash: the victims are known to be dead",
             "share of (observer, victim) pairs",
             self._goal.shares(self._crashed_s or 0.0),
+            "seconds since the crash",
         )
 
 

@@ -58,6 +58,7 @@ class Leave(Scenario):
             "leave: the leavers are known to be gone",
             "share of (observer, leaver) pairs",
             self._goal.shares(self._left_s),
+            "seconds since the leave",
         )
 
 

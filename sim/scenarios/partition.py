@@ -65,6 +65,7 @@ class Partition(Scenario):
             "partition: pairs that hold each other alive",
             "share of ordered pairs",
             self._goal.shares(0.0),
+            "seconds since the start",
         )
 
 
@@ -76,7 +77,7 @@ KIND = ScenarioKind(
     duration_s=240.0,
     figures={"heal_s": "from the cable being back until all hold all alive"},
     keys={
-        "minority": Key("share of the nodes that is cut off", 0.4, 0.0, 1.0),
+        "minority": Key("share of the nodes that is cut off", 0.4, 0, 1, open=True),
         "length_s": Key("how long the cut lasts", 60, 0, 100_000),
         "at_s": Key("when the cut begins", 3, 0, 100_000),
     },

@@ -17,13 +17,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A `--set` key of a scenario: a number from `least` to `most`."""
+    """A `--set` key of a scenario: a number from `least` to `most`.
+
+    Both bounds are allowed, unless the key is `open`: then neither is.
+    """
 
     help: str
     default: float
     least: float
     most: float
     whole: bool = False
+    open: bool = False
 
     def read(self, name: str, text: str) -> float:
         """Return the number that `text` spells.
@@ -36,10 +40,12 @@ class Key:
             value = float(int(text)) if self.whole else float(text)
         except ValueError:
             value = float("nan")
-        if not self.least <= value <= self.most:
-            raise Refused(
-                f"--set {name}={text}: want {kind} of {self.least:g} to {self.most:g}"
-            )
+        at_bound = value in (self.least, self.most)
+        if not self.least <= value <= self.most or (self.open and at_bound):
+            bounds = f"of {self.least:g} to {self.most:g}"
+            if self.open:
+                bounds = f"above {self.least:g} and below {self.most:g}"
+            raise Refused(f"--set {name}={text}: want {kind} {bounds}")
         return value
 
 
@@ -50,6 +56,7 @@ class Setting:
     keys: Mapping[str, float]
     duration_s: float
     without: frozenset[str]
+    loss: float
 
 
 class Scenario:
@@ -96,7 +103,11 @@ def accept(_profile: "Profile", _setting: Setting, _nodes: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class ScenarioKind:
-    """A row of the table of scenarios."""
+    """A row of the table of scenarios.
+
+    `duration_s` is what a run takes at most by default, beside the `calm_of` a profile,
+    a number of nodes and a loss, where a scenario ends with a calm phase.
+    """
 
     name: str
     summary: str
@@ -106,8 +117,8 @@ class ScenarioKind:
     figures: Mapping[str, str]
     keys: Mapping[str, Key]
     build: Callable[["Cluster", Setting], Scenario]
-    duration_of: Callable[["Profile", int], float] | None = None
-    """The default duration where it depends on profile and nodes; else `duration_s`."""
+    calm_of: Callable[["Profile", int, float], float] | None = None
+    draws_faults: bool = False
     check: Callable[["Profile", Setting, int], None] = accept
     """Refuses what this scenario cannot do, by profile, setting and nodes."""
 

@@ -84,7 +84,12 @@ class Update(Scenario):
         times = sorted(at_s - first.at_s for at_s in first.held.values())
         nodes = self.cluster.nodes
         points = tuple((at_s, (i + 1) / nodes) for i, at_s in enumerate(times))
-        return Curve("update: nodes that hold the payload", "share of nodes", points)
+        return Curve(
+            "update: nodes that hold the payload",
+            "share of nodes",
+            points,
+            "seconds since it was published",
+        )
 
 
 def _reached_s(published: "Published", count: int) -> float | None:

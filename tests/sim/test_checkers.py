@@ -1,5 +1,7 @@
 """Every checker is shown to fail on an engine that breaks its rule."""
 
+import pytest
+
 from sim.checkers import RULES, Violation
 from sim.options import Options, Result
 from sim.run import run
@@ -67,6 +69,18 @@ class BreaksTheChain(Liar):
     def lie(self, member: NodeId) -> None:
         self.say(member, (State.SUSPECT, 1, 0))
         self.say(member, (State.DEAD, 1, 0))
+
+
+class Forgets(Liar):
+    gone = State.LEFT
+
+    def lie(self, member: NodeId) -> None:
+        self.say(member, (self.gone, 1, 0))
+        self.outputs.append(MemberChanged(member, None, State.ALIVE, 1, 0))
+
+
+class ForgetsTheDead(Forgets):
+    gone = State.DEAD
 
 
 class ListsItself(Liar):
@@ -164,6 +178,20 @@ def test_a_broken_chain_of_states_is_found() -> None:
     assert first(BreaksTheChain)[0] == "chain"
 
 
+def test_one_that_left_may_be_forgotten_and_is_then_new() -> None:
+    assert broken(Forgets).violations == ()
+
+
+def test_to_forget_the_dead_breaks_the_chain() -> None:
+    assert first(ForgetsTheDead)[0] == "chain"
+
+
+def test_memberlist_may_forget_the_dead() -> None:
+    settings = {"down_s": "60"}
+    options = Options("restart", 6, profile="memberlist", settings=settings)
+    assert run(options).violations == ()
+
+
 def test_a_node_that_lists_itself_is_found() -> None:
     assert first(ListsItself) == ("self", "lists itself")
 
@@ -223,6 +251,22 @@ def test_views_that_differ_at_the_end_of_the_calm_are_found() -> None:
     options = Options("chaos", 6, 1, "toy", duration_s=60.0)
     violations = run(options, toy_registry()).violations
     assert [violation.checker for violation in violations] == ["convergence"]
+
+
+@pytest.mark.parametrize(
+    ("loss", "checkers"), [(0.3, ["convergence"]), (0.6, []), (1.0, [])]
+)
+def test_convergence_is_demanded_only_while_enough_is_heard(
+    loss: float, checkers: list[str]
+) -> None:
+    options = Options("chaos", 6, 1, "toy", loss=loss, duration_s=90.0)
+    violations = run(options, toy_registry()).violations
+    assert [violation.checker for violation in violations] == checkers
+
+
+def test_under_loss_every_pair_of_swarmnet_is_right_once_in_the_calm() -> None:
+    result = run(Options("chaos", 8, 1, loss=0.5, duration_s=100.0))
+    assert (result.violations, result.figures["calm_s"]) == ((), 70.4)
 
 
 def test_the_rules_that_memberlist_does_not_promise_are_named() -> None:

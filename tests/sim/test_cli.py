@@ -1,13 +1,15 @@
 import json
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from sim.cli import call
-from sim.options import SEED_MAX
+from sim.options import SEED_MAX, Result
 from sim.scenarios import SCENARIOS
 from sim.workers import WorkerLost, Workers
 
@@ -34,6 +36,7 @@ from sim.workers import WorkerLost, Workers
         ("run idle --nonsense", "No such option"),
         ("run", "Missing argument 'SCENARIO'"),
         ("run chaos --duration 5", "duration 5: the calm phase alone takes"),
+        ("run idle --without pause", "--without: idle draws no faults"),
         ("sweep idle --seeds 0", "seeds 0: want 1"),
         ("sweep idle --seeds 2 --jobs 0", "jobs 0: want at least 1"),
         ("dance", "No such command"),
@@ -138,6 +141,65 @@ def test_a_sweep_whose_worker_dies_ends_with_the_place_of_the_lost_task() -> Non
     with Workers(2) as workers, pytest.raises(WorkerLost) as lost:
         list(workers.map(os._exit, [9, 9, 9]))
     assert lost.value.place == 0
+
+
+def test_a_sweep_whose_worker_dies_says_how_to_replay_a_lost_seed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def die(*_: object) -> Iterator[Result]:
+        yield from ()
+        raise WorkerLost(2)
+
+    monkeypatch.setattr("sim.cli.sweep", die)
+    words = "sweep idle --nodes 3 --seeds 4 --first-seed"
+    assert call([*words.split(), "7"]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines()[-1] == (
+        "error: a process died; it may have been at: python -m sim run idle --nodes 3"
+        " --seed 9 --profile swarmnet --latency lan"
+    )
+
+
+# Whoever runs the tests in the background has them ignore interrupts.
+LONG_SWEEP = """
+import signal
+import sys
+from sim.cli import call
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+words = "sweep chaos --nodes 64 --seeds 50 --jobs 2"
+sys.exit(call(words.split()))
+"""
+
+
+def test_an_interrupt_ends_a_sweep_at_once() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", LONG_SWEEP], stderr=subprocess.PIPE, text=True
+    ) as sweeping:
+        assert sweeping.stderr is not None
+        assert sweeping.stderr.readline().startswith("scenario=chaos")
+        sweeping.send_signal(signal.SIGINT)
+        try:
+            _, err = sweeping.communicate(timeout=10)
+        finally:
+            sweeping.kill()
+    assert (sweeping.returncode, err.splitlines()[-1]) == (130, "interrupted")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [("[" * 200_000, "maximum recursion depth"), ('{"matrix": 1}', "key 'matrix'")],
+)
+def test_a_matrix_that_is_none_gets_one_line(
+    tmp_path: Path, text: str, reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "matrix.json"
+    file.write_text(text)
+    assert call(["run", "idle", "--latency", str(file)]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith(f"error: latency file '{file}': {reason}")
+    assert err.count("\n") == 1
 
 
 @pytest.mark.parametrize("suffix", ["png", "svg"])

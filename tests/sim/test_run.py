@@ -69,6 +69,47 @@ def test_an_update_is_timed_and_its_copies_counted() -> None:
     assert figures["copies_per_node"] == 0.9
 
 
+@pytest.mark.parametrize(
+    ("scenario", "origin"),
+    [
+        ("update", "it was published"),
+        ("crash", "the crash"),
+        ("leave", "the leave"),
+        ("bootstrap", "the others began to join"),
+        ("partition", "the start"),
+        ("churn", "the start"),
+        ("restart", "the start"),
+        ("idle", "the start"),
+        ("chaos", "the start"),
+    ],
+)
+def test_a_picture_says_from_when_its_seconds_count(scenario: str, origin: str) -> None:
+    options = Options(scenario, nodes=6, profile="toy", duration_s=SHORT.get(scenario))
+    curve = run(options, toy_registry()).curve
+    assert curve is not None
+    assert curve.x_label == f"seconds since {origin}"
+
+
+@pytest.mark.parametrize(
+    ("with_state", "figures"),
+    [("1", ["known_s", "false_dead"]), ("0", ["known_s", "back_s", "false_dead"])],
+)
+def test_only_who_lost_its_state_has_a_way_back(
+    with_state: str, figures: list[str]
+) -> None:
+    settings = {"with_state": with_state}
+    options = Options("restart", 5, profile="toy", settings=settings)
+    assert list(run(options, toy_registry()).figures) == figures
+
+
+def test_coverage_counts_what_went_well() -> None:
+    result = run(Options("update", 5, profile="toy"), toy_registry())
+    names = ("payload_published", "payload_held")
+    assert [result.coverage[name] for name in names] == [1, 5]
+    sent = result.coverage["datagram_sent"]
+    assert 0 <= sent - result.coverage["datagram_received"] <= 5 < sent
+
+
 def test_what_is_never_reached_is_none() -> None:
     options = Options("update", nodes=4, profile="toy", loss=1.0, duration_s=5)
     figures = run(options, toy_registry()).figures
@@ -107,6 +148,18 @@ def test_another_seed_is_another_run() -> None:
         ),
         (Options("idle", profile="toy", without=("rain",)), "fault 'rain': want crash"),
         (Options("idle", profile="toy", trace="/nowhere/t"), "trace file '/nowhere/t'"),
+        (
+            Options("idle", profile="toy", without=("pause",)),
+            "--without: idle draws no faults",
+        ),
+        (Options("idle", profile="toy", duration_s=1e5), "duration 100000: want more"),
+        *(
+            (
+                Options("partition", profile="toy", settings={"minority": share}),
+                f"--set minority={share}: want a number above 0 and below 1",
+            )
+            for share in ("0", "1", "1.5", "nan")
+        ),
     ],
 )
 def test_a_bad_option_is_refused_in_one_line(options: Options, message: str) -> None:
@@ -122,18 +175,19 @@ from sim.options import Options
 from sim.run import run
 from tests.sim.toy_engine import toy_registry
 
-trace = sys.argv[1] or None
-options = Options("chaos", 6, 3, "toy", duration_s=30.0, trace=trace)
-print(run(options, toy_registry()).trace_hash)
+profile, trace = sys.argv[1], sys.argv[2] or None
+options = Options("chaos", 6, 3, profile, duration_s=30.0, trace=trace)
+print(run(options, toy_registry() if profile == "toy" else None).trace_hash)
 """
 
 
-def test_one_seed_gives_one_trace_in_any_process(tmp_path: Path) -> None:
+@pytest.mark.parametrize("profile", ["toy", "swarmnet"])
+def test_one_seed_gives_one_trace_in_any_process(tmp_path: Path, profile: str) -> None:
     traces = [tmp_path / "first", tmp_path / "second"]
     hashes = []
     for hash_seed, trace in (("1", str(traces[0])), ("2", str(traces[1])), ("3", "")):
         done = subprocess.run(
-            [sys.executable, "-c", PROGRAM, trace],
+            [sys.executable, "-c", PROGRAM, profile, trace],
             env={"PYTHONHASHSEED": hash_seed, "PYTHONPATH": ":".join(sys.path)},
             capture_output=True,
             text=True,

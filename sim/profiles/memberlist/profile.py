@@ -9,12 +9,18 @@ cure.
 """
 
 from collections.abc import Mapping, Sequence
+from math import ceil, log2
 from random import Random
 from typing import Final
 
 from sim.profiles.contract import Engine, Identity
 from sim.profiles.memberlist.engine import MemberlistEngine, Snapshot
-from sim.profiles.memberlist.formulas import SETTINGS, Config
+from sim.profiles.memberlist.formulas import (
+    SETTINGS,
+    Config,
+    push_pull_interval_s,
+    suspicion_min_s,
+)
 from sim.profiles.memberlist.membership import LIFE, Me
 from sim.profiles.memberlist.outbox import DATAGRAM_BYTES_MAX, ENCRYPT_BYTES
 from sim.profiles.peer_roster import Member, View
@@ -43,6 +49,19 @@ class MemberlistProfile:
     def settings_help() -> Mapping[str, str]:
         """Return one line for every key of `settings`."""
         return describe(SETTINGS)
+
+    def calm_s(self, nodes: int) -> float:
+        """Return by when views agree at the latest, in s, if everybody joins again.
+
+        VOPR's floor: a push/pull, the longest suspicion twice, and gossip to all.
+        """
+        config = self.config
+        push_pull_s = push_pull_interval_s(config.push_pull_interval_s, nodes)
+        suspicion_s = config.suspicion_max_mult * suspicion_min_s(
+            config.suspicion_mult, nodes, config.probe_interval_s
+        )
+        gossip_s = config.gossip_interval_s * (ceil(log2(nodes)) + 1)
+        return push_pull_s + 2 * suspicion_s + gossip_s
 
     def full_view(self, identities: Sequence[Identity]) -> object:
         """Return a view in which all `identities` are alive."""

@@ -14,7 +14,7 @@ from sim.profiles.contract import Engine, Identity
 from sim.profiles.peer_roster import EMPTY_VIEW, Member, View
 from sim.profiles.peer_settings import describe
 from sim.profiles.swim_paper.engine import SwimPaperEngine
-from sim.profiles.swim_paper.formulas import SETTINGS, Config
+from sim.profiles.swim_paper.formulas import SETTINGS, Config, spread_limit
 from sim.profiles.swim_paper.membership import Membership
 from sim.profiles.swim_paper.prober import DATAGRAM_BYTES_MAX
 from swarmnet.swim.outputs import State
@@ -39,6 +39,16 @@ class SwimPaperProfile:
     def settings_help() -> Mapping[str, str]:
         """Return one line for every key of `settings`."""
         return describe(SETTINGS)
+
+    def calm_s(self, nodes: int) -> float:
+        """Return by when views agree at the latest, in s, if everybody joins again.
+
+        Two suspicions and the spreading of what came of them, each as many periods as
+        the paper's limit, after a join that failed once.
+        """
+        config = self.config
+        periods = spread_limit(config.multiplier, config.log_base, nodes)
+        return 3 * periods * config.period_s + config.join_retry_s
 
     def full_view(self, identities: Sequence[Identity]) -> object:
         """Return a view in which all `identities` are alive, in their first life."""

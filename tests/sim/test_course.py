@@ -1,0 +1,34 @@
+"""The course that any run can show: the mean number of members held alive."""
+
+from random import Random
+
+from sim.cluster import Cluster
+from sim.options import Options
+from sim.trace import Trace
+from swarmnet.swim.outputs import State
+from tests.sim.toy_engine import ToyProfile
+
+
+def counted(cluster: Cluster) -> float:
+    """Return the mean over the running processes, by looking at every view."""
+    engines = [host.engine for host in cluster.hosts if host.engine is not None]
+    held = [list(engine.states().values()).count(State.ALIVE) for engine in engines]
+    return sum(held) / len(held)
+
+
+def test_the_course_says_what_a_look_at_every_view_would_find() -> None:
+    cluster = Cluster(Options("idle", 5, 1, "toy"), ToyProfile(), Trace(), 5)
+    cluster.start_with_full_views()
+    assert cluster.course.points == [(0.0, 4.0)]
+    last = cluster.hosts[4]
+    cluster.world.at(1.0, cluster.crash, last)
+
+    def restart() -> None:
+        cluster.restart(last, with_state=False, random=Random(1))
+
+    cluster.world.at(9.0, restart)
+    for now in (0.5, 1.5, 8.5, 9.0001, 12.0):
+        cluster.world.run(now, flush=cluster.flush)
+        assert cluster.course.points[-1][1] == counted(cluster)
+    means = [mean for _, mean in cluster.course.points]
+    assert (min(means), means[-1]) == (12 / 5, 4.0)
