@@ -97,8 +97,6 @@ def _resolve(options: Options, known: Registry) -> _Plan:
     for name in options.without:
         if name not in KINDS:
             raise Refused(f"fault {name!r}: want {', '.join(KINDS)}")
-    if options.without and not kind.draws_faults:
-        raise Refused(f"--without: {kind.name} draws no faults; only chaos does")
     keys, rest = _split(options, kind, known.settings.get(options.profile, {}))
     profile = known.profiles[options.profile](rest)
     nodes = kind.nodes if options.nodes is None else options.nodes

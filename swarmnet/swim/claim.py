@@ -19,13 +19,17 @@ never pass for one made elsewhere."""
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A claim as it was signed; claims are equal whose signed bytes are.
+    """A claim as it was signed; claims are equal whose `identity` is.
 
     `state` is ALIVE or LEFT for a member's own claim (`author` is `subject`), SUSPECT
     for an accusation. `body` is what was signed, fields unknown to us included, and
     the only part that decides anything; `proof` is the signature, opaque here; `item`
     is both as they stand in a datagram. `address` is None and `meta` empty in an
     accusation.
+
+    `identity` is what a claim is hashed and compared by: the body of an own claim; of
+    an accusation only whom it accuses of which version, and by whom, since restating
+    it in other bytes says nothing new.
     """
 
     subject: NodeId
@@ -35,6 +39,7 @@ class Claim:
     author: NodeId
     address: Address | None
     meta: bytes
+    identity: bytes
     body: bytes
     proof: bytes
     item: bytes
@@ -52,10 +57,12 @@ class Claim:
         the bytes themselves as the last word, so that two claims of one version with
         different content cannot stand side by side.
         """
-        return (self.boot_epoch, self.incarnation, self.state, self.body)
+        return (self.boot_epoch, self.incarnation, self.state, self.identity)
 
     def __eq__(self, other: object) -> bool:
-        return self is other or (isinstance(other, Claim) and self.body == other.body)
+        if self is other:
+            return True
+        return isinstance(other, Claim) and self.identity == other.identity
 
     def __hash__(self) -> int:
-        return hash(self.body)
+        return hash(self.identity)

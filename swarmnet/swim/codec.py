@@ -312,14 +312,17 @@ def _claim_news(untyped_body: object, untyped_proof: object) -> ClaimNews:
         raise BadPacket(f"a claim of {state.name} with {len(fields)} fields")
     subject = _node(fields[2])
     own = state is not State.SUSPECT
+    author = subject if own else _node(fields[5])
+    version = (natural(fields[3]), natural(fields[4]))
     claim = Claim(
         subject=subject,
-        boot_epoch=natural(fields[3]),
-        incarnation=natural(fields[4]),
+        boot_epoch=version[0],
+        incarnation=version[1],
         state=state,
-        author=subject if own else _node(fields[5]),
+        author=author,
         address=_address(fields[5]) if own else None,
         meta=blob(fields[6], _META_BYTES_MAX) if own else b"",
+        identity=body if own else encode_accusation_body(subject, version, author),
         body=body,
         proof=proof,
         item=item,

@@ -12,6 +12,7 @@ from swarmnet.swim.awareness import Awareness
 from swarmnet.swim.budget import Budget
 from swarmnet.swim.codec import FRAME_OVERHEAD_BYTES, encode_frame
 from swarmnet.swim.config import SwimConfig
+from swarmnet.swim.courtesy import Courtesy
 from swarmnet.swim.outputs import Output, SendDatagram, SendStream
 from swarmnet.swim.roster import Roster
 from swarmnet.timers import Timers
@@ -95,6 +96,7 @@ class Core:
     roster: Roster
     budget: Budget
     awareness: Awareness
+    courtesy: Courtesy = field(default_factory=Courtesy)
     timers: Timers[Reason] = field(default_factory=Timers)
     outputs: deque[Output] = field(default_factory=deque)
     counters: dict[str, int] = field(default_factory=dict)

@@ -35,6 +35,13 @@ _COSTS: Final[dict[type[Message], int]] = {
     Ranges: 4,
     Join: 4,
 }
+CORRECTION: Final = 8
+"""Telling who speaks of what is past how it stands now: some 200 bytes."""
+
+
+def cost_of(message: Message) -> int:
+    """Return what answering `message` costs; 0 for what calls for no answer."""
+    return _COSTS.get(type(message), 0)
 
 
 class Courtesy:
@@ -46,14 +53,13 @@ class Courtesy:
         self._since = float("-inf")
         self._used: dict[NodeId, int] = {}
 
-    def allows(self, now: float, sender: NodeId, message: Message) -> bool:
-        """Charge `sender` for `message`; return False if that was too much."""
-        cost = _COSTS.get(type(message))
-        if cost is None:
+    def allows(self, now: float, member: NodeId, cost: int) -> bool:
+        """Charge `member`; return False if that is more than it may use up."""
+        if not cost:
             return True
         if now >= self._since + WINDOW_S:
             self._since = now
             self._used.clear()
-        used = self._used.get(sender, 0) + cost
-        self._used[sender] = used
+        used = self._used.get(member, 0) + cost
+        self._used[member] = used
         return used <= ALLOWANCE

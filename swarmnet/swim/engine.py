@@ -25,7 +25,7 @@ from swarmnet.swim.claim import Claim
 from swarmnet.swim.codec import decode_frame_untrusted
 from swarmnet.swim.config import SwimConfig
 from swarmnet.swim.core import Core, Due, Reason, Route, Seams
-from swarmnet.swim.courtesy import Courtesy
+from swarmnet.swim.courtesy import cost_of
 from swarmnet.swim.intake import Intake
 from swarmnet.swim.joining import Joining, Leaving
 from swarmnet.swim.member import Member
@@ -67,7 +67,6 @@ class Swim:
 
     __slots__ = (
         "_core",
-        "_courtesy",
         "_intake",
         "_joining",
         "_leaving",
@@ -101,7 +100,6 @@ class Swim:
             budget=Budget(config.rate_bytes_s, config.burst_bytes),
             awareness=Awareness(config.health_max),
         )
-        self._courtesy = Courtesy()
         self._self = Selfhood(core, me.address, boot_epoch)
         self._relay = Relay(core)
         self._scopes = Scopes(core.roster)
@@ -271,7 +269,7 @@ class Swim:
         news: list[Claim] = []
         assert route.node is not None, "a frame has a sender"
         for message in frame.messages:
-            if not self._courtesy.allows(now, route.node, message):
+            if not self._core.courtesy.allows(now, route.node, cost_of(message)):
                 self._core.count("answers_refused")
                 continue
             try:

@@ -7,6 +7,7 @@ from swarmnet.swim.accusations import Accusations
 from swarmnet.swim.awareness import HealthEvent
 from swarmnet.swim.claim import SIGN_DOMAIN, Claim
 from swarmnet.swim.core import Core, Due, Route
+from swarmnet.swim.courtesy import CORRECTION
 from swarmnet.swim.member import Member, Verdict, admit
 from swarmnet.swim.outputs import MemberChanged, State
 from swarmnet.swim.prober import Prober
@@ -165,7 +166,17 @@ class Intake:
         """Tell who believes a member alive that it has left: no digest does."""
         gone = held is not None and held.state is State.LEFT
         if held is not None and gone and claim.state is not State.LEFT:
-            self._core.send_anyhow(now, route, (held.claim.item,))
+            self._correct(now, route, held.claim)
+
+    def _correct(self, now: float, route: Route, claim: Claim) -> None:
+        """Tell somebody how it stands, as far as he and our budget allow."""
+        core = self._core
+        assert route.node is not None, "a claim comes from somebody"
+        willing = core.courtesy.allows(now, route.node, CORRECTION)
+        if willing and core.budget.tokens(now) >= 0:
+            core.send_anyhow(now, route, (claim.item,))
+        else:
+            core.count("answers_refused")
 
     def _receive_about_me(self, now: float, route: Route, claim: Claim) -> None:
         core = self._core
@@ -181,7 +192,7 @@ class Intake:
             if route.node not in core.roster.rings.neighbours():
                 core.send_anyhow(now, route, (self._self.claim.item,))
         elif claim.version <= own.version:
-            core.send_anyhow(now, route, (own.item,))
+            self._correct(now, route, own)
         else:
             core.count("claims_ahead")
 

@@ -15,6 +15,8 @@ _JOIN: Final = (Due.JOIN, None)
 _LEAVE_OVER: Final = (Due.LEAVE_OVER, None)
 _BACKOFF_MAX: Final = 4
 """Doublings of the time between two attempts."""
+_WELCOME_S: Final = 0.5
+"""Half of the time after which a joiner tries again."""
 _DONORS: Final = 2
 _LEAVE_TRIES: Final = 4
 
@@ -27,13 +29,15 @@ class Joining:
     a thousand joins.
     """
 
-    __slots__ = ("_addresses", "_core", "_repair", "_tries")
+    __slots__ = ("_addresses", "_core", "_repair", "_since", "_tries", "_welcomed")
 
     def __init__(self, core: Core, repair: Repair) -> None:
         self._core = core
         self._repair = repair
         self._addresses: tuple[Address, ...] = ()
         self._tries = 0
+        self._since = float("-inf")
+        self._welcomed: dict[NodeId, None] = {}
 
     def join(self, now: float, addresses: Sequence[Address], own: Claim) -> None:
         """Ask the addresses in turn, until one answers; our own is passed over."""
@@ -61,8 +65,18 @@ class Joining:
         self._core.timers.set(_JOIN, now + wait_s)
 
     def receive_join(self, now: float, route: Route, own: Claim) -> None:
-        """Welcome a joiner, whose claim has been admitted."""
+        """Welcome a joiner, whose claim has been admitted; again if it asks again.
+
+        But not more often than it should: a welcome is worth a kilobyte at least.
+        """
         assert route.node is not None, "a joiner has a name"
+        if now >= self._since + _WELCOME_S:
+            self._since = now
+            self._welcomed.clear()
+        if route.node in self._welcomed:
+            self._core.count("answers_refused")
+            return
+        self._welcomed[route.node] = None
         welcome = encode_message(Welcome(self._core.roster.digest()))
         page = self._repair.page(now, route.node)
         self._core.count("joins_welcomed")

@@ -2,9 +2,9 @@
 
 `admit` is the one door. It is a join of a semilattice: the greater own claim holds
 (`Claim.precedence`); accusations hold only against that claim's very version, one of
-each author (the lowest, so that restating it ends), the K with the lowest authors of
-all that were ever admitted. So members who have seen the
-same claims hold the same, whatever the order, the repetitions and the detours.
+each author, the K with the lowest authors of all that were ever admitted. So members
+who have seen the same claims hold the same, whatever the order, the repetitions and the
+detours.
 
 Death is no claim. Each node concludes it for itself (see `suspicion`), and only a
 greater (boot epoch, incarnation), signed by the subject, undoes it.
@@ -81,8 +81,7 @@ def _admit_accusation(
     if claim.version < member.claim.version or member.state is State.LEFT:
         return Verdict.STALE, member
     held = {accusation.author: accusation for accusation in member.accusations}
-    rival = held.get(claim.author)
-    if rival is not None and claim.body >= rival.body:
+    if claim.author in held:
         return Verdict.KNOWN, member
     held[claim.author] = claim
     lowest = sorted(held.values(), key=lambda accusation: accusation.author)

@@ -22,9 +22,9 @@ from swarmnet.swim.rings import Rings
 
 # Pure; a process that simulates many nodes hashes each claim once.
 @lru_cache(maxsize=1 << 15)
-def claim_hash(key: bytes, body: bytes) -> int:
-    """Return the 128-bit keyed hash of a claim's signed bytes."""
-    return hash_item(key, body)
+def claim_hash(key: bytes, identity: bytes) -> int:
+    """Return the 128-bit keyed hash of a claim's identity."""
+    return hash_item(key, identity)
 
 
 class Roster:
@@ -198,7 +198,7 @@ class Roster:
         for member in self._members.values():
             if member.state is not State.LEFT:
                 for claim in member.claims:
-                    yield element_of(claim_hash(self._key, claim.body)), claim
+                    yield element_of(claim_hash(self._key, claim.identity)), claim
 
     def _add_to_order(self, node: NodeId) -> None:
         # Among those visited: newcomers must not put off those who wait for their turn.
@@ -225,7 +225,7 @@ class Roster:
             return
         self._digest_value = None
         for claim in member.claims:
-            number = claim_hash(self._key, claim.body)
+            number = claim_hash(self._key, claim.identity)
             self._digest.add(number)
             self.sketch.add(element_of(number))
 
@@ -234,7 +234,7 @@ class Roster:
             return
         self._digest_value = None
         for claim in member.claims:
-            number = claim_hash(self._key, claim.body)
+            number = claim_hash(self._key, claim.identity)
             self._digest.remove(number)
             self.sketch.remove(element_of(number))
 

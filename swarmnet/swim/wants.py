@@ -15,7 +15,8 @@ from swarmnet.swim.messages import Want
 
 _WANT_S: Final = 0.02
 """Plumtree's timeout: some round trips, for the whole copy is mostly on its way."""
-_TRIES_MAX: Final = 12
+_TRIES_MAX: Final = 6
+"""At 20 % loss one in 500 is still missing then; the next reminder begins anew."""
 _HOLDERS_MAX: Final = 6
 """As many as there are neighbours on three rings."""
 _PER_ANNOUNCER_MAX: Final = 256

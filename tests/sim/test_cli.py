@@ -36,7 +36,6 @@ from sim.workers import WorkerLost, Workers
         ("run idle --nonsense", "No such option"),
         ("run", "Missing argument 'SCENARIO'"),
         ("run chaos --duration 5", "duration 5: the calm phase alone takes"),
-        ("run idle --without pause", "--without: idle draws no faults"),
         ("sweep idle --seeds 0", "seeds 0: want 1"),
         ("sweep idle --seeds 2 --jobs 0", "jobs 0: want at least 1"),
         ("dance", "No such command"),

@@ -148,10 +148,6 @@ def test_another_seed_is_another_run() -> None:
         ),
         (Options("idle", profile="toy", without=("rain",)), "fault 'rain': want crash"),
         (Options("idle", profile="toy", trace="/nowhere/t"), "trace file '/nowhere/t'"),
-        (
-            Options("idle", profile="toy", without=("pause",)),
-            "--without: idle draws no faults",
-        ),
         (Options("idle", profile="toy", duration_s=1e5), "duration 100000: want more"),
         *(
             (

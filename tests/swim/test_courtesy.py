@@ -8,8 +8,9 @@ import pytest
 from swarmnet.ids import CLUSTER
 from swarmnet.sketch import encode_cells
 from swarmnet.swim import codec
+from swarmnet.swim.claim import SIGN_DOMAIN, Claim
 from swarmnet.swim.codec import payload_news
-from swarmnet.swim.courtesy import Courtesy
+from swarmnet.swim.courtesy import Courtesy, cost_of
 from swarmnet.swim.messages import (
     Ack,
     ClaimNews,
@@ -37,6 +38,7 @@ from tests.swim.worlds import (
     network,
     node,
     notes,
+    seams,
     stream,
     suspect,
     swim,
@@ -70,7 +72,7 @@ def test_a_member_may_have_so_many_answers_of_a_kind_at_once(
     message: Message, most: int | None
 ) -> None:
     courtesy = Courtesy()
-    allowed = [courtesy.allows(0.0, node(2), message) for _ in range(50)]
+    allowed = [courtesy.allows(0.0, node(2), cost_of(message)) for _ in range(50)]
     granted = 50 if most is None else most
     assert allowed == [True] * granted + [False] * (50 - granted)
 
@@ -78,7 +80,7 @@ def test_a_member_may_have_so_many_answers_of_a_kind_at_once(
 def test_the_kinds_share_one_allowance() -> None:
     courtesy = Courtesy()
     asked: list[Message] = [*[Join()] * 7, *[Ping(1, OTHER)] * 4, Want((1,))]
-    assert [courtesy.allows(0.0, node(2), one) for one in asked] == [
+    assert [courtesy.allows(0.0, node(2), cost_of(one)) for one in asked] == [
         *[True] * 11,
         False,
     ]
@@ -88,7 +90,9 @@ def test_an_allowance_is_a_members_own_and_is_renewed() -> None:
     courtesy = Courtesy()
 
     def joins(now: float, number: int) -> int:
-        return sum(courtesy.allows(now, node(number), Join()) for _ in range(20))
+        return sum(
+            courtesy.allows(now, node(number), cost_of(Join())) for _ in range(20)
+        )
 
     assert [joins(5.0, 2), joins(5.05, 3), joins(5.09, 2)] == [8, 8, 0]
     assert [joins(5.11, 2), joins(5.12, 3), joins(5.13, 3)] == [8, 8, 0]
@@ -148,21 +152,54 @@ def test_who_was_made_to_answer_much_is_silent_for_half_a_second_at_most() -> No
     assert sorted(got) == list(range(2, 8))
 
 
-@pytest.mark.parametrize("begin", [0, 2**63])
-def test_an_accusation_that_is_restated_with_greater_bytes_goes_no_further(
-    begin: int,
-) -> None:
+def restated(number: int) -> Claim:
+    """Return 5's accusation of 9 in other bytes, signed by 5."""
+    body: bytes = msgpack.packb([*msgpack.unpackb(suspect(9, 5).body), number])
+    return codec.claim_of(body, seams(5).sign(SIGN_DOMAIN + body))
+
+
+@pytest.mark.parametrize("numbers", [(1, 2, 3), (3, 2, 1)])
+def test_an_accusation_in_other_bytes_is_no_news(numbers: tuple[int, ...]) -> None:
     engine = swim(1, (2, 3))
-    tell(engine, 2, suspect(9, 5), alive(9), suspect(9, 5))
-    for number in range(begin, begin + 3):
-        plain = msgpack.unpackb(suspect(9, 5).body)
-        body: bytes = msgpack.packb([*plain, number])
-        restated = codec.claim_of(body, b"no proof is looked at")
-        assert tell(engine, 3, restated, now=0.001) == []
-    held = engine.member(node(9))
-    assert held is not None
-    assert held.accusations == (suspect(9, 5),)
-    assert "bad_proofs" not in engine.counters()
+    tell(engine, 2, alive(9), restated(numbers[0]))
+    told = [tell(engine, 3, restated(n), now=0.01) for n in (*numbers, 0)]
+    assert told == [[]] * 4
+    assert tell(engine, 3, suspect(9, 5), now=0.02) == []
+
+
+def test_those_who_hold_an_accusation_in_other_bytes_agree() -> None:
+    digests = []
+    for number in (1, 2):
+        engine = swim(1, (2, 3))
+        tell(engine, 2, alive(9), restated(number))
+        digests.append(engine.save().digest())
+    assert digests[0] == digests[1]
+
+
+def test_an_accusation_in_other_bytes_travels_as_it_was_signed() -> None:
+    engine = swim(1, (2, 3))
+    outputs = tell(engine, 2, alive(9), restated(1))
+    sent = [m.claim for _, m in messages(outputs) if isinstance(m, ClaimNews)]
+    assert restated(1).body in [claim.body for claim in sent]
+
+
+def test_who_speaks_of_what_is_past_is_corrected_a_few_times_only() -> None:
+    engine = swim(1, (2, 3))
+    engine.update(0.0, meta=b"new")
+    drain(engine)
+    past = [suspect(1, 3)] * 20
+    assert len(tell(engine, 2, *past, now=0.01)) == 4
+    assert len(tell(engine, 3, *past, now=0.01)) == 4
+    assert len(tell(engine, 2, *past, now=0.2)) == 4
+
+
+def test_who_is_in_debt_corrects_nobody() -> None:
+    engine = swim(1, (2, 3))
+    engine.update(0.0, meta=b"new")
+    drain(engine)
+    engine._core.budget.charge(0.0, 100_000_000)
+    assert tell(engine, 2, suspect(1, 3), now=0.01) == []
+    assert engine.counters()["answers_refused"] == 1
 
 
 def test_claims_that_nobody_verified_take_a_bounded_part_of_the_memory() -> None:
@@ -187,8 +224,28 @@ def test_claims_that_nobody_verified_take_a_bounded_part_of_the_memory() -> None
     assert taken / count * kept_max < 64 * 2**20
 
 
-def test_a_member_is_welcomed_a_few_times_only() -> None:
+def test_a_member_is_welcomed_once_in_half_a_second() -> None:
     engine = swim(1, range(2, 60))
-    outputs = stream(engine, 2, *[Join()] * 30)
-    welcomed = [one for one in outputs if isinstance(one, SendStream)]
-    assert len([m for _, m in messages(welcomed) if isinstance(m, Welcome)]) == 8
+
+    def welcomes(now: float, joiner: int) -> int:
+        outputs = stream(engine, joiner, *[Join()] * 7, now=now)
+        sent = [one for one in outputs if isinstance(one, SendStream)]
+        return len([m for _, m in messages(sent) if isinstance(m, Welcome)])
+
+    asked = ((0.0, 2), (0.2, 2), (0.2, 3), (0.49, 2), (0.5, 2), (0.6, 2))
+    assert [welcomes(*one) for one in asked] == [1, 0, 1, 0, 1, 0]
+
+
+def test_who_is_asked_to_admit_without_end_still_tells_its_own_news() -> None:
+    world = network(range(1, 31))
+    world.run(1.0)
+    engine = world.engines[1]
+    engine._core.budget.charge(world.now, 1_000_000)
+    for _ in range(40):
+        stream(engine, 2, *[Join()] * 8, now=world.now)
+        world.run(0.1)
+    engine.update(world.now, meta=b"new")
+    world.settle(1)
+    world.run(0.3)
+    held = [world.engines[n].member(node(1)) for n in range(2, 31)]
+    assert held == [engine.member(node(1))] * 29
