@@ -25,7 +25,7 @@ EVENTS_PER_NODE_S: Final = 5_000
 """No protocol at rest or at work comes near this; two nodes that answer each other's
 answers pass it, and would keep a run busy for ever."""
 EVENTS_MIN: Final = 100_000
-OTHERS: Final = frozenset({"memberlist", "swim"})
+OTHERS: Final = frozenset({"memberlist", "swim", "lifeguard"})
 GONE: Final = frozenset({State.DEAD, State.LEFT})
 LEFT: Final = frozenset({State.LEFT})
 _ALL: Final[frozenset[str]] = frozenset()

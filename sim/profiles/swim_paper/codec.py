@@ -9,11 +9,13 @@ packed for itself so that it is read once however often it comes:
     update    state (0 alive to 3 left), member, life, incarnation, host, port
     payload   9, random number, key, scope, class, data
 
+What a protocol built on this one changes is its `Wire`.
+
 Streams carry a join (4), its answer (5, updates of all members) and the joiner's
 announcement (6, one update).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
@@ -50,6 +52,12 @@ class Kind(IntEnum):
     JOIN = 4
     MEMBERS = 5
     ANNOUNCE = 6
+    NACK = 7
+    """Lifeguard's; no packet of SWIM itself."""
+
+
+PACKET_FIELDS: Final[Mapping[Kind, int]] = {Kind.PING: 4, Kind.ACK: 3, Kind.PING_REQ: 6}
+"""SWIM's packets, and how many fields each has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,19 +92,21 @@ def encode_packet(packet: Packet) -> bytes:
     return seal_checksum(pack([*fields, packet.updates]))
 
 
-def decode_packet_untrusted(data: bytes) -> Packet:
+def decode_packet_untrusted(
+    data: bytes, packet_fields: Mapping[Kind, int] = PACKET_FIELDS
+) -> Packet:
     """Read a datagram; its updates stay packed.
 
     Raises:
         BadPacket: it is none.
     """
     fields = as_list_untrusted(unpack_untrusted(open_checksum_untrusted(data)))
-    kind = uint_untrusted(fields[0] if fields else None, Kind.PING_REQ)
-    lengths = {Kind.PING: 4, Kind.ACK: 3, Kind.PING_REQ: 6}
-    if lengths.get(Kind(kind) if kind else Kind.JOIN) != len(fields):
+    kind = uint_untrusted(fields[0] if fields else None, max(Kind))
+    if packet_fields.get(Kind(kind) if kind else Kind.JOIN) != len(fields):
         raise BadPacket(f"packet of kind {kind} with {len(fields)} fields")
-    target = None if kind == Kind.ACK else node_untrusted(fields[2])
-    address = None
+    target = address = None
+    if kind in (Kind.PING, Kind.PING_REQ):
+        target = node_untrusted(fields[2])
     if kind == Kind.PING_REQ:
         address = address_untrusted(fields[3], fields[4])
     updates = tuple(
@@ -150,10 +160,17 @@ def decode_update_untrusted(data: bytes) -> Update | News:
     if mark == PAYLOAD_MARK:
         number = uint_untrusted(fields[1], U64_MAX)
         return News(number, _read_payload_untrusted(fields))
-    if mark > State.LEFT:
-        raise BadPacket(f"update of kind {mark}")
+    return read_member_untrusted(fields)
+
+
+def read_member_untrusted(fields: Sequence[object]) -> Update:
+    """Read the six fields of an update.
+
+    Raises:
+        BadPacket: they are none.
+    """
     return Update(
-        State(mark),
+        State(uint_untrusted(fields[0], max(State))),
         node_untrusted(fields[1]),
         uint_untrusted(fields[2]),
         uint_untrusted(fields[3]),
@@ -175,8 +192,11 @@ def encode_frame(kind: Kind, updates: Sequence[bytes]) -> bytes:
     return pack([int(kind), list(updates)])
 
 
-def decode_frame_untrusted(data: bytes) -> tuple[Kind, list[Update]]:
-    """Read a stream frame.
+def decode_frame_untrusted(
+    data: bytes,
+    decode: Callable[[bytes], Update | News] = decode_update_untrusted,
+) -> tuple[Kind, list[Update]]:
+    """Read a stream frame, its updates by `decode`.
 
     Raises:
         BadPacket: it is none, or one of its updates is none.
@@ -190,5 +210,20 @@ def decode_frame_untrusted(data: bytes) -> tuple[Kind, list[Update]]:
     items = as_list_untrusted(fields[1])
     if len(items) > UPDATES_MAX:
         raise BadPacket(f"frame of {len(items)} updates")
-    updates = [decode_update_untrusted(bytes_untrusted(one, 256)) for one in items]
+    updates = [decode(bytes_untrusted(one, 256)) for one in items]
     return Kind(kind), [one for one in updates if isinstance(one, Update)]
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """Where the protocols built on SWIM differ on the wire.
+
+    `decode_update_untrusted` raises BadPacket and nothing else.
+    """
+
+    encode_update: Callable[[Update], bytes]
+    decode_update_untrusted: Callable[[bytes], Update | News]
+    packet_fields: Mapping[Kind, int]
+
+
+SWIM: Final = Wire(encode_update, decode_update_untrusted, PACKET_FIELDS)

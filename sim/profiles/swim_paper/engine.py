@@ -18,10 +18,8 @@ from sim.profiles.swim_paper.codec import (
     News,
     decode_frame_untrusted,
     decode_packet_untrusted,
-    decode_update_untrusted,
     encode_frame,
     encode_news,
-    encode_update,
 )
 from sim.profiles.swim_paper.formulas import Config
 from sim.profiles.swim_paper.membership import Membership
@@ -62,6 +60,7 @@ class SwimPaperEngine:
     def __init__(
         self,
         membership: Membership,
+        prober: Prober,
         config: Config,
         random: Random,
         *,
@@ -71,7 +70,7 @@ class SwimPaperEngine:
         self._config = config
         self._random = random
         self._restarted = restarted
-        self._prober = Prober(config, membership, random)
+        self._prober = prober
         self._tick_s: float | None = None
         self._join_through: list[Address] = []
         self._join_s: float | None = None
@@ -118,21 +117,15 @@ class SwimPaperEngine:
     ) -> None:
         """Take a packet."""
         try:
-            packet = decode_packet_untrusted(data)
+            packet_fields = self._membership.wire.packet_fields
+            packet = decode_packet_untrusted(data, packet_fields)
         except BadPacket:
             self._membership.counters["drop_bad"] += 1
             return
         for update in packet.updates:
             self._receive_update(now, sender, update)
-        match packet.kind:
-            case Kind.PING if packet.target == self._membership.roster.me:
-                self._prober.answer(sender, source, packet.sequence)
-            case Kind.ACK:
-                self._prober.receive_ack(packet.sequence)
-            case Kind.PING_REQ:
-                self._prober.run_errand(now, sender, source, packet)
-            case _:
-                self._membership.counters["drop_unexpected"] += 1
+        if not self._prober.receive(now, sender, source, packet):
+            self._membership.counters["drop_unexpected"] += 1
         self._end_leave(now)
 
     def receive_stream(
@@ -140,17 +133,20 @@ class SwimPaperEngine:
     ) -> None:
         """Take a join, the answer to ours, or a joiner's announcement."""
         try:
-            kind, updates = decode_frame_untrusted(data)
+            decode = self._membership.wire.decode_update_untrusted
+            kind, updates = decode_frame_untrusted(data, decode)
         except BadPacket:
             self._membership.counters["drop_bad"] += 1
             return
         match kind:
             case Kind.JOIN:
-                self._stream(sender, source, Kind.MEMBERS, self._listed())
+                listed = self._membership.listed()
+                self._stream(sender, source, Kind.MEMBERS, listed)
             case Kind.MEMBERS if self._join_s is not None:
                 self._join_s = None
                 self._membership.rejoin(now, updates)
-                mine = [encode_update(self._membership.myself())]
+                own = self._membership.myself()
+                mine = [self._membership.wire.encode_update(own)]
                 self._stream(sender, source, Kind.ANNOUNCE, mine)
                 self._membership.outputs.append(Joined(through=sender))
             case Kind.ANNOUNCE:
@@ -171,9 +167,10 @@ class SwimPaperEngine:
         self._prober.handle_timeout(now)
         self._membership.expire(now)
         if self._tick_s is not None and self._tick_s <= now:
-            step_s = self._config.period_s
-            self._tick_s += step_s * (floor((now - self._tick_s) / step_s) + 1)
+            # How the last probe ended may change how long the next period is.
             self._prober.begin_period(now)
+            step_s = self._prober.period_s()
+            self._tick_s += step_s * (floor((now - self._tick_s) / step_s) + 1)
         if self._join_s is not None and self._join_s <= now:
             self._ask_to_join(now)
         self._end_leave(now)
@@ -219,7 +216,7 @@ class SwimPaperEngine:
 
     def _receive_update(self, now: float, sender: NodeId, data: bytes) -> None:
         try:
-            update = decode_update_untrusted(data)
+            update = self._membership.wire.decode_update_untrusted(data)
         except BadPacket:
             self._membership.counters["drop_bad"] += 1
             return
@@ -239,14 +236,6 @@ class SwimPaperEngine:
 
     def _queue_news(self, payload: Payload, data: bytes) -> None:
         self._membership.queue.add(b"p" + payload.scope + b"/" + payload.key, data)
-
-    def _listed(self) -> list[bytes]:
-        return [
-            encode_update(
-                Update(one.state, one.node, one.life, one.incarnation, one.address)
-            )
-            for one in self._membership.roster.known()
-        ]
 
     def _ask_to_join(self, now: float) -> None:
         if self._join_through:

@@ -48,7 +48,11 @@ class Config:
         Raises:
             Refused: an unknown key or a value out of bounds.
         """
-        values = read_settings("swim", SETTINGS, given)
+        return cls.of(read_settings("swim", SETTINGS, given))
+
+    @classmethod
+    def of(cls, values: Mapping[str, float]) -> "Config":
+        """Take these settings out of `values`, whatever else is there."""
         return cls(
             period_s=values["period_s"],
             ping_timeout_s=values["ping_timeout_s"],

@@ -7,11 +7,11 @@ is probed, and is remembered, for no word about that life may revive it.
 from collections import Counter, deque
 from dataclasses import replace
 from random import Random
-from typing import Final
+from typing import ClassVar, Final
 
 from sim.profiles.peer_queue import TransmitQueue
 from sim.profiles.peer_roster import Member, Roster, View
-from sim.profiles.swim_paper.codec import encode_update
+from sim.profiles.swim_paper.codec import SWIM, Wire
 from sim.profiles.swim_paper.formulas import Config, spread_limit
 from sim.profiles.swim_paper.rules import Update, overrides
 from swarmnet.ids import Address, NodeId
@@ -27,6 +27,7 @@ def _name(node: NodeId) -> bytes:
 class Membership:
     """The members of one node; `queue` holds what it still has to tell."""
 
+    wire: ClassVar[Wire] = SWIM
     __slots__ = (
         "_config",
         "_earliest_s",
@@ -73,6 +74,13 @@ class Membership:
         return spread_limit(
             self._config.multiplier, self._config.log_base, len(self.roster.order)
         )
+
+    def listed(self) -> list[bytes]:
+        """Return what we hold of every member, packed."""
+        return [
+            self.wire.encode_update(self._update(held, held.state))
+            for held in self.roster.known()
+        ]
 
     def hear(self, now: float, update: Update) -> None:
         """Take an update from anyone."""
@@ -146,13 +154,16 @@ class Membership:
         match update.state:
             case State.SUSPECT if update.incarnation >= own.incarnation:
                 self.counters["refutations"] += 1
-                self._live(now, life=own.life, incarnation=update.incarnation + 1)
+                self._refute(now, life=own.life, incarnation=update.incarnation + 1)
             case State.DEAD | State.LEFT:
                 self.counters["heard_own_death"] += 1
                 if self._config.rejoin:
-                    self._live(now, life=own.life + 1, incarnation=0)
+                    self._refute(now, life=own.life + 1, incarnation=0)
             case _:
                 pass
+
+    def _refute(self, now: float, *, life: int, incarnation: int) -> None:
+        self._live(now, life=life, incarnation=incarnation)
 
     def _live(self, now: float, *, life: int, incarnation: int) -> None:
         me = self.roster.me
@@ -164,7 +175,7 @@ class Membership:
         self._spread(self.myself())
 
     def _spread(self, update: Update) -> None:
-        self.queue.add(_name(update.node), encode_update(update))
+        self.queue.add(_name(update.node), self.wire.encode_update(update))
 
     def _update(self, held: Member, state: State) -> Update:
         return Update(state, held.node, held.life, held.incarnation, held.address)
@@ -200,8 +211,13 @@ class Membership:
     def _time_suspect(self, now: float, update: Update) -> None:
         was_suspect = self._suspects.pop(update.node, None) is not None
         if update.state is State.SUSPECT:
-            due_s = now + self.limit() * self._config.period_s
-            self._suspects[update.node] = due_s
-        elif not was_suspect:
-            return
-        self._earliest_s = min(self._suspects.values(), default=None)
+            self._expire_at(update.node, now + self._suspicion_s(update.node))
+        elif was_suspect:
+            self._earliest_s = min(self._suspects.values(), default=None)
+
+    def _expire_at(self, suspect: NodeId, due_s: float) -> None:
+        self._suspects[suspect] = due_s
+        self._earliest_s = min(self._suspects.values())
+
+    def _suspicion_s(self, _suspect: NodeId) -> float:
+        return self.limit() * self._config.period_s

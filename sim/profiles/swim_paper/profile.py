@@ -16,8 +16,17 @@ from sim.profiles.peer_settings import describe
 from sim.profiles.swim_paper.engine import SwimPaperEngine
 from sim.profiles.swim_paper.formulas import SETTINGS, Config, spread_limit
 from sim.profiles.swim_paper.membership import Membership
-from sim.profiles.swim_paper.prober import DATAGRAM_BYTES_MAX
+from sim.profiles.swim_paper.prober import DATAGRAM_BYTES_MAX, Prober
 from swarmnet.swim.outputs import State
+
+
+def first_view(identities: Sequence[Identity]) -> View:
+    """Return a view in which all `identities` are alive, in their first life."""
+    members = {
+        one.node: Member(one.node, one.address, 1, 0, State.ALIVE, 0.0)
+        for one in identities
+    }
+    return View(members, tuple(members))
 
 
 class SwimPaperProfile:
@@ -52,11 +61,7 @@ class SwimPaperProfile:
 
     def full_view(self, identities: Sequence[Identity]) -> object:
         """Return a view in which all `identities` are alive, in their first life."""
-        members = {
-            one.node: Member(one.node, one.address, 1, 0, State.ALIVE, 0.0)
-            for one in identities
-        }
-        return View(members, tuple(members))
+        return first_view(identities)
 
     def build(
         self, identity: Identity, *, boot_epoch: int, random: Random, view: object
@@ -66,5 +71,8 @@ class SwimPaperProfile:
         membership = Membership(
             identity.node, identity.address, self.config, random, view or EMPTY_VIEW
         )
+        prober = Prober(self.config, membership, random)
         restarted = boot_epoch > 1
-        return SwimPaperEngine(membership, self.config, random, restarted=restarted)
+        return SwimPaperEngine(
+            membership, prober, self.config, random, restarted=restarted
+        )
