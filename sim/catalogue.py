@@ -28,7 +28,7 @@ def _scenario(kind: ScenarioKind) -> dict[str, object]:
         "nodes": kind.nodes,
         "duration_s": kind.duration_s,
         "and_calm": kind.calm_of is not None,
-        "draws_faults": kind.draws_faults,
+        "draws_faults": kind.plan_of is not None,
         "figures": dict(kind.figures),
         "keys": {name: _key(key) for name, key in kind.keys.items()},
     }
@@ -62,5 +62,8 @@ def catalogue_text() -> str:
         lines.append(f"--profile {profile}")
         lines += [f"    --set {name:22} {text}" for name, text in keys.items()]
     lines.append(f"--latency {', '.join(NAMES)}, or FILE.json")
-    lines.append(f"--without {','.join(KINDS)} (of chaos alone: no other draws faults)")
+    lines.append(
+        f"--without {','.join(KINDS)} or one of a kind, as pause.3"
+        " (of chaos alone: no other draws faults)"
+    )
     return "\n".join(lines)

@@ -1,6 +1,7 @@
 """The command `python -m sim`: its words, and one line for whatever is wrong.
 
-Exit status: 0 done, 1 a rule was broken, 2 wrong usage, 130 interrupted.
+Exit status: 0 done, 1 a rule was broken (`shrink`: none was, there is nothing to
+shrink), 2 wrong usage, 130 interrupted.
 """
 
 import json
@@ -9,7 +10,8 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import replace
-from typing import Final
+from functools import partial
+from typing import Final, NoReturn
 
 import click
 from tqdm import tqdm
@@ -18,13 +20,15 @@ from sim.catalogue import catalogue, catalogue_text
 from sim.options import Options, Result
 from sim.plot import check_plot, plot_run, plot_sweep
 from sim.replay import first_line, replay_command
-from sim.report import report_run, report_sweep, report_violations
-from sim.run import check, run
+from sim.report import report_run, report_shrunk, report_sweep, report_violations
+from sim.run import check, planned, run
+from sim.shrink import TrialLost, shrink
 from sim.sweep import SEEDS_MAX, sweep
 from sim.workers import WorkerLost
 from swarmnet.errors import Refused
 
 VIOLATED: Final = 1
+NOTHING_TO_SHRINK: Final = 1
 WRONG_USAGE: Final = 2
 INTERRUPTED: Final = 130
 
@@ -38,6 +42,11 @@ _FORMAT: Final = click.option(
     show_default=True,
     help="json: one document on stdout",
 )
+_SEED: Final = click.option(
+    "--seed", type=int, default=1, show_default=True, help="decides all that is drawn"
+)
+_TRACE: Final = click.option("--trace", metavar="FILE", help="write one line per event")
+_JOBS: Final = click.option("--jobs", type=int, help="processes; default: one a core")
 
 
 def read_settings(texts: tuple[str, ...]) -> Mapping[str, str]:
@@ -61,7 +70,7 @@ def read_names(text: str) -> tuple[str, ...]:
 
 
 def common_options(command: Command) -> Command:
-    """Add the options that `run` and `sweep` share."""
+    """Add the options that all but `list` share."""
     for option in (
         click.option("--plot", metavar="FILE.png|.svg", help="draw a picture"),
         _FORMAT,
@@ -69,7 +78,7 @@ def common_options(command: Command) -> Command:
             "--without",
             default="",
             metavar="FAULT,...",
-            help="faults that chaos leaves out",
+            help="faults that chaos leaves out: pause, or one, pause.3",
         ),
         click.option(
             "--set", "settings", multiple=True, metavar="KEY=VALUE", help="see list"
@@ -83,7 +92,7 @@ def common_options(command: Command) -> Command:
             "--profile",
             default="swarmnet",
             show_default=True,
-            help="swarmnet, memberlist or swim",
+            help="swarmnet, memberlist, swim or lifeguard",
         ),
         click.option("--nodes", type=int, help="default: the scenario's own"),
     ):
@@ -106,10 +115,8 @@ def list_command(*, form: str) -> None:
 
 @main.command("run")
 @click.argument("scenario")
-@click.option(
-    "--seed", type=int, default=1, show_default=True, help="decides all that is drawn"
-)
-@click.option("--trace", metavar="FILE", help="write one line per event")
+@_SEED
+@_TRACE
 @common_options
 def run_command(
     *, seed: int, trace: str | None, form: str, plot: str | None, **words: object
@@ -134,7 +141,7 @@ def run_command(
 @click.option(
     "--first-seed", type=int, default=1, show_default=True, help="the others follow it"
 )
-@click.option("--jobs", type=int, help="processes; default: one a core")
+@_JOBS
 @common_options
 def sweep_command(
     *,
@@ -148,9 +155,7 @@ def sweep_command(
     """Run SCENARIO with many seeds: python -m sim sweep chaos --seeds 100."""
     if not 1 <= seeds <= SEEDS_MAX:
         raise Refused(f"seeds {seeds}: want 1 to {SEEDS_MAX}")
-    jobs = multiprocessing.cpu_count() if jobs is None else jobs
-    if jobs < 1:
-        raise Refused(f"jobs {jobs}: want at least 1")
+    jobs = _read_jobs(jobs)
     options = _options(first_seed, None, words)
     check(options)
     check(replace(options, seed=first_seed + seeds - 1))
@@ -173,6 +178,65 @@ def sweep_command(
         plot_sweep(results, plot)
     if any(result.violations for result in results):
         sys.exit(VIOLATED)
+
+
+@main.command("shrink")
+@click.argument("scenario")
+@_SEED
+@_TRACE
+@_JOBS
+@common_options
+def shrink_command(
+    *,
+    seed: int,
+    trace: str | None,
+    jobs: int | None,
+    form: str,
+    plot: str | None,
+    **words: object,
+) -> None:
+    """Find the fewest faults with which a failing run of SCENARIO still fails.
+
+    --trace and --plot show the run with these faults.
+    """
+    jobs = _read_jobs(jobs)
+    options = _options(seed, trace, words)
+    if plot is not None:
+        check_plot(plot)
+    check(options)
+    planned(options)
+    click.echo(first_line(options), err=True)
+    try:
+        with tqdm(unit="run") as bar:
+            shrunk = shrink(options, jobs, progress=partial(_show_progress, bar))
+    except TrialLost as lost:
+        click.echo(f"\nerror: {lost}", err=True)
+        sys.exit(VIOLATED)
+    if shrunk is None:
+        click.echo(f"nothing to shrink: seed {seed} breaks no rule", err=True)
+        sys.exit(NOTHING_TO_SHRINK)
+    report_shrunk(shrunk, form)
+    if trace is not None or plot is not None:
+        result = run(replace(shrunk.options, trace=trace))
+        if plot is not None:
+            plot_run(result, plot)
+
+
+def _show_progress(bar: "tqdm[NoReturn]", faults: int) -> None:
+    bar.set_postfix_str(f"{faults} faults", refresh=False)
+    bar.update()
+
+
+def _read_jobs(jobs: int | None) -> int:
+    """Return how many processes to use.
+
+    Raises:
+        Refused: fewer than one.
+    """
+    jobs = multiprocessing.cpu_count() if jobs is None else jobs
+    if jobs < 1:
+        raise Refused(f"jobs {jobs}: want at least 1")
+    return jobs
 
 
 def _report_failure(options: Options, result: Result) -> None:

@@ -1,14 +1,16 @@
 """The faults of a run, drawn from the seed before it begins.
 
 Every kind draws from a random source of its own, and draws all that it may need, so
-that masking one kind shifts nothing in the others: a failing schedule can be shrunk by
-leaving kinds out.
+that masking one kind, or one fault by its name, shifts nothing in the others: that is
+how `sim.shrink` shrinks a failing schedule.
 """
 
 from collections.abc import Collection
 from dataclasses import dataclass
 from random import Random
 from typing import Final
+
+from swarmnet.errors import Refused
 
 KINDS: Final = (
     "crash",
@@ -70,25 +72,49 @@ DRAWS: Final[dict[str, Draw]] = {
 class Fault:
     """One fault: when, what, for how long, on whom, and how strong.
 
-    `order` ranks the nodes, the likeliest victim first; `nodes` is the group that a
-    fault of the underlay strikes. `coin` decides what else there is to decide: state
-    kept or lost, process or machine, outward or inward.
+    `number` counts the faults of its kind from 1, in order of time. `order` ranks the
+    nodes, the likeliest victim first; `nodes` is the group that a fault of the underlay
+    strikes. `coin` decides what else there is to decide: state kept or lost, process or
+    machine, outward or inward.
     """
 
     at_s: float
     kind: str
+    number: int
     length_s: float
     amount: float
     order: tuple[int, ...]
     nodes: frozenset[int]
     coin: float
 
+    @property
+    def name(self) -> str:
+        """Return what `--without` calls it: `pause.3`."""
+        return f"{self.kind}.{self.number}"
+
     def describe(self) -> str:
         """Return the detail column of the trace."""
         group = ",".join(map(str, sorted(self.nodes))) or "-"
         return (
-            f"{self.kind} length={self.length_s:.3f} amount={self.amount:.4g}"
+            f"{self.name} length={self.length_s:.3f} amount={self.amount:.4g}"
             f" nodes={group} coin={self.coin:.3f}"
+        )
+
+
+def check_name(name: str) -> None:
+    """Refuse what names neither a kind nor one fault of a kind.
+
+    A number beyond those that a seed draws is good: it names nothing.
+
+    Raises:
+        Refused: with the kinds that there are.
+    """
+    kind, dot, number = name.partition(".")
+    # Decimal and not "03", which would never equal a fault's name.
+    is_number = number.isascii() and number.isdigit() and number[0] != "0"
+    if kind not in KINDS or (dot and not is_number):
+        raise Refused(
+            f"fault {name!r}: want {', '.join(KINDS)}; or one of a kind, as pause.3"
         )
 
 
@@ -102,7 +128,7 @@ def draw_plan(
 ) -> tuple[Fault, ...]:
     """Return the faults of a run, in order of time; none begins after `until_s`.
 
-    `intensity` scales how many there are.
+    `intensity` scales how many there are; `without` names kinds and single faults.
     """
     faults: list[Fault] = []
     for kind in KINDS:
@@ -110,7 +136,7 @@ def draw_plan(
             Random(f"{seed}/fault/{kind}"), kind, nodes, until_s, intensity
         )
         if kind not in without:
-            faults += drawn
+            faults += [fault for fault in drawn if fault.name not in without]
     return tuple(sorted(faults, key=lambda fault: (fault.at_s, fault.kind)))
 
 
@@ -130,6 +156,7 @@ def _draw_kind(
             Fault(
                 at_s=at_s,
                 kind=kind,
+                number=len(faults) + 1,
                 length_s=random.uniform(*draw.length_s),
                 amount=random.uniform(*draw.amount),
                 order=order,

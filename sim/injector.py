@@ -38,7 +38,7 @@ class Injector:
     def __init__(self, cluster: "Cluster", seed: int) -> None:
         self._cluster = cluster
         self._world = cluster.world
-        self._random = Random(f"{seed}/injector")
+        self._seed = seed
         self._twins: list[Host] = []
         self._healed = False
         self._verbs: dict[str, Callable[[Fault], bool]] = {
@@ -82,7 +82,7 @@ class Injector:
         happened = not self._healed and verb(fault)
         word = "fault" if happened else "fault_skipped"
         self._cluster.underlay.coverage[f"{word}_{fault.kind}"] += 1
-        detail = fault.describe() if happened else f"{fault.kind} skipped"
+        detail = fault.describe() if happened else f"{fault.name} skipped"
         self._cluster.trace.note(self._world.now, -1, Kind.FAULT, -1, 0, detail=detail)
 
     def _victim(self, fault: Fault) -> "Host | None":
@@ -125,8 +125,10 @@ class Injector:
 
     def _come_back(self, host: "Host", fault: Fault) -> None:
         if not host.up and not self._healed:
+            # A source of its own: leaving out one restart shifts no other.
+            random = Random(f"{self._seed}/injector/{fault.name}")
             self._cluster.restart(
-                host, with_state=fault.coin < KEEP_STATE, random=self._random
+                host, with_state=fault.coin < KEEP_STATE, random=random
             )
 
     def _leave(self, fault: Fault) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import click
 
 from sim.options import Figure, Options, Result
+from sim.shrink import Shrunk
 from sim.sweep import spreads, summary
 
 
@@ -48,6 +49,28 @@ def report_sweep(options: Options, results: Sequence[Result], form: str) -> None
         click.echo(f"{name:24} {shown}  {spread.worst_seed}")
     failed = sum(bool(result.violations) for result in results)
     click.echo(f"{'seeds with violations':24} {failed:>12}")
+
+
+def report_shrunk(shrunk: Shrunk, form: str) -> None:
+    """Print the smallest schedule that still fails, and the command that replays it."""
+    if form == "json":
+        click.echo(json.dumps(shrunk.document(), indent=2))
+        return
+    options, faults = shrunk.options, shrunk.faults
+    click.echo(
+        f"{options.scenario}, {options.profile}, seed {options.seed}:"
+        f" {shrunk.checker} is broken by {len(faults)} of {shrunk.drawn} faults"
+        f" ({shrunk.runs} runs)"
+    )
+    heads = f"{'time_s':>12}  {'fault':14} {'length_s':>9} {'amount':>9} {'coin':>6}"
+    click.echo(f"{heads}  nodes")
+    for fault in faults:
+        nodes = ",".join(map(str, sorted(fault.nodes)))
+        click.echo(
+            f"{fault.at_s:12.6f}  {fault.name:14} {fault.length_s:9.3f}"
+            f" {fault.amount:9.4g} {fault.coin:6.3f}  {nodes}"
+        )
+    click.echo(f"replay: {shrunk.command}")
 
 
 def _rows(result: Result) -> list[tuple[str, object]]:

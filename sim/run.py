@@ -12,7 +12,7 @@ from time import perf_counter  # noqa: TID251 - for `wall_s` alone
 from typing import Final, TextIO
 
 from sim.cluster import Cluster
-from sim.faults import KINDS
+from sim.faults import Fault, check_name
 from sim.files import check_writable, unwritable
 from sim.latency import latency_named
 from sim.options import DURATION_S_MAX, Curve, Options, Result, check_numbers
@@ -76,6 +76,23 @@ def run(options: Options, known: Registry | None = None) -> Result:
         return _run(options, plan, _open_trace(options.trace, stack))
 
 
+def planned(options: Options, known: Registry | None = None) -> tuple[Fault, ...]:
+    """Return the faults that `run` would play, in order of time.
+
+    Raises:
+        Refused: an option is out of bounds, or the scenario draws no faults.
+    """
+    plan = _resolve(options, registry() if known is None else known)
+    plan_of = plan.kind.plan_of
+    if plan_of is None:
+        names = [name for name, kind in SCENARIOS.items() if kind.plan_of is not None]
+        raise Refused(
+            f"scenario {options.scenario!r}: it draws no faults; want"
+            f" {', '.join(names)}"
+        )
+    return plan_of(plan.profile, plan.setting, plan.nodes, options.seed)
+
+
 def _run(options: Options, plan: _Plan, file: TextIO | None) -> Result:
     """Run it; whatever it takes is garbage when this returns."""
     began = perf_counter()
@@ -95,8 +112,7 @@ def _resolve(options: Options, known: Registry) -> _Plan:
         raise Refused(f"profile {options.profile!r}: want {names}")
     check_numbers(options, kind.nodes_min)
     for name in options.without:
-        if name not in KINDS:
-            raise Refused(f"fault {name!r}: want {', '.join(KINDS)}")
+        check_name(name)
     keys, rest = _split(options, kind, known.settings.get(options.profile, {}))
     profile = known.profiles[options.profile](rest)
     nodes = kind.nodes if options.nodes is None else options.nodes

@@ -7,7 +7,7 @@ Ctrl-C must not wait for the tasks in hand: both end every process at once.
 import multiprocessing
 import signal
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
@@ -59,8 +59,10 @@ class Workers:
 
     def map(
         self, action: Callable[[Task], Answer], tasks: Iterable[Task]
-    ) -> Iterator[Answer]:
+    ) -> Generator[Answer, None, None]:
         """Yield `action` of each task, in their order; `tasks` is read as needed.
+
+        To close this before its end is to take back what is not yet in hand.
 
         Raises:
             WorkerLost: a process died; no more answers come from these workers.
@@ -80,6 +82,9 @@ class Workers:
                 place += 1
         except BrokenProcessPool:
             raise WorkerLost(place) from None
+        finally:
+            for future in handed:
+                future.cancel()
 
 
 def _children() -> list[multiprocessing.process.BaseProcess]:

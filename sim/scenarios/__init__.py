@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from sim.scenarios import (
+    asymmetric,
     bootstrap,
     chaos,
     churn,
@@ -11,6 +12,7 @@ from sim.scenarios import (
     idle,
     leave,
     partition,
+    pause,
     restart,
     update,
 )
@@ -26,6 +28,8 @@ SCENARIOS: Final[Mapping[str, ScenarioKind]] = {
         partition,
         churn,
         restart,
+        pause,
+        asymmetric,
         idle,
         chaos,
     )

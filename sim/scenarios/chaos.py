@@ -7,7 +7,7 @@ that follows from the configuration every live node must hold exactly the truth.
 from typing import TYPE_CHECKING, Final
 
 from sim.convergence import LOSS_MAX, calm_s, disagreement, errors
-from sim.faults import draw_plan
+from sim.faults import Fault, draw_plan
 from sim.injector import Injector
 from sim.options import Figure
 from sim.scenarios.scenario import (
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 FAULTS_S: Final = 75.0
 LOOK_S: Final = 0.25
 PAYLOAD_BYTES: Final = 100
-RESEEDED: Final = frozenset({"memberlist", "swim"})
+RESEEDED: Final = frozenset({"memberlist", "swim", "lifeguard"})
 """Profiles that never heal a partition by themselves: their nodes rejoin once."""
 
 
@@ -45,6 +45,19 @@ def check_duration(profile: "Profile", setting: Setting, nodes: int) -> None:
             f"duration {setting.duration_s:g}: the calm phase alone takes {bound_s:g} s"
             f" with {nodes} nodes; want more"
         )
+
+
+def plan_of(
+    profile: "Profile", setting: Setting, nodes: int, seed: int
+) -> tuple[Fault, ...]:
+    """Return the faults of a run; all begin before the calm phase."""
+    return draw_plan(
+        seed,
+        nodes,
+        setting.duration_s - calm_s(profile, nodes, setting.loss),
+        intensity=setting.keys["intensity"],
+        without=setting.without,
+    )
 
 
 class Chaos(Scenario):
@@ -68,14 +81,9 @@ class Chaos(Scenario):
             if self.cluster.profile.name != "swarmnet":
                 self.cluster.checkers.waive(*FORGEABLE)
         super().begin()
+        cluster = self.cluster
         self._injector.play(
-            draw_plan(
-                self.cluster.seed,
-                self.cluster.nodes,
-                self._chaos_s,
-                intensity=self.keys["intensity"],
-                without=self.setting.without,
-            )
+            plan_of(cluster.profile, self.setting, cluster.nodes, cluster.seed)
         )
         self.world.at(1 / self.keys["payloads_per_s"], self._publish)
         self.world.at(self._chaos_s, self._calm)
@@ -84,9 +92,11 @@ class Chaos(Scenario):
         if self.world.now >= self._chaos_s:
             return
         self.world.after(1 / self.keys["payloads_per_s"], self._publish)
+        # One number each, whoever is awake: no fault shifts the draws that follow.
+        draw = self.cluster.random.random()
         awake = [host for host in self.cluster.live() if not host.paused]
         if awake:
-            self.cluster.publish(self.cluster.random.choice(awake), PAYLOAD_BYTES)
+            self.cluster.publish(awake[int(draw * len(awake))], PAYLOAD_BYTES)
 
     def _calm(self) -> None:
         self._injector.heal()
@@ -179,6 +189,6 @@ KIND = ScenarioKind(
     },
     build=Chaos,
     calm_of=calm_s,
-    draws_faults=True,
+    plan_of=plan_of,
     check=check_duration,
 )

@@ -11,6 +11,7 @@ from swarmnet.swim.outputs import MemberChanged, State
 if TYPE_CHECKING:
     from sim.application import Published
     from sim.cluster import Cluster
+    from sim.faults import Fault
     from sim.host import Host
     from sim.profiles.contract import Profile
 
@@ -118,7 +119,8 @@ class ScenarioKind:
     keys: Mapping[str, Key]
     build: Callable[["Cluster", Setting], Scenario]
     calm_of: Callable[["Profile", int, float], float] | None = None
-    draws_faults: bool = False
+    plan_of: Callable[["Profile", Setting, int, int], tuple["Fault", ...]] | None = None
+    """Draws the faults, by profile, setting, nodes and seed; None: there are none."""
     check: Callable[["Profile", Setting, int], None] = accept
     """Refuses what this scenario cannot do, by profile, setting and nodes."""
 

@@ -248,7 +248,7 @@ def test_an_exception_is_a_violation_in_one_line_and_a_traceback() -> None:
 
 
 def test_views_that_differ_at_the_end_of_the_calm_are_found() -> None:
-    options = Options("chaos", 6, 1, "toy", duration_s=60.0)
+    options = Options("chaos", 6, 2, "toy", duration_s=60.0)
     violations = run(options, toy_registry()).violations
     assert [violation.checker for violation in violations] == ["convergence"]
 

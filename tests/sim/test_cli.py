@@ -30,6 +30,8 @@ from sim.workers import WorkerLost, Workers
         ("run idle --set nonsense=1", "--set key 'nonsense': idle wants"),
         ("run update --set count=0", "--set count=0: want a whole number of 1"),
         ("run idle --without rain", "fault 'rain': want crash, restart"),
+        ("run idle --without pause.x", "fault 'pause.x': want crash, restart"),
+        ("shrink update", "scenario 'update': it draws no faults; want chaos"),
         ("run idle --trace /nowhere/x", "trace file '/nowhere/x': No such file"),
         ("run idle --plot x.gif", "plot file 'x.gif': want a name ending in"),
         ("run idle --format xml", "Invalid value for '--format'"),
