@@ -11,6 +11,7 @@ from swarmnet.swim.outputs import (
     JoinFailed,
     MemberChanged,
     Output,
+    ReachChanged,
     SendDatagram,
     SendStream,
 )
@@ -30,6 +31,9 @@ def react(
         case Deliver(payload, _sender):
             if cluster.delivered(host, payload):
                 engine.relay(now, payload)
+        case ReachChanged(member, reach):
+            what = f"reach {reach.name.lower()}"
+            cluster.process_event(host, what, cluster.index_of(member))
         case SendStream():
             cluster.checkers.frame(host, output)
             cluster.streams.send(host, output)

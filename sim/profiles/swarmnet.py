@@ -19,6 +19,7 @@ from swarmnet.swim.claim import SIGN_DOMAIN
 from swarmnet.swim.codec import claim_of, encode_own_body
 from swarmnet.swim.config import SwimConfig
 from swarmnet.swim.core import Route, Seams
+from swarmnet.swim.damping import READMISSION
 from swarmnet.swim.engine import Swim
 from swarmnet.swim.member import Member
 from swarmnet.swim.outputs import State
@@ -79,12 +80,15 @@ class SwarmnetProfile:
         """Return by when all views agree once every fault has ended, in s.
 
         Each member must have been contacted that is wrongly held dead: at worst by an
-        own attempt at the most recently dead, one in four; each wrong suspicion must
-        have run out, unconfirmed; and one probe round of a node that has been slow to
-        the last must have passed. News and repair need fractions of a second.
+        own attempt at the most recently dead, one in four; whoever died again and again
+        must have waited as long as it can be kept out, and then for a look at it; each
+        wrong suspicion must have run out, unconfirmed; and one probe round of a node
+        that has been slow to the last must have passed. News and repair need fractions
+        of a second.
         """
         config = self.config
-        contact_s = 4 * config.dead_contact_interval_s * (1 if nodes > 1 else 0)
+        contacts_s = 5 * config.dead_contact_interval_s + READMISSION.longest_s
+        contact_s = contacts_s * (1 if nodes > 1 else 0)
         probe_s = (config.health_max - 1) * config.probe_interval_s
         repair_s = 4 * (config.repair_delay_s + config.repair_interval_s)
         return contact_s + config.suspicion_max_s + probe_s + repair_s

@@ -8,6 +8,7 @@ from sim.scenarios import (
     bootstrap,
     chaos,
     churn,
+    coordinates,
     crash,
     idle,
     leave,
@@ -30,6 +31,7 @@ SCENARIOS: Final[Mapping[str, ScenarioKind]] = {
         restart,
         pause,
         asymmetric,
+        coordinates,
         idle,
         chaos,
     )

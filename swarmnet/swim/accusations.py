@@ -5,6 +5,8 @@ neighbours are its witnesses: they probe it at once and, if it fails, sign their
 accusation, so that a true failure is confirmed within one probe and not by chance.
 When a suspicion runs out its subject is dead here if our own probe of it has failed or
 enough distinct members have signed that theirs did; if neither holds we probe it now.
+Whoever relies on its own eyes looks once more before it concludes; and the less others
+confirm it while our own health is bad, the longer it waits.
 """
 
 from collections.abc import Callable
@@ -15,6 +17,7 @@ from swarmnet.swim.codec import claim_of, encode_accusation_body
 from swarmnet.swim.core import Core, Due
 from swarmnet.swim.member import Member, Verdict, admit
 from swarmnet.swim.outputs import State
+from swarmnet.swim.probe import Probe
 from swarmnet.swim.prober import Prober
 from swarmnet.swim.suspicion import Suspicion
 
@@ -59,18 +62,19 @@ class Accusations:
             if member.state is State.SUSPECT:
                 self.follow(now, member)
 
-    def accuse(
-        self, now: float, target: NodeId, version: tuple[int, int]
-    ) -> Claim | None:
+    def accuse(self, now: float, probe: Probe) -> Claim | None:
         """Accuse a member that failed our probe; return the claim if it is news."""
         core = self._core
+        target, version = probe.target, probe.version
         member = core.roster.get(target)
         if member is None or member.claim.version != version or self._stopped:
             return None
-        if member.state not in (State.ALIVE, State.SUSPECT):
+        if not member.is_live:
             return None
-        suspicion = self._suspicions.get(target) or Suspicion(version, now)
-        self._suspicions[target] = suspicion.with_own_failure()
+        suspicion = self._suspicions.get(target)
+        if suspicion is None or suspicion.version != version:
+            suspicion = Suspicion(version, now)
+        self._suspicions[target] = suspicion.with_own_failure(probe.began)
         body = encode_accusation_body(target, version, core.me)
         accusation = claim_of(body, core.seams.sign(SIGN_DOMAIN + body))
         verdict, accused = admit(member, accusation, core.config.confirmations)
@@ -81,6 +85,12 @@ class Accusations:
             return accusation
         self.follow(now, accused)
         return None
+
+    def note_answered(self, node: NodeId) -> None:
+        """A suspect has answered us: what our own eyes saw no longer holds."""
+        suspicion = self._suspicions.get(node)
+        if suspicion is not None:
+            self._suspicions[node] = suspicion.with_answer()
 
     def follow(self, now: float, member: Member) -> None:
         """Begin, hasten or drop a suspicion, as the member's value calls for."""
@@ -95,15 +105,9 @@ class Accusations:
             suspicion = Suspicion(member.claim.version, now)
             self._suspicions[node] = suspicion
             core.count("suspicions")
-        config = core.config
-        wanted = min(config.confirmations, core.roster.live_count - 1)
-        deadline = suspicion.deadline(
-            len(member.accusations),
-            wanted,
-            config.suspicion_min_s,
-            config.suspicion_max_s,
-        )
-        core.timers.set_earlier((Due.SUSPICION, node), max(now, deadline))
+        deadline = self._deadline(suspicion, member)
+        if not suspicion.looked:
+            core.timers.set_earlier((Due.SUSPICION, node), max(now, deadline))
         if not suspicion.probe_failed and node in core.roster.rings.neighbours():
             self._prober.probe(now, node)
 
@@ -113,12 +117,43 @@ class Accusations:
         member = core.roster.get(node)
         suspicion = self._suspicions[node]
         assert member is not None, "a suspicion of a stranger"
-        if suspicion.convicts(len(member.accusations), core.config.confirmations):
-            core.count("deaths")
-            self._hold(now, Member(member.claim, member.accusations, State.DEAD))
+        due = (Due.SUSPICION, node)
+        if not suspicion.convicts(len(member.accusations), core.config.confirmations):
+            self._prober.probe(now, node)
+            patience_s = core.config.probe_interval_s * core.awareness.multiplier
+            core.timers.set(due, now + patience_s + core.config.coalesce_s)
             return
-        self._prober.probe(now, node)
-        patience_s = core.config.probe_interval_s * core.awareness.multiplier
-        core.timers.set(
-            (Due.SUSPICION, node), now + patience_s + core.config.coalesce_s
+        patient = self._patient_deadline(suspicion, member)
+        if now < patient:
+            core.timers.set(due, patient)
+        elif suspicion.probe_failed and not suspicion.looked:
+            self._suspicions[node] = suspicion.with_last_look()
+            core.timers.set(due, now + self._prober.look(now, node))
+        else:
+            core.count("deaths")
+            self._prober.drop(node)
+            self._hold(now, Member(member.claim, member.accusations, State.DEAD))
+
+    def _deadline(self, suspicion: Suspicion, member: Member) -> float:
+        config = self._core.config
+        return suspicion.deadline(
+            len(member.accusations),
+            self._wanted(),
+            config.suspicion_min_s,
+            config.suspicion_max_s,
         )
+
+    def _patient_deadline(self, suspicion: Suspicion, member: Member) -> float:
+        """Return when a suspicion ends if we may be the one who is at fault.
+
+        A member that hears nobody fails every probe, and nobody confirms what it sees:
+        then its own bad health stretches the life of what rests on its word alone.
+        """
+        if len(member.accusations) >= self._wanted():
+            return suspicion.started
+        life_s = self._deadline(suspicion, member) - suspicion.started
+        return suspicion.started + life_s * self._core.awareness.multiplier
+
+    def _wanted(self) -> int:
+        core = self._core
+        return min(core.config.confirmations, core.roster.live_count - 1)

@@ -33,6 +33,7 @@ from swarmnet.ids import (
     unpack_address_untrusted,
 )
 from swarmnet.swim.claim import Claim
+from swarmnet.swim.coordinates import COORDINATE_BYTES, unpack_coordinate_untrusted
 from swarmnet.swim.messages import (
     Ack,
     ClaimNews,
@@ -71,6 +72,7 @@ _PAYLOAD_BODY_BYTES_MAX: Final = 1 << 16
 _PROOF_BYTES_MAX: Final = 128
 _META_BYTES_MAX: Final = 512
 _DIGEST_BYTES: Final = 16
+_WAIT_MS_MAX: Final = 60_000
 _BODY_FIELDS: Final = {State.ALIVE: 7, State.LEFT: 7, State.SUSPECT: 6}
 
 
@@ -115,12 +117,14 @@ def encode_message(message: Message) -> bytes:
     match message:
         case Ping(sequence, Digest(sum128, count)):
             return pack((Kind.PING, sequence, sum128, count))
-        case Ack(sequence):
-            return pack((Kind.ACK, sequence))
+        case Ack(sequence, coordinate):
+            where = () if coordinate is None else (coordinate.pack(),)
+            return pack((Kind.ACK, sequence, *where))
         case Nack(sequence):
             return pack((Kind.NACK, sequence))
-        case PingRequest(sequence, target, address):
-            return pack((Kind.PING_REQUEST, sequence, target, address.pack()))
+        case PingRequest(sequence, target, address, wait_s):
+            wait_ms = min(_WAIT_MS_MAX, max(1, round(1000 * wait_s)))
+            return pack((Kind.PING_REQUEST, sequence, target, address.pack(), wait_ms))
         case ClaimNews(claim):
             return claim.item
         case PayloadNews(_, item):
@@ -176,7 +180,11 @@ def _ping(fields: list[object]) -> Ping:
 
 
 def _ack(fields: list[object]) -> Ack:
-    return Ack(natural(array(fields, 2)[1]))
+    sequence = natural(array(fields, 2)[1])
+    if len(fields) == 2:
+        return Ack(sequence)
+    packed = blob(fields[2], COORDINATE_BYTES, COORDINATE_BYTES)
+    return Ack(sequence, unpack_coordinate_untrusted(packed))
 
 
 def _nack(fields: list[object]) -> Nack:
@@ -184,8 +192,9 @@ def _nack(fields: list[object]) -> Nack:
 
 
 def _ping_request(fields: list[object]) -> PingRequest:
-    _, sequence, target, address = array(fields, 4)[:4]
-    return PingRequest(natural(sequence), _node(target), _address(address))
+    _, sequence, target, address, wait_ms = array(fields, 5)[:5]
+    wait_s = natural(wait_ms, _WAIT_MS_MAX) / 1000
+    return PingRequest(natural(sequence), _node(target), _address(address), wait_s)
 
 
 def _claim(fields: list[object]) -> ClaimNews:

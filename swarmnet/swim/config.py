@@ -22,12 +22,16 @@ class SwimConfig:
     """
 
     probe_interval_s: float = 1.0
-    """Between two probes by one node (SWIM's protocol period T'). Lower finds a crash
-    sooner and costs traffic in proportion."""
+    """Between two probes by one node (SWIM's protocol period T') in a large cluster.
+    Lower finds a crash sooner and costs traffic in proportion."""
+
+    probe_interval_min_s: float = 0.25
+    """The same up to 32 members; in between it grows with their number (`cadence`)."""
 
     probe_timeout_s: float = 0.5
-    """From a ping to asking others to ping. At least a few round trips, below the
-    interval."""
+    """From a ping to asking others to ping, at most: what is given to a peer of which
+    nothing is known. Others get what their distance calls for (`roundtrips`). Below
+    the interval."""
 
     indirect_probes: int = 3
     """Members asked to ping for us (SWIM's k). Each costs four datagrams, and only
@@ -125,7 +129,9 @@ class SwimConfig:
             elif field.name not in ("channel_bytes", "meta_bytes_max", "cluster_key"):
                 self._check(value, field.name, 1, _LARGE)
         self._check(self.eager_bytes, "eager_bytes", 1, self.burst_bytes)
-        self._check(self.probe_timeout_s, "probe_timeout_s", 0, self.probe_interval_s)
+        interval_s = self.probe_interval_s
+        self._check(self.probe_timeout_s, "probe_timeout_s", 0, interval_s)
+        self._check(self.probe_interval_min_s, "probe_interval_min_s", 0, interval_s)
         self._check(
             self.suspicion_max_s, "suspicion_max_s", self.suspicion_min_s, 86_400
         )

@@ -14,7 +14,9 @@ from swarmnet.swim.codec import FRAME_OVERHEAD_BYTES, encode_frame
 from swarmnet.swim.config import SwimConfig
 from swarmnet.swim.courtesy import Courtesy
 from swarmnet.swim.outputs import Output, SendDatagram, SendStream
+from swarmnet.swim.reach import Reaches
 from swarmnet.swim.roster import Roster
+from swarmnet.swim.roundtrips import RoundTrips
 from swarmnet.timers import Timers
 
 Sign = Callable[[bytes], bytes]
@@ -64,6 +66,10 @@ class Due(IntEnum):
     """The leave has had its time, acknowledged or not."""
     REFUTE = auto()
     """We were accused again so soon that the answer had to wait."""
+    READMIT = auto()
+    """A member that died again and again has waited long enough to come back."""
+    INSIST = auto()
+    """A refutation may have got lost: say it again."""
     RECLAIM = auto()
     """Another life of this identity was heard: speak up."""
 
@@ -86,7 +92,8 @@ class Route:
 class Core:
     """The shared state of one engine's parts.
 
-    `counters` are for people: how often something happened, by name.
+    `counters` are for people: how often something happened, by name. `formers` holds
+    where a member said that it was before it moved: a clone may have moved it.
     """
 
     me: NodeId
@@ -96,11 +103,14 @@ class Core:
     roster: Roster
     budget: Budget
     awareness: Awareness
+    round_trips: RoundTrips
+    reaches: Reaches = field(default_factory=Reaches)
     courtesy: Courtesy = field(default_factory=Courtesy)
     timers: Timers[Reason] = field(default_factory=Timers)
     outputs: deque[Output] = field(default_factory=deque)
     counters: dict[str, int] = field(default_factory=dict)
     limits: dict[NodeId, int] = field(default_factory=dict)
+    formers: dict[NodeId, Address] = field(default_factory=dict)
 
     def count(self, name: str, by: int = 1) -> None:
         """Count something that happened."""
@@ -112,6 +122,11 @@ class Core:
         if member is None or member.claim.address is None:
             return None
         return Route(node, member.claim.address)
+
+    def former_route(self, node: NodeId) -> Route | None:
+        """Return where a member said that it was before, or None if it never moved."""
+        address = self.formers.get(node)
+        return None if address is None else Route(node, address)
 
     def saves(self, now: float) -> bool:
         """Return whether the budget is low, so that what can wait should."""

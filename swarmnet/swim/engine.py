@@ -10,7 +10,7 @@ Methods are of four kinds. Inputs: `receive_datagram`, `receive_stream`,
 `stream_failed`, `handle_timeout`, `note_late`. Commands: `start`, `join`, `leave`,
 `publish`, `relay`, `update`, `attach`, `detach`. Polls: `poll_output`, to be drained
 after every input and command, and `poll_timeout`, whose answer may then have changed.
-Views: `states`, `member`, `counters`, `save`.
+Views: `states`, `member`, `coordinate`, `degraded`, `counters`, `save`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,13 +19,16 @@ from typing import Final
 
 from swarmnet.errors import BadPacket, Refused
 from swarmnet.ids import Address, NodeId, Scope
+from swarmnet.swim.agenda import Agenda
 from swarmnet.swim.awareness import Awareness
 from swarmnet.swim.budget import Budget
 from swarmnet.swim.claim import Claim
 from swarmnet.swim.codec import decode_frame_untrusted
 from swarmnet.swim.config import SwimConfig
-from swarmnet.swim.core import Core, Due, Reason, Route, Seams
+from swarmnet.swim.coordinates import Coordinate
+from swarmnet.swim.core import Core, Route, Seams
 from swarmnet.swim.courtesy import cost_of
+from swarmnet.swim.helping import Helping
 from swarmnet.swim.intake import Intake
 from swarmnet.swim.joining import Joining, Leaving
 from swarmnet.swim.member import Member
@@ -48,9 +51,11 @@ from swarmnet.swim.messages import (
 )
 from swarmnet.swim.outputs import Output, Payload, State
 from swarmnet.swim.payloads import Payloads
+from swarmnet.swim.reach import Reach
 from swarmnet.swim.relay import Rank, Relay
 from swarmnet.swim.repair import Repair
 from swarmnet.swim.roster import Roster
+from swarmnet.swim.roundtrips import RoundTrips
 from swarmnet.swim.scopes import Scopes
 from swarmnet.swim.selfhood import Selfhood
 
@@ -66,10 +71,9 @@ class Swim:
     """
 
     __slots__ = (
+        "_agenda",
         "_core",
         "_intake",
-        "_joining",
-        "_leaving",
         "_payloads",
         "_prober",
         "_relay",
@@ -99,16 +103,24 @@ class Swim:
             roster=view.copy(me.node),
             budget=Budget(config.rate_bytes_s, config.burst_bytes),
             awareness=Awareness(config.health_max),
+            round_trips=RoundTrips(random, config.probe_timeout_s),
         )
         self._self = Selfhood(core, me.address, boot_epoch)
         self._relay = Relay(core)
         self._scopes = Scopes(core.roster)
         self._payloads = Payloads(core, self._relay, self._scopes)
         self._repair = Repair(core)
-        self._joining = Joining(core, self._repair)
-        self._leaving = Leaving(core)
         self._intake = Intake(core, self._self, self._relay, self._repair, self._scopes)
         self._prober = self._intake.prober
+        self._agenda = Agenda(
+            intake=self._intake,
+            helping=Helping(core, self._prober.pinger),
+            payloads=self._payloads,
+            repair=self._repair,
+            joining=Joining(core, self._repair),
+            leaving=Leaving(core),
+            selfhood=self._self,
+        )
 
     # Commands
 
@@ -121,16 +133,16 @@ class Swim:
 
     def join(self, now: float, addresses: Sequence[Address]) -> None:
         """Join through any one of `addresses`, tried in turn until `Joined`."""
-        self._joining.join(now, addresses, self._self.claim)
+        self._agenda.joining.join(now, addresses, self._self.claim)
 
     def leave(self, now: float) -> None:
         """Leave gracefully; `Departed` says when the process may exit."""
         if self._self.claim.state is State.LEFT:
             return
         self._intake.stop()
-        self._joining.stop()
+        self._agenda.joining.stop()
         left = self._self.raise_incarnation(State.LEFT)
-        self._leaving.leave(now, left)
+        self._agenda.leaving.leave(now, left)
 
     def update(
         self, now: float, address: Address | None = None, meta: bytes | None = None
@@ -210,7 +222,7 @@ class Swim:
     def handle_timeout(self, now: float) -> None:
         """Do everything that is due at `now`."""
         while (reason := self._core.timers.pop_due(now)) is not None:
-            self._handle(now, reason)
+            self._agenda.handle(now, reason)
         self._payloads.wants.flush(now)
         self._flush(now)
 
@@ -243,8 +255,23 @@ class Swim:
         return None if held is None else held.claim.version
 
     def counters(self) -> Mapping[str, int]:
-        """Return how often things happened, by name."""
-        return {**self._core.counters, "health_score": self._core.awareness.score}
+        """Return how often things happened, by name; the health score is a level."""
+        return {
+            **self._core.counters,
+            "coordinate_samples": self._core.round_trips.samples,
+            "health_score": self._core.awareness.score,
+        }
+
+    def coordinate(self) -> Coordinate:
+        """Return where this node is in Vivaldi's space, as far as it can tell."""
+        return self._core.round_trips.coordinate
+
+    def degraded(self) -> Mapping[NodeId, Reach]:
+        """Return the members that answer us by detours or not at all, and how.
+
+        True of this node alone, and never told to others.
+        """
+        return self._core.reaches.degraded()
 
     def save(self) -> Roster:
         """Return what a later life of this node may start from."""
@@ -268,6 +295,7 @@ class Swim:
             self._core.count("unknown_messages", frame.unknown)
         news: list[Claim] = []
         assert route.node is not None, "a frame has a sender"
+        self._prober.note_heard(route.node)
         for message in frame.messages:
             if not self._core.courtesy.allows(now, route.node, cost_of(message)):
                 self._core.count("answers_refused")
@@ -303,15 +331,16 @@ class Swim:
                 if self._intake.receive(now, route, claim):
                     news.append(claim)
             case Ping():
-                self._prober.receive_ping(now, route, message, streamed=streamed)
+                self._prober.pinger.receive(
+                    now, route, message.sequence, streamed=streamed
+                )
                 self._repair.receive_digest(now, route, message.digest)
-            case Ack(sequence):
-                if not self._leaving.receive_ack(sequence, route.node):
-                    self._prober.receive_ack(now, route.node, message)
+            case Ack():
+                self._take_ack(now, route.node, message, streamed=streamed)
             case Nack():
                 self._prober.receive_nack(route.node, message)
             case PingRequest():
-                self._prober.receive_request(now, route.node, message)
+                self._agenda.helping.receive_request(now, route.node, message)
             case PayloadNews():
                 self._payloads.receive(now, route.node, message)
             case Have():
@@ -325,6 +354,14 @@ class Swim:
             case _:
                 self._take_repair(now, route, message)
 
+    def _take_ack(
+        self, now: float, sender: NodeId, ack: Ack, *, streamed: bool
+    ) -> None:
+        if self._agenda.leaving.receive_ack(ack.sequence, sender):
+            return
+        if not self._agenda.helping.receive_ack(now, sender, ack.sequence):
+            self._prober.receive_ack(now, sender, ack, streamed=streamed)
+
     def _take_repair(self, now: float, route: Route, message: Message) -> None:
         assert route.node is not None, "a frame has a sender"
         match message:
@@ -337,9 +374,9 @@ class Swim:
             case Ranges():
                 self._repair.receive_ranges(now, route, message)
             case Join():
-                self._joining.receive_join(now, route, self._self.claim)
+                self._agenda.joining.receive_join(now, route, self._self.claim)
             case Welcome():
-                self._joining.receive_welcome(now, route.node, message)
+                self._agenda.joining.receive_welcome(now, route.node, message)
             case _:
                 raise AssertionError(f"no rule for {message}")
 
@@ -349,48 +386,3 @@ class Swim:
 
     def _flush(self, now: float) -> None:
         self._relay.flush(now)
-
-    # What is due
-
-    def _handle(self, now: float, reason: Reason) -> None:
-        due, about = reason
-        if isinstance(about, int):
-            self._handle_numbered(now, due, about)
-        elif isinstance(about, bytes):
-            assert due is Due.SUSPICION, due
-            self._intake.accusations.handle_suspicion(now, about)
-        else:
-            self._handle_periodic(now, due)
-
-    def _handle_numbered(self, now: float, due: Due, number: int) -> None:
-        if due is Due.PING_UNANSWERED:
-            self._prober.handle_unanswered(now, number)
-        elif due is Due.PROBE_OVER:
-            self._prober.handle_over(now, number)
-        elif due is Due.HELP_OVER:
-            self._prober.handle_help_over(now, number)
-        elif due is Due.PAYLOAD:
-            self._payloads.handle_reminder(now, number)
-        else:
-            assert due is Due.WANT, due
-            self._payloads.wants.handle_due(now, number)
-
-    def _handle_periodic(self, now: float, due: Due) -> None:
-        if due is Due.PROBE:
-            self._prober.handle_period(now)
-        elif due is Due.DEAD_CONTACT:
-            self._prober.handle_dead_contact(now)
-        elif due is Due.DIGEST:
-            self._repair.handle_digest(now)
-        elif due is Due.JOIN:
-            self._joining.handle_timeout(now, self._self.claim)
-        elif due is Due.LEAVE_OVER:
-            self._leaving.handle_timeout(now, self._self.claim)
-        elif due is Due.REFUTE:
-            self._intake.refute(now)
-        elif due is Due.RECLAIM:
-            if self._self.reclaim(now) is not None:
-                self._announce(now)
-        else:
-            # The flush itself comes at the end of every input.
-            assert due is Due.FLUSH, due

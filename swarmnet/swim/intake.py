@@ -6,17 +6,20 @@ from swarmnet.ids import NodeId
 from swarmnet.swim.accusations import Accusations
 from swarmnet.swim.awareness import HealthEvent
 from swarmnet.swim.claim import SIGN_DOMAIN, Claim
-from swarmnet.swim.core import Core, Due, Route
+from swarmnet.swim.core import Core, Route
 from swarmnet.swim.courtesy import CORRECTION
+from swarmnet.swim.credit import Credit
+from swarmnet.swim.damping import Damping
 from swarmnet.swim.member import Member, Verdict, admit
 from swarmnet.swim.outputs import MemberChanged, State
+from swarmnet.swim.probe import Probe
 from swarmnet.swim.prober import Prober
+from swarmnet.swim.refutation import Refutation
 from swarmnet.swim.relay import Rank, Relay
 from swarmnet.swim.repair import Repair
 from swarmnet.swim.scopes import Scopes
 from swarmnet.swim.selfhood import Selfhood
 
-_REFUTE_S: Final = 0.05
 _COUNTED: Final = {verdict: f"claims_{verdict.name.lower()}" for verdict in Verdict}
 
 
@@ -27,20 +30,27 @@ def _about(claim: Claim) -> bytes:
     return b"claim" + claim.subject
 
 
+def _as_claimed(member: Member) -> Member:
+    """Return a member as its claims have it, whatever was concluded."""
+    state = State.SUSPECT if member.accusations else member.claim.state
+    return Member(member.claim, member.accusations, state)
+
+
 class Intake:
     """What one node makes of claims, its own included."""
 
     __slots__ = (
-        "_accused_version",
         "_core",
+        "_credit",
+        "_damping",
         "_left",
-        "_refuted",
         "_relay",
         "_repair",
         "_scopes",
         "_self",
         "accusations",
         "prober",
+        "refutation",
     )
 
     def __init__(
@@ -56,10 +66,11 @@ class Intake:
         self._relay = relay
         self._repair = repair
         self._scopes = scopes
-        self.prober = Prober(core, self.accuse)
+        self.prober = Prober(core, self)
         self.accusations = Accusations(core, self.prober, self.hold)
-        self._refuted = float("-inf")
-        self._accused_version: tuple[int, int] | None = None
+        self._credit = Credit()
+        self._damping = Damping(core)
+        self.refutation = Refutation(core, selfhood, self._credit, self.announce)
         # Members that have left, in the order in which they did.
         self._left: dict[NodeId, float] = {}
 
@@ -68,6 +79,10 @@ class Intake:
         core = self._core
         if claim.subject == core.me:
             self._receive_about_me(now, route, claim)
+            return False
+        accuses = claim.state is State.SUSPECT
+        if accuses and not self._credit.believes(now, claim.author):
+            core.count("accusations_unbelieved")
             return False
         held = core.roster.get(claim.subject)
         verdict, member = admit(held, claim, core.config.confirmations)
@@ -85,23 +100,49 @@ class Intake:
         elif held is not None or claim.state is not State.LEFT:
             # A stranger's leave is no news: there was nothing to forget.
             assert member is not None, "news is held"
+            self._note_news(now, claim, held)
             self.hold(now, member)
             return True
         return False
 
+    def _note_news(self, now: float, claim: Claim, held: Member | None) -> None:
+        """Take what news says of those who said it, or the contrary."""
+        if claim.state is State.SUSPECT:
+            author = self._core.roster.get(claim.author)
+            if author is not None and author.state is State.DEAD:
+                self._damping.note_spoke(now, claim.author)
+        elif held is not None and claim.version > held.claim.version:
+            confirmations = self._core.config.confirmations
+            self._credit.note_refuted(now, held.accusations, confirmations)
+
     def hold(self, now: float, member: Member) -> None:
-        """Put a member's new value in place; everything that hangs on it follows."""
+        """Put a member's new value in place; everything that hangs on it follows.
+
+        Whoever dies again and again stays dead here, and nobody is told of its claims.
+        """
         core = self._core
         node = member.claim.subject
         held = core.roster.get(node)
-        core.roster.put(member)
         previous = None if held is None else held.state
+        returns = previous is State.DEAD and member.is_live
+        if returns and self._damping.keeps_out(now, member):
+            core.roster.put(Member(member.claim, member.accusations, State.DEAD))
+            return
+        if held is not None:
+            self._note_address(held.claim, member.claim)
+        core.roster.put(member)
+        if member.state is State.DEAD and previous is not State.DEAD:
+            self._damping.note_death(now, member)
         if held is None or held.claim != member.claim or previous is not member.state:
             version = member.claim.version
             core.outputs.append(MemberChanged(node, previous, member.state, *version))
         if previous is not member.state:
             self._follow_state(now, node, member.state)
         self.accusations.follow(now, member)
+
+    def _note_address(self, before: Claim, after: Claim) -> None:
+        if before.address is not None and before.address != after.address:
+            self._core.formers[after.subject] = before.address
 
     def spread(
         self, now: float, claim: Claim, rank: Rank, exclude: NodeId | None = None
@@ -114,19 +155,41 @@ class Intake:
         self.spread(now, self._self.claim, Rank.OWN_CLAIM)
         self._repair.note_news(now)
 
-    def accuse(self, now: float, target: NodeId, version: tuple[int, int]) -> None:
+    def probe_failed(self, now: float, probe: Probe) -> None:
         """Accuse a member that has failed our probe, and tell everyone."""
-        accusation = self.accusations.accuse(now, target, version)
+        self._damping.note_probe(now, probe.target, answered=False)
+        accusation = self.accusations.accuse(now, probe)
         if accusation is not None:
             self.spread(now, accusation, Rank.OWN_CLAIM)
             self._repair.note_news(now)
 
+    def probe_answered(self, now: float, target: NodeId) -> None:
+        """A member is there: so far for what we held against it."""
+        self._damping.note_probe(now, target, answered=True)
+        self.accusations.note_answered(target)
+
+    def is_on_probation(self, node: NodeId) -> bool:
+        """Return whether a member is kept dead although it claims to be alive."""
+        return self._damping.waits(node)
+
+    def readmit(self, now: float, node: NodeId) -> None:
+        """Let a member return that has waited long enough, if it answers."""
+        member = self._core.roster.get(node)
+        if member is not None and self._damping.may_return(now, node):
+            self.hold(now, _as_claimed(member))
+
     def start(self, now: float) -> None:
-        """Take up what a saved view holds: its suspicions, and its leaves."""
+        """Take up what a saved view holds: its suspicions, its leaves, its waiting."""
+        roster = self._core.roster
+        if roster.count(State.ALIVE) == len(roster.members()):
+            return
         self.accusations.resume(now)
-        for node, member in self._core.roster.members().items():
+        for node, member in tuple(self._core.roster.members().items()):
             if member.state is State.LEFT:
                 self._left[node] = now
+            elif member.state is State.DEAD and not member.accusations:
+                # It was not concluded to be dead, but kept out; that is forgotten.
+                self.hold(now, _as_claimed(member))
 
     def stop(self) -> None:
         """Judge nobody any more: we have left."""
@@ -143,8 +206,12 @@ class Intake:
         self._scopes.note_state(node)
         if state in (State.DEAD, State.LEFT):
             self._relay.drop(node)
+            self._core.reaches.forget(node)
         if state is State.LEFT:
             self._core.limits.pop(node, None)
+            self._core.formers.pop(node, None)
+            self._damping.forget(node)
+            self._core.round_trips.forget(node)
             self._remember_left(now, node)
         else:
             self._left.pop(node, None)
@@ -181,37 +248,22 @@ class Intake:
     def _receive_about_me(self, now: float, route: Route, claim: Claim) -> None:
         core = self._core
         own = self._self.claim
-        if claim == own or not self._is_genuine(claim):
+        if claim == own:
+            self.refutation.note_repeated()
+            return
+        if not self._is_genuine(claim):
             return
         if claim.state is not State.SUSPECT:
             if self._self.receive_rival(now, claim) is not None:
                 self.announce(now)
         elif claim.version == own.version and own.state is State.ALIVE:
-            self._accused_version = claim.version
-            self.refute(now)
+            self.refutation.receive(now, claim)
             if route.node not in core.roster.rings.neighbours():
                 core.send_anyhow(now, route, (self._self.claim.item,))
         elif claim.version <= own.version:
             self._correct(now, route, own)
         else:
             core.count("claims_ahead")
-
-    def refute(self, now: float) -> None:
-        """Answer an accusation of our present version, but not too often.
-
-        Each refutation reaches everyone; a liar shall not set the pace.
-        """
-        core = self._core
-        if self._accused_version != self._self.claim.version:
-            return
-        if now < self._refuted + _REFUTE_S:
-            core.timers.set_earlier((Due.REFUTE, None), self._refuted + _REFUTE_S)
-            return
-        self._refuted = now
-        core.count("refutations")
-        core.awareness.note(HealthEvent.REFUTED)
-        self._self.raise_incarnation(State.ALIVE)
-        self.announce(now)
 
     def _is_genuine(self, claim: Claim) -> bool:
         genuine = self._core.seams.verify(

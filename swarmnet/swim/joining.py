@@ -46,6 +46,7 @@ class Joining:
         if self._addresses:
             self.handle_timeout(now, own)
         else:
+            self.stop()
             self._core.outputs.append(JoinFailed(tuple(addresses)))
 
     def stop(self) -> None:

@@ -31,6 +31,11 @@ class Member:
     state: State
 
     @property
+    def is_live(self) -> bool:
+        """Whether it takes part: alive, or suspect and not yet convicted."""
+        return self.state is State.ALIVE or self.state is State.SUSPECT
+
+    @property
     def claims(self) -> tuple[Claim, ...]:
         """Everything about this member that others should hold as well."""
         return (self.claim, *self.accusations)

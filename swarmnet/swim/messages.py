@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from swarmnet.ids import Address, NodeId
 from swarmnet.swim.claim import Claim
+from swarmnet.swim.coordinates import Coordinate
 from swarmnet.swim.outputs import Payload
 
 
@@ -29,9 +30,14 @@ class Ping:
 
 @dataclass(frozen=True, slots=True)
 class Ack:
-    """The pinged member is there."""
+    """The pinged member is there.
+
+    `coordinate` is where it is, from itself alone: a helper that passes the good news
+    on says nothing of that.
+    """
 
     sequence: int
+    coordinate: Coordinate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +49,15 @@ class Nack:
 
 @dataclass(frozen=True, slots=True)
 class PingRequest:
-    """Ping `target` for me (SWIM's ping-req)."""
+    """Ping `target` for me (SWIM's ping-req), and say so if it is silent for `wait_s`.
+
+    `wait_s` is counted in ms on the wire.
+    """
 
     sequence: int
     target: NodeId
     address: Address
+    wait_s: float
 
 
 @dataclass(frozen=True, slots=True)

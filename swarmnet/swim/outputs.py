@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 from swarmnet.ids import Address, NodeId, Scope
+from swarmnet.swim.reach import Reach
 
 
 class State(IntEnum):
@@ -58,6 +59,14 @@ class MemberChanged:
     current: State
     boot_epoch: int
     incarnation: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReachChanged:
+    """A member answers our probes by another way than before, as this node sees it."""
+
+    member: NodeId
+    reach: Reach
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +132,7 @@ Output = (
     SendDatagram
     | SendStream
     | MemberChanged
+    | ReachChanged
     | Deliver
     | Joined
     | JoinFailed

@@ -19,18 +19,37 @@ class Stage(Enum):
 
 @dataclass(slots=True)
 class Probe:
-    """A probe in progress.
+    """A probe in progress; times are on the engine's clock.
 
-    `ends` is when the target will have failed it, on the engine's clock. `helpers` are
-    those asked to ping who owe an ack or a nack; `nacked` are those whose nack came.
+    `number` is that of its first ping, which was sent at `began`; `pings` holds when
+    each of its pings was sent, by number. `expected_s` is what a round trip ought to
+    take and `step_s` what passes between two pings, while our health is perfect; `ends`
+    is when the target will have failed the probe. `helpers` are those asked to ping who
+    owe an ack or a nack; `nacked` are those whose nack came. `heard` is whether
+    anything else came from the target meanwhile; `late` is whether we did not run for a
+    while, so that times tell nothing; `in_turn` is whether the target was next in the
+    round.
     """
 
     target: NodeId
     version: tuple[int, int]
-    ends: float
+    number: int
+    began: float
+    expected_s: float
+    step_s: float
+    in_turn: bool
+    pings: dict[int, float] = field(default_factory=dict)
+    ends: float = float("inf")
     stage: Stage = Stage.DIRECT
     helpers: tuple[NodeId, ...] = ()
     nacked: dict[NodeId, None] = field(default_factory=dict)
+    heard: bool = False
+    late: bool = False
+
+    @property
+    def timeout_s(self) -> float:
+        """How long a direct answer may take while our health is perfect."""
+        return self.expected_s + 2 * self.step_s
 
     def missed_nacks(self) -> int:
         """Return how many helpers said nothing at all: a sign that we are at fault."""

@@ -83,7 +83,9 @@ class Repair:
         if digest == ours:
             return
         core.count("digests_differ")
-        if self._may_begin(now, route.node):
+        if core.budget.tokens(now) < 0:
+            core.count("refused_busy")
+        elif self._may_begin(now, route.node):
             self._offer(now, route, abs(digest.count - ours.count))
 
     def receive_sketch(self, now: float, route: Route, offer: SketchOffer) -> None:

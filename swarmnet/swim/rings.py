@@ -101,6 +101,16 @@ class Rings:
             self._neighbours = self.neighbours_of(self._me)
         return self._neighbours
 
+    def successor(self) -> NodeId | None:
+        """Return who sits next to `me` on the first ring, or None for nobody else."""
+        order = self._orders[0]
+        seat = self._seat(0, self._me)
+        place = bisect_left(order, seat)
+        after = place + (place < len(order) and order[place] == seat)
+        if not order or order[after % len(order)] == seat:
+            return None
+        return order[after % len(order)][1]
+
     def neighbours_of(self, member: NodeId) -> dict[NodeId, int]:
         """Return the members next to where `member` sits, or would sit."""
         found: dict[NodeId, int] = {}

@@ -86,7 +86,7 @@ class Roster:
             self._count_in(member)
             if member.state is State.DEAD:
                 self._dead[member.claim.subject] = None
-        live = [node for node, member in self._members.items() if _is_live(member)]
+        live = [node for node, member in self._members.items() if member.is_live]
         self.rings.fill(live)
         self._order = live
 
@@ -111,11 +111,11 @@ class Roster:
         self._dead.pop(node, None)
         if member.state is State.DEAD:
             self._dead[node] = None
-        was_live = held is not None and _is_live(held)
-        if _is_live(member) and not was_live:
+        was_live = held is not None and held.is_live
+        if member.is_live and not was_live:
             self.rings.add(node)
             self._add_to_order(node)
-        elif was_live and not _is_live(member):
+        elif was_live and not member.is_live:
             self.rings.remove(node)
             self._drop_from_order(node)
 
@@ -125,7 +125,7 @@ class Roster:
         self._counts[member.state] -= 1
         self._count_out(member)
         self._dead.pop(node, None)
-        if _is_live(member):
+        if member.is_live:
             self.rings.remove(node)
             self._drop_from_order(node)
 
@@ -237,7 +237,3 @@ class Roster:
             number = claim_hash(self._key, claim.identity)
             self._digest.remove(number)
             self.sketch.remove(element_of(number))
-
-
-def _is_live(member: Member) -> bool:
-    return member.state is State.ALIVE or member.state is State.SUSPECT

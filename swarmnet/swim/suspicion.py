@@ -29,14 +29,17 @@ def suspicion_timeout(
 class Suspicion:
     """One node's suspicion of a member at one (boot epoch, incarnation).
 
-    `started` is on the engine's clock. `probe_failed` is whether our own probe of the
-    member failed at this version: without that, only `wanted` distinct accusers
-    besides the first may make the member dead here.
+    `started` is when the member was first known to be silent, on the engine's clock:
+    when an accusation was heard, or when the first ping was sent that our own probe
+    got no answer to. `probe_failed` is whether that probe failed at this version:
+    without that, only `wanted` distinct accusers besides the first may make the member
+    dead here. `looked` is whether a last ping is under way.
     """
 
     version: tuple[int, int]
     started: float
     probe_failed: bool = False
+    looked: bool = False
 
     def deadline(
         self, accusers: int, wanted: int, minimum_s: float, maximum_s: float
@@ -54,9 +57,17 @@ class Suspicion:
         """
         return self.probe_failed or accusers >= wanted
 
-    def with_own_failure(self) -> "Suspicion":
-        """Return this suspicion, confirmed by a failed probe of our own."""
-        return replace(self, probe_failed=True)
+    def with_own_failure(self, since: float) -> "Suspicion":
+        """Return this suspicion, confirmed by our own probe, which began at `since`."""
+        return replace(self, started=min(self.started, since), probe_failed=True)
+
+    def with_answer(self) -> "Suspicion":
+        """Return this suspicion after the member has answered us."""
+        return replace(self, probe_failed=False, looked=False)
+
+    def with_last_look(self) -> "Suspicion":
+        """Return this suspicion with a last ping under way."""
+        return replace(self, looked=True)
 
     def later(self, seconds: float) -> "Suspicion":
         """Return this suspicion as if it had begun so much later."""

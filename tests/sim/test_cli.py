@@ -117,7 +117,8 @@ def test_the_module_is_a_command() -> None:
 def test_every_scenario_has_a_picture(tmp_path: Path, scenario: str) -> None:
     pytest.importorskip("matplotlib")
     file = tmp_path / "course.png"
-    words = f"run {scenario} --nodes 4 --duration 30 --plot {file}"
+    # Longer than the calm of chaos.
+    words = f"run {scenario} --nodes 4 --duration 90 --plot {file}"
     assert call(words.split()) == 0
     assert file.stat().st_size > 1000
 

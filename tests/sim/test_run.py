@@ -172,7 +172,7 @@ from sim.run import run
 from tests.sim.toy_engine import toy_registry
 
 profile, trace = sys.argv[1], sys.argv[2] or None
-options = Options("chaos", 6, 3, profile, duration_s=30.0, trace=trace)
+options = Options("chaos", 6, 3, profile, duration_s=95.0, trace=trace)
 print(run(options, toy_registry() if profile == "toy" else None).trace_hash)
 """
 

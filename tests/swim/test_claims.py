@@ -11,6 +11,7 @@ from swarmnet.swim.engine import Swim
 from swarmnet.swim.member import Member
 from swarmnet.swim.outputs import MemberChanged, SendDatagram, State
 from tests.swim.worlds import (
+    IDLE,
     address,
     advance,
     alive,
@@ -42,7 +43,7 @@ def convicted(number: int = 2, seed: int = 1) -> Swim:
     """Return an engine of 1 that has concluded for itself that 2 is dead at (1, 0)."""
     engine = swim(1, (2, 3, 4, 5, 6), seed=seed)
     tell(engine, 3, *(suspect(number, author) for author in (3, 4, 5)))
-    advance(engine, 2.5)
+    advance(engine, 4.5)
     assert state_of(engine, number) == (DEAD, (1, 0))
     return engine
 
@@ -122,7 +123,7 @@ def test_the_dead_come_back_by_a_greater_claim_of_their_own_only(
     claim: Claim, after: tuple[State, tuple[int, int]]
 ) -> None:
     engine = convicted()
-    tell(engine, 3, claim, now=3.0)
+    tell(engine, 3, claim, now=5.0)
     assert state_of(engine, 2) == after
 
 
@@ -240,20 +241,20 @@ def check_transition(last: MemberChanged | None, now: MemberChanged) -> None:
 def test_a_stale_alive_never_revives_one_whose_death_ran_ahead() -> None:
     """al8n/memberlist 197: what was dropped as too new left the stored value behind."""
     engine = convicted()
-    tell(engine, 3, suspect(2, 3, 1, 10), now=3.0)
+    tell(engine, 3, suspect(2, 3, 1, 10), now=5.0)
     for incarnation in (0, 0):
-        tell(engine, 3, alive(2, 1, incarnation), now=3.0)
+        tell(engine, 3, alive(2, 1, incarnation), now=5.0)
     assert state_of(engine, 2) == (DEAD, (1, 0))
-    tell(engine, 3, alive(2, 1, 10), now=3.0)
-    tell(engine, 3, alive(2, 1, 2), now=3.0)
+    tell(engine, 3, alive(2, 1, 10), now=5.0)
+    tell(engine, 3, alive(2, 1, 2), now=5.0)
     assert state_of(engine, 2) == (ALIVE, (1, 10))
 
 
 def test_a_full_sync_revives_nobody() -> None:
     """hashicorp/memberlist 312: full syncs brought a gone node back for hours."""
     engine = convicted()
-    tell(engine, 4, left(4), now=3.0)
-    outputs = stream(engine, 3, *(alive(n) for n in range(2, 7)), now=4.0)
+    tell(engine, 4, left(4), now=5.0)
+    outputs = stream(engine, 3, *(alive(n) for n in range(2, 7)), now=6.0)
     assert notes(outputs) == []
     assert claims(outputs) == [(3, left(4))]
     assert (state_of(engine, 2), state_of(engine, 4)) == (
@@ -296,7 +297,7 @@ def test_a_bad_frame_is_counted_and_changes_nothing() -> None:
         engine.receive_datagram(0.0, node(2), address(2), data)
         engine.receive_stream(0.0, node(2), address(2), data)
     assert (drain(engine), engine.save().digest()) == ([], before)
-    assert engine.counters() == {"bad_packets": 8, "health_score": 0}
+    assert engine.counters() == {**IDLE, "bad_packets": 8}
 
 
 def test_unknown_messages_are_counted_and_the_rest_is_taken() -> None:

@@ -18,6 +18,11 @@ from swarmnet.swim.codec import (
     encode_own_body,
     payload_news,
 )
+from swarmnet.swim.coordinates import (
+    DIMENSIONS,
+    HEIGHT_S_MIN,
+    Coordinate,
+)
 from swarmnet.swim.messages import (
     Ack,
     ClaimNews,
@@ -51,12 +56,18 @@ ABOUT_2 = (address(2), b"m")
 ALIVE = claim_of(encode_own_body(node(2), (1, 7), State.ALIVE, ABOUT_2), PROOF)
 LEFT = claim_of(encode_own_body(node(2), (1, 8), State.LEFT, ABOUT_2), PROOF)
 SUSPECT = claim_of(encode_accusation_body(node(2), (1, 7), node(3)), PROOF)
+HERE = Coordinate((0.5, -0.25, *[0.0] * 6), 1.0, 0.125, 0.0625)
+HERE_HEX = "3f000000be800000" + "00000000" * 6 + "3f8000003e0000003d800000"
 
 GOLDEN: list[tuple[Message, str]] = [
     (Ping(1, DIGEST), "94" "01" "01" + DIGEST_HEX),
     (Ack(2**32), "92" "02" "cf0000000100000000"),
+    (Ack(7, HERE), "93" "02" "07" "c42c" + HERE_HEX),
     (Nack(127), "92" "03" "7f"),
-    (PingRequest(5, node(2), address(2)), "94" "04" "05" + NODE_2 + AT_2),
+    (
+        PingRequest(5, node(2), address(2), 0.4),
+        "95" "04" "05" + NODE_2 + AT_2 + "cd0190",
+    ),
     (
         ClaimNews(ALIVE),
         "93" "05" "c422" "97" "01" "00" + NODE_2 + "01" "07" + AT_2 + "c4016d"
@@ -89,7 +100,8 @@ GOLDEN: list[tuple[Message, str]] = [
     (Welcome(DIGEST), "93" "0e" + DIGEST_HEX),
 ]  # fmt: skip
 NAMES = [
-    *("ping", "ack", "nack", "ping-request", "alive", "left", "suspect", "payload"),
+    *("ping", "ack", "ack-from-here", "nack", "ping-request"),
+    *("alive", "left", "suspect", "payload"),
     *(
         "have",
         "reminder",
@@ -134,11 +146,19 @@ PAYLOADS = st.builds(
     st.sampled_from(PayloadClass),
     BLOBS,
 )
+COORDINATES = st.builds(
+    Coordinate,
+    st.tuples(*[st.floats(-3.0, 3.0, width=32)] * DIMENSIONS),
+    st.floats(0.0, 1.5, width=32),
+    st.floats(-5.0, 5.0, width=32),
+    st.floats(HEIGHT_S_MIN, 10.0, width=32),
+)
+WAITS = st.integers(1, 60_000).map(lambda wait_ms: wait_ms / 1000)
 MESSAGES: st.SearchStrategy[Message] = st.one_of(
     st.builds(Ping, U64, DIGESTS),
-    st.builds(Ack, U64),
+    st.builds(Ack, U64, st.none() | COORDINATES),
     st.builds(Nack, U64),
-    st.builds(PingRequest, U64, NODES, ADDRESSES),
+    st.builds(PingRequest, U64, NODES, ADDRESSES, WAITS),
     st.builds(ClaimNews, CLAIMS),
     st.builds(payload_news, PAYLOADS),
     st.builds(Have, IDS, st.booleans()),
@@ -185,6 +205,18 @@ def test_every_frame_reads_back_as_it_was_written(sent: list[Message]) -> None:
 def test_what_was_read_is_written_as_the_same_bytes(message: Message) -> None:
     (read,) = decode_frame_untrusted(frame(message)).messages
     assert encode_message(read) == encode_message(message)
+
+
+@pytest.mark.parametrize(
+    ("wait_s", "read_s"),
+    [(0.0, 0.001), (0.0004, 0.001), (0.3996, 0.4), (4.0, 4.0), (61.0, 60.0)],
+)
+def test_a_wait_is_told_in_milliseconds_from_one_to_a_minute(
+    wait_s: float, read_s: float
+) -> None:
+    asked = PingRequest(5, node(2), address(2), wait_s)
+    (read,) = decode_frame_untrusted(frame(asked)).messages
+    assert read == PingRequest(5, node(2), address(2), read_s)
 
 
 @pytest.mark.parametrize("message", [message for message, _ in GOLDEN], ids=NAMES)

@@ -18,6 +18,7 @@ from swarmnet.swim.codec import (
     encode_message,
     payload_news,
 )
+from swarmnet.swim.coordinates import ORIGIN
 from swarmnet.swim.messages import (
     Ack,
     ClaimNews,
@@ -45,8 +46,9 @@ CONVERSATION: Final = frame(
     suspect(1, 2),
     Ping(1, DIGEST),
     Ack(1),
+    Ack(1, ORIGIN),
     Nack(1),
-    PingRequest(1, node(2), address(2)),
+    PingRequest(1, node(2), address(2), 0.4),
     payload_news(PAYLOAD),
     Have((1, 2), reminds=True),
     Want((1,)),
@@ -57,6 +59,7 @@ CONVERSATION: Final = frame(
     Join(),
     Welcome(DIGEST),
 )
+ID_1, ID_2, AT = bytes(node(1)), bytes(node(2)), address(1).pack()
 
 
 def reads_totally(data: bytes) -> bool:
@@ -196,9 +199,9 @@ def test_a_frame_of_a_later_version_is_read() -> None:
     "message",
     [
         Ping(1, DIGEST),
-        Ack(1),
+        Ack(1, ORIGIN),
         Nack(1),
-        PingRequest(1, node(2), address(2)),
+        PingRequest(1, node(2), address(2), 0.4),
         Have((1, 2), reminds=True),
         Want((1,)),
         Compare(DIGEST),
@@ -258,6 +261,14 @@ def test_what_stands_behind_a_payloads_body_is_passed_over() -> None:
         ((10, b""), "want 1 to 65536 bytes"),
         ((11, b""), "want 8 to 65536 bytes"),
         ((11, bytes(9)), "multiple of 8"),
+        ((2, 7, ORIGIN.pack()[:-1]), "want 44 to 44 bytes"),
+        ((2, 7, ORIGIN.pack() + b"x"), "want 44 to 44 bytes"),
+        ((2, 7, b"\x7f\xc0\0\0" + ORIGIN.pack()[4:]), "coordinate out of bounds"),
+        ((2, 7, None), "want 44 to 44 bytes"),
+        ((4, 5, ID_2, AT), "at least 5 fields"),
+        ((4, 5, ID_2, AT, -1), "integer from 0 to 60000"),
+        ((4, 5, ID_2, AT, 60_001), "integer from 0 to 60000"),
+        ((4, 5, ID_2, AT, 0.4), "integer from 0 to 60000"),
     ],
 )
 def test_a_message_whose_parts_are_out_of_bounds_is_refused(
@@ -288,9 +299,6 @@ def test_claims_are_equal_whose_signed_bytes_are() -> None:
     assert one.item != other.item
     assert one.precedence == other.precedence
     assert one not in (alive(1, 1, 1), alive(1, meta=b"m"), alive(2), one.body)
-
-
-ID_1, ID_2, AT = bytes(node(1)), bytes(node(2)), address(1).pack()
 
 
 @pytest.mark.parametrize(

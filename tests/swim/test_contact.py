@@ -14,6 +14,7 @@ from swarmnet.swim.outputs import (
     JoinFailed,
     Payload,
     PayloadClass,
+    SendDatagram,
     SendStream,
     State,
 )
@@ -84,6 +85,18 @@ def test_who_died_again_is_the_last_to_have_died() -> None:
     held.put(Member(alive(5, 1, 1), (), State.ALIVE))
     held.put(Member(alive(5, 1, 1), (suspect(5, 999, 1, 1),), State.DEAD))
     assert held.next_dead(1) == node(5)
+
+
+def test_a_dead_member_is_called_where_it_was_before_it_moved_as_well() -> None:
+    engine = swim(1, (2,))
+    engine.start(0.0)
+    tell(engine, 2, alive(2, 1, 1, at=address(9)))
+    advance(engine, 60.0)
+    assert engine.states() == {node(2): State.DEAD}
+    called = [
+        one.address for _, one in advance(engine, 61.0) if isinstance(one, SendDatagram)
+    ]
+    assert called == [address(9), address(2)]
 
 
 # Payloads for who comes to stand next to us
@@ -157,6 +170,15 @@ def test_a_join_through_nobody_but_ourselves_fails_at_once() -> None:
     engine.join(0.0, [address(1)])
     assert drain(engine) == [JoinFailed((address(1),))]
     assert engine.poll_timeout() is None
+
+
+def test_a_join_through_nobody_takes_the_place_of_one_under_way() -> None:
+    engine = swim(1)
+    engine.join(0.0, [address(2)])
+    drain(engine)
+    engine.join(0.5, [address(1)])
+    assert drain(engine) == [JoinFailed((address(1),))]
+    assert advance(engine, 120.0) == []
 
 
 def test_all_may_be_given_one_list_of_addresses_to_join() -> None:

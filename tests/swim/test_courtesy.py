@@ -10,6 +10,7 @@ from swarmnet.sketch import encode_cells
 from swarmnet.swim import codec
 from swarmnet.swim.claim import SIGN_DOMAIN, Claim
 from swarmnet.swim.codec import payload_news
+from swarmnet.swim.coordinates import ORIGIN
 from swarmnet.swim.courtesy import Courtesy, cost_of
 from swarmnet.swim.messages import (
     Ack,
@@ -30,6 +31,7 @@ from swarmnet.swim.messages import (
 )
 from swarmnet.swim.outputs import Deliver, Payload, PayloadClass, SendStream, State
 from tests.swim.worlds import (
+    IDLE,
     address,
     alive,
     drain,
@@ -49,7 +51,7 @@ OTHER = Digest(b"\xff" * 16, 1)
 PAYLOAD = Payload(b"key", CLUSTER, PayloadClass.URGENT, b"data")
 COSTS: list[tuple[Message, int | None]] = [
     (Ping(1, OTHER), 32),
-    (PingRequest(1, node(2), address(2)), 32),
+    (PingRequest(1, node(2), address(2), 0.4), 32),
     (Have((1,), True), 32),
     (Want((1,)), 32),
     (Compare(OTHER), 32),
@@ -103,10 +105,10 @@ def test_a_frame_of_pings_is_answered_as_far_as_the_allowance_goes() -> None:
     same = engine.save().digest()
     pings = [Ping(number, same) for number in range(600)]
     answers = messages(stream(engine, 2, *pings))
-    assert answers == [(2, Ack(number)) for number in range(32)]
+    assert answers == [(2, Ack(number, ORIGIN)) for number in range(32)]
     assert engine.counters()["answers_refused"] == 600 - 32
-    assert messages(tell(engine, 3, Ping(7, same), now=0.01)) == [(3, Ack(7))]
-    assert messages(tell(engine, 2, Ping(8, same), now=0.1)) == [(2, Ack(8))]
+    assert messages(tell(engine, 3, Ping(7, same), now=0.01)) == [(3, Ack(7, ORIGIN))]
+    assert messages(tell(engine, 2, Ping(8, same), now=0.1)) == [(2, Ack(8, ORIGIN))]
 
 
 def test_what_walks_through_everything_held_does_so_a_few_times_only() -> None:
@@ -133,7 +135,7 @@ def test_an_own_frame_is_dropped_and_counted() -> None:
         take(0.0, node(1), address(1), frame(alive(9), Ping(1, OTHER), Join()))
     assert (drain(engine), engine.poll_timeout()) == ([], None)
     assert engine.save().digest() == before
-    assert engine.counters() == {"own_frames": 2, "health_score": 0}
+    assert engine.counters() == {**IDLE, "own_frames": 2}
 
 
 def test_who_was_made_to_answer_much_is_silent_for_half_a_second_at_most() -> None:
@@ -144,6 +146,7 @@ def test_who_was_made_to_answer_much_is_silent_for_half_a_second_at_most() -> No
     engine.update(world.now, meta=b"new")
     engine.publish(world.now, PAYLOAD)
     world.settle(1)
+    # Half a second of debt, and what answers to probes add to it meanwhile.
     world.run(0.7)
     assert [world.engines[n].member(node(1)) for n in range(2, 8)] == [
         engine.member(node(1))
@@ -218,7 +221,7 @@ def test_claims_that_nobody_verified_take_a_bounded_part_of_the_memory() -> None
     finally:
         tracemalloc.stop()
         codec._claim_news.cache_clear()
-    assert engine.counters() == {"bad_proofs": count, "health_score": 0}
+    assert engine.counters() == {**IDLE, "bad_proofs": count}
     kept_max = codec._claim_news.cache_parameters()["maxsize"]
     assert kept_max is not None
     assert taken / count * kept_max < 64 * 2**20

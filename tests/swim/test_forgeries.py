@@ -13,6 +13,7 @@ from swarmnet.swim.member import Member
 from swarmnet.swim.messages import Digest, Join, Message, Ranges, Welcome
 from swarmnet.swim.outputs import Deliver, Output, Payload, PayloadClass, State
 from tests.swim.worlds import (
+    IDLE,
     address,
     advance,
     alive,
@@ -47,7 +48,7 @@ def test_an_own_claim_with_an_unsigned_tail_is_no_other_life() -> None:
     engine = swim(1, (2, 3))
     assert feed(engine, 2, tailed(alive(1).item, b"x")) == []
     assert engine.member(node(1)) == Member(alive(1), (), State.ALIVE)
-    assert engine.counters() == {"health_score": 0}
+    assert engine.counters() == IDLE
 
 
 @pytest.mark.parametrize("claim", [alive(3), suspect(3, 2)], ids=["alive", "suspect"])
@@ -103,7 +104,7 @@ def test_a_forged_accusation_of_what_is_not_yet_known_begins_no_repair(
     engine = swim(1, (2, 3))
     forged = claim_of(claim.body, b"forged")
     assert tell(engine, 2, forged) == []
-    assert engine.counters() == {"bad_proofs": 1, "health_score": 0}
+    assert engine.counters() == {**IDLE, "bad_proofs": 1}
     assert engine.poll_timeout() is None
 
 
@@ -114,7 +115,7 @@ def test_what_calls_for_much_is_taken_on_streams_only(message: Message) -> None:
     drain(engine)
     before = (engine.poll_timeout(), engine.save().digest())
     assert tell(engine, 900, message) == []
-    assert engine.counters() == {"stream_only": 1, "health_score": 0}
+    assert engine.counters() == {**IDLE, "stream_only": 1}
     assert (engine.poll_timeout(), engine.save().digest()) == before
 
 
@@ -131,7 +132,7 @@ def test_a_payload_of_a_scope_that_is_not_ours_is_not_delivered_or_noted() -> No
     payload = Payload(b"key", net, PayloadClass.URGENT, b"data")
     engine = swim(1, (2, 3))
     assert tell(engine, 2, payload_news(payload)) == []
-    assert engine.counters() == {"payloads_out_of_scope": 1, "health_score": 0}
+    assert engine.counters() == {**IDLE, "payloads_out_of_scope": 1}
     assert engine.poll_timeout() is None
     engine.attach(net, [node(1), node(2)])
     delivered = [Deliver(payload, node(2))]

@@ -91,8 +91,24 @@ def test_who_may_be_concluded_dead(
     assert suspicion.convicts(accusers, 3) is convicts
 
 
-def test_an_own_failure_changes_nothing_else_of_a_suspicion() -> None:
-    assert Suspicion((1, 4), 10.0).with_own_failure() == Suspicion((1, 4), 10.0, True)
+@pytest.mark.parametrize(("since", "started"), [(8.5, 8.5), (10.0, 10.0), (11.0, 10.0)])
+def test_an_own_failure_dates_a_suspicion_back_to_its_first_ping_and_never_on(
+    since: float, started: float
+) -> None:
+    failed = Suspicion((1, 4), 10.0).with_own_failure(since)
+    assert failed == Suspicion((1, 4), started, True)
+
+
+@pytest.mark.parametrize("looked", [False, True])
+def test_an_answer_takes_back_what_an_own_probe_has_shown(looked: bool) -> None:
+    failed = Suspicion((1, 4), 10.0, True, looked)
+    assert failed.with_answer() == Suspicion((1, 4), 10.0)
+    assert not failed.with_answer().convicts(2, 3)
+
+
+def test_a_last_look_changes_nothing_else_of_a_suspicion() -> None:
+    looking = Suspicion((1, 4), 10.0, True).with_last_look()
+    assert looking == Suspicion((1, 4), 10.0, True, True)
 
 
 def test_a_later_suspicion_lives_as_long_and_ends_as_much_later() -> None:
@@ -183,15 +199,28 @@ def test_the_health_score_stays_in_its_bounds(
 )
 def test_a_helper_that_is_silent_is_missed(nacked: list[int], missed: int) -> None:
     helpers = (node(2), node(3), node(4))
-    probe = Probe(node(9), (1, 0), 1.0, helpers=helpers)
+    probe = Probe(node(9), (1, 0), 7, 1.0, 0.1, 0.2, True, helpers=helpers)
     probe.nacked.update(dict.fromkeys(map(node, nacked)))
     assert probe.missed_nacks() == missed
+
+
+@pytest.mark.parametrize(
+    ("expected_s", "step_s", "timeout_s"),
+    [(0.0, 0.25, 0.5), (0.125, 0.0625, 0.25), (0.4, 0.05, 0.5)],
+)
+def test_a_direct_answer_may_take_what_is_expected_and_two_steps_more(
+    expected_s: float, step_s: float, timeout_s: float
+) -> None:
+    probe = Probe(node(9), (1, 0), 7, 1.0, expected_s, step_s, True)
+    assert isclose(probe.timeout_s, timeout_s)
 
 
 @pytest.mark.parametrize(
     ("name", "value", "line"),
     [
         ("probe_timeout_s", 1.5, "probe_timeout_s=1.5: want 0 to 1.0"),
+        ("probe_interval_s", 0.4, "probe_timeout_s=0.5: want 0 to 0.4"),
+        ("probe_interval_min_s", 1.5, "probe_interval_min_s=1.5: want 0 to 1.0"),
         ("suspicion_max_s", 1.0, "suspicion_max_s=1.0: want 2.0 to 86400"),
         ("suspicion_max_s", 90_000.0, "suspicion_max_s=90000.0: want 2.0 to 86400"),
         ("confirmations", 17, "confirmations=17: want 1 to 16"),

@@ -3,7 +3,7 @@
 import pytest
 
 from swarmnet.swim.engine import Swim
-from swarmnet.swim.messages import Ack, Ping, PingRequest
+from swarmnet.swim.messages import Ack, PingRequest
 from swarmnet.swim.outputs import Output, State
 from tests.swim.worlds import (
     advance,
@@ -12,24 +12,13 @@ from tests.swim.worlds import (
     drain,
     messages,
     notes,
+    probing,
     suspect,
     swim,
     tell,
 )
 
 ALIVE, SUSPECT, DEAD, LEFT = State
-
-
-def probing() -> tuple[Swim, float, int, int]:
-    """Return an engine that has just begun a probe: (engine, when, whom, sequence)."""
-    engine = swim(1, (2, 3, 4, 5))
-    engine.start(0.0)
-    at = engine.poll_timeout()
-    assert at is not None
-    engine.handle_timeout(at)
-    ((target, ping),) = messages(drain(engine))
-    assert isinstance(ping, Ping)
-    return engine, at, target, ping.sequence
 
 
 def woken(engine: Swim, now: float, seconds: float) -> list[Output]:

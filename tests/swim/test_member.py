@@ -35,6 +35,21 @@ def test_precedence_is_epoch_then_incarnation_then_state() -> None:
         assert sorted(order, key=lambda claim: claim.precedence) == RISING
 
 
+@pytest.mark.parametrize(
+    ("state", "live"),
+    [
+        (State.ALIVE, True),
+        (State.SUSPECT, True),
+        (State.DEAD, False),
+        (State.LEFT, False),
+    ],
+)
+def test_who_is_not_convicted_and_has_not_left_takes_part(
+    state: State, live: bool
+) -> None:
+    assert Member(alive(1), (), state).is_live is live
+
+
 def test_two_claims_of_one_version_and_state_are_ordered_by_their_bytes() -> None:
     rivals = [alive(1, meta=bytes((n,))) for n in range(4)]
     assert len({claim.precedence for claim in rivals}) == 4

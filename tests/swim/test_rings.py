@@ -106,6 +106,29 @@ def test_one_who_is_on_no_ring_has_the_neighbours_of_his_seat(
     assert list(rings.neighbours_of(node(stranger))) == wanted
 
 
+@given(NUMBERS)
+def test_successors_lead_round_through_everyone(numbers: list[int]) -> None:
+    walk = [numbers[0]] if numbers else []
+    for _ in numbers[1:]:
+        after = rings_of(walk[-1], numbers).successor()
+        assert after is not None
+        walk.append(number_of(after))
+    assert sorted(walk) == numbers
+    last = [rings_of(one, numbers).successor() for one in walk[-1:]]
+    assert last == [node(one) if len(numbers) > 1 else None for one in walk[:1]]
+
+
+@given(NUMBERS, st.integers(61, 99))
+def test_a_successor_is_a_neighbour_on_the_first_ring(
+    numbers: list[int], me: int
+) -> None:
+    outside, within = rings_of(me, numbers), rings_of(me, [*numbers, me])
+    after = outside.successor()
+    assert after == within.successor()
+    assert (after is None) == (not numbers)
+    assert after is None or within.neighbours()[after] == 0
+
+
 def test_a_neighbour_is_told_with_the_first_ring_it_is_on() -> None:
     rings = rings_of(1, list(range(1, 31)))
     expected: dict[NodeId, int] = {}

@@ -1,11 +1,13 @@
 """Invariant E and witnesses: what makes a member dead, and what brings it back."""
 
+from math import log
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from swarmnet.swim.config import SwimConfig
 from swarmnet.swim.engine import Swim
-from swarmnet.swim.messages import Ack, Ping
+from swarmnet.swim.messages import Ack, Nack, Ping, PingRequest
 from swarmnet.swim.outputs import MemberChanged, Output, State
 from tests.swim.worlds import (
     Network,
@@ -53,6 +55,19 @@ def answered(engine: Swim, until: float) -> list[tuple[float, Output]]:
     return found
 
 
+def nacked(engine: Swim, until: float) -> list[tuple[float, Output]]:
+    """Let an engine run whose pings nobody answers, though helpers are well."""
+    found: list[tuple[float, Output]] = []
+    while (due := engine.poll_timeout()) is not None and due <= until:
+        engine.handle_timeout(due)
+        sent = drain(engine)
+        found += [(due, one) for one in sent]
+        for to, m in messages(sent):
+            if isinstance(m, PingRequest):
+                assert tell(engine, to, Nack(m.sequence), now=due) == []
+    return found
+
+
 def test_one_relayed_accusation_kills_nobody() -> None:
     engine = swim(1, range(1, 30))
     tell(engine, 3, suspect(2, 3))
@@ -88,24 +103,41 @@ def test_confirmations_that_come_late_shorten_what_is_left() -> None:
     assert deaths(outputs + answered(engine, 10.0)) == [(4.0, 2)]
 
 
-def test_an_own_failed_probe_convicts_at_the_longest_life() -> None:
+def test_an_own_failed_probe_convicts_at_the_longest_life_after_a_last_look() -> None:
     engine = swim(1, range(1, 30))
     tell(engine, 3, suspect(2, 3))
-    outputs = advance(engine, 20.0)
-    assert engine.states()[node(2)] is DEAD
-    ((at, _),) = deaths(outputs)
-    assert 2.0 <= at <= 6.0 + 1.1
+    outputs = nacked(engine, 20.0)
+    pinged = [
+        at for at, one in outputs for _, m in messages([one]) if isinstance(m, Ping)
+    ]
+    # A probe of a second, and half a second more for the last look.
+    assert pinged == [6.0, 6.25, 6.5, 6.5, 6.75, 7.0, 7.25]
+    assert deaths(outputs) == [(7.5, 2)]
+
+
+def test_whose_helpers_are_silent_waits_as_much_longer_as_it_may_be_at_fault() -> None:
+    engine = swim(1, range(1, 30))
+    tell(engine, 3, suspect(2, 3))
+    ((at, dead),) = deaths(advance(engine, 20.0))
+    assert engine.counters()["health_score"] == 3
+    # Two accusers, then a last look, all at four times the length.
+    life_s = 6.0 - 4.0 * log(2) / log(3)
+    assert (at, dead) == (round(4 * (life_s + 0.5), 6), 2)
 
 
 def test_of_two_nodes_the_other_is_dead_after_the_shortest_life() -> None:
     engine = swim(1, (2,))
     engine.start(0.0)
+    began = engine.poll_timeout()
+    assert began is not None
     outputs = advance(engine, 10.0)
     states = [
-        (at, one.current) for at, one in outputs if isinstance(one, MemberChanged)
+        (round(at - began, 6), one.current)
+        for at, one in outputs
+        if isinstance(one, MemberChanged)
     ]
-    assert [state for _, state in states] == [SUSPECT, DEAD]
-    assert round(states[1][0] - states[0][0], 6) == 2.0
+    # Its life runs from the first ping; the last look is stretched by our own health.
+    assert states == [(1.0, SUSPECT), (2.0 + 2 * 0.5, DEAD)]
 
 
 @given(st.integers(2, 20), st.integers(1, 40))

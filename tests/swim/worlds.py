@@ -28,7 +28,7 @@ from swarmnet.swim.config import SwimConfig
 from swarmnet.swim.core import Route, Seams
 from swarmnet.swim.engine import Swim
 from swarmnet.swim.member import Member
-from swarmnet.swim.messages import ClaimNews, Message
+from swarmnet.swim.messages import ClaimNews, Message, Ping
 from swarmnet.swim.outputs import (
     Deliver,
     MemberChanged,
@@ -44,6 +44,10 @@ Drop = Callable[[int, int, Send], bool]
 
 KEY: Final = SwimConfig().cluster_key
 LATENCY_S: Final = 0.001
+SPACED: Final = SwimConfig(probe_interval_min_s=1.0)
+"""A period as long as in a large cluster: one probe is over before the next begins."""
+IDLE: Final = {"coordinate_samples": 0, "health_score": 0}
+"""The counters of an engine to which nothing has happened."""
 
 
 def fewer(ways: int) -> settings:
@@ -153,6 +157,21 @@ def swim(
         boot_epoch=epoch,
         view=view,
     )
+
+
+def probing(numbers: Iterable[int] = (2, 3, 4, 5)) -> tuple[Swim, float, int, int]:
+    """Return an engine that has just begun a probe: (engine, when, whom, sequence).
+
+    Its first target is its successor as well, so that it pings nobody else.
+    """
+    engine = swim(1, numbers, SPACED)
+    engine.start(0.0)
+    at = engine.poll_timeout()
+    assert at is not None
+    engine.handle_timeout(at)
+    ((target, ping),) = messages(drain(engine))
+    assert isinstance(ping, Ping)
+    return engine, at, target, ping.sequence
 
 
 def drain(engine: Swim) -> list[Output]:

@@ -1,0 +1,108 @@
+"""Answering accusations of ourselves: at once, but not at the pace of a liar.
+
+SWIM (DSN 2002, section 4.2): the accused, and nobody else, raises its incarnation. Each
+refutation travels to everyone. So two of them are some time apart; much longer if none
+of the accusers deserves an answer, for then hardly anybody believes them.
+
+Who is accused often has a bad path, on which a refutation gets lost as well, and that
+one message decides between life and death. So it is said again, ever more slowly, until
+somebody repeats it to us.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from swarmnet.ids import NodeId
+from swarmnet.swim.awareness import HealthEvent
+from swarmnet.swim.claim import Claim
+from swarmnet.swim.core import Core, Due
+from swarmnet.swim.credit import Credit
+from swarmnet.swim.outputs import State
+from swarmnet.swim.selfhood import Selfhood
+
+_INSIST: Final = (Due.INSIST, None)
+_PACE_S: Final = 0.05
+_UNBELIEVED_PACE_S: Final = 5.0
+"""Less than the life of a suspicion that one accuser alone upholds."""
+_INSIST_S: Final = 0.1
+_INSIST_MAX: Final = 4
+"""At 0.1, 0.3, 0.7 and 1.5 s: within the shortest life of a suspicion."""
+
+
+class Refutation:
+    """The accusations of this node's present version, and when they were answered."""
+
+    __slots__ = (
+        "_accusers",
+        "_announce",
+        "_core",
+        "_credit",
+        "_insisted",
+        "_refuted",
+        "_self",
+    )
+
+    def __init__(
+        self,
+        core: Core,
+        selfhood: Selfhood,
+        credit: Credit,
+        announce: Callable[[float], None],
+    ) -> None:
+        self._core = core
+        self._self = selfhood
+        self._credit = credit
+        self._announce = announce
+        self._refuted = float("-inf")
+        self._insisted = 0
+        self._accusers: dict[NodeId, Claim] = {}
+
+    def receive(self, now: float, accusation: Claim) -> None:
+        """Take an accusation of our present version."""
+        own = self._self.claim
+        self._accusers = {
+            author: claim
+            for author, claim in self._accusers.items()
+            if claim.version == own.version
+        }
+        self._accusers.setdefault(accusation.author, accusation)
+        self.refute(now)
+
+    def refute(self, now: float) -> None:
+        """Answer what we are accused of, if it is time."""
+        core = self._core
+        version = self._self.claim.version
+        accusations = [one for one in self._accusers.values() if one.version == version]
+        if not accusations or self._self.claim.state is not State.ALIVE:
+            return
+        credit = self._credit
+        believed = any(credit.believes(now, one.author) for one in accusations)
+        due = self._refuted + (_PACE_S if believed else _UNBELIEVED_PACE_S)
+        if now < due:
+            core.timers.set_earlier((Due.REFUTE, None), due)
+            return
+        self._refuted = now
+        core.count("refutations")
+        # Lifeguard takes every refutation for a sign that we are slow. A member that
+        # was wrong a moment ago tells more about itself.
+        if any(credit.is_clean(now, one.author) for one in accusations):
+            core.awareness.note(HealthEvent.REFUTED)
+        credit.note_refuted(now, accusations, core.config.confirmations)
+        self._accusers.clear()
+        self._self.raise_incarnation(State.ALIVE)
+        self._announce(now)
+        self._insisted = 0
+        core.timers.set(_INSIST, now + _INSIST_S)
+
+    def insist(self, now: float) -> None:
+        """Say once more that we are alive; nobody has repeated it yet."""
+        if self._self.claim.state is not State.ALIVE:
+            return
+        self._announce(now)
+        self._insisted += 1
+        if self._insisted < _INSIST_MAX:
+            self._core.timers.set(_INSIST, now + _INSIST_S * 2**self._insisted)
+
+    def note_repeated(self) -> None:
+        """Somebody has told us our own claim: it is known."""
+        self._core.timers.cancel(_INSIST)

@@ -1,0 +1,96 @@
+"""How long a peer may take to answer: from measured round trips and coordinates.
+
+RFC 6298 gives a peer `SRTT + 4 * RTTVAR`. In a cluster of thousands hardly any peer is
+measured often enough for that, so the smoothed round trip is replaced by what Vivaldi
+coordinates predict, and the variation by how far predictions have been off lately:
+
+    timeout = distance + max(least, 4 * deviation)
+    deviation <- 3/4 * deviation + 1/4 * |measured - predicted|
+
+`least` keeps a machine that is busy for a moment from being suspected; the whole is
+bounded as well.
+"""
+
+from random import Random
+from typing import Final
+
+from swarmnet.ids import NodeId
+from swarmnet.swim.coordinates import Coordinate, Vivaldi
+
+_DEVIATIONS: Final = 4.0
+_GAIN: Final = 0.25
+_FORGET: Final = 0.98
+"""How the farthest round trip fades with every sample: to a half after 34."""
+
+
+class RoundTrips:
+    """What one node knows of the time that answers take.
+
+    `timeout_max_s` is what is given to a peer of which nothing is known, and the most.
+    """
+
+    __slots__ = (
+        "_deviation_s",
+        "_farthest_s",
+        "_peers",
+        "_random",
+        "_timeout_max_s",
+        "_vivaldi",
+        "samples",
+    )
+
+    def __init__(self, random: Random, timeout_max_s: float) -> None:
+        self._random = random
+        self._timeout_max_s = timeout_max_s
+        self._vivaldi = Vivaldi()
+        self._peers: dict[NodeId, Coordinate] = {}
+        self._deviation_s = timeout_max_s / _DEVIATIONS
+        self._farthest_s: float | None = None
+        self.samples = 0
+
+    @property
+    def coordinate(self) -> Coordinate:
+        """Where this node is, as far as it can tell."""
+        return self._vivaldi.coordinate
+
+    def estimate(self, peer: NodeId) -> float | None:
+        """Return the expected round trip to `peer` in seconds, or None.
+
+        A peer that has never told us where it is counts as far as the farthest that
+        was measured lately.
+        """
+        theirs = self._peers.get(peer)
+        if theirs is None:
+            return self._farthest_s
+        return self._vivaldi.coordinate.distance_to(theirs)
+
+    def expect(self, peer: NodeId, least_s: float) -> tuple[float, float]:
+        """Return what an answer of `peer` ought to take, and what more it may, in s."""
+        most_s = self._timeout_max_s
+        expected_s = self.estimate(peer)
+        if expected_s is None:
+            return 0.0, most_s
+        least_s = min(least_s, most_s / 2)
+        expected_s = min(most_s - least_s, expected_s)
+        more_s = max(least_s, _DEVIATIONS * self._deviation_s)
+        return expected_s, min(most_s - expected_s, more_s)
+
+    def note(self, peer: NodeId, theirs: Coordinate, rtt_s: float) -> bool:
+        """Learn from an answer that took `rtt_s`; False if that cannot be true."""
+        predicted_s = self._vivaldi.coordinate.distance_to(theirs)
+        if not self._vivaldi.update(peer, theirs, rtt_s, self._random):
+            return False
+        self.samples += 1
+        self._peers[peer] = theirs
+        # A peer that lies about where it is may cost others patience, but not more
+        # than a peer of which nothing is known.
+        off_s = min(abs(rtt_s - predicted_s), self._timeout_max_s / _DEVIATIONS)
+        self._deviation_s += _GAIN * (off_s - self._deviation_s)
+        farthest_s = self._farthest_s or 0.0
+        self._farthest_s = max(rtt_s, farthest_s * _FORGET)
+        return True
+
+    def forget(self, peer: NodeId) -> None:
+        """Keep nothing about a peer that is gone."""
+        self._peers.pop(peer, None)
+        self._vivaldi.forget(peer)

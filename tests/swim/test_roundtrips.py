@@ -1,0 +1,157 @@
+"""How long a peer may take: RFC 6298's shape over Vivaldi's distances."""
+
+from collections.abc import Callable
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from swarmnet.swim.awareness import HealthEvent
+from swarmnet.swim.coordinates import HEIGHT_S_MIN, ORIGIN, Coordinate
+from swarmnet.swim.engine import Swim
+from swarmnet.swim.messages import Ack, Ping
+from swarmnet.swim.roundtrips import RoundTrips
+from tests.swim.worlds import drain, messages, node, probing, swim, tell
+
+MOST_S = 0.5
+LEAST_S = 0.025
+STRANGER = node(99)
+
+
+def trips() -> RoundTrips:
+    """Return the round trips of a node that has measured nothing."""
+    return RoundTrips(Random(1), MOST_S)
+
+
+def placed(x: float, height: float = 1e-4) -> Coordinate:
+    """Return a coordinate `x` seconds off the origin."""
+    return Coordinate((x, *[0.0] * 7), 0.5, 0.0, height)
+
+
+def test_of_whom_nothing_is_known_has_the_whole_timeout() -> None:
+    assert trips().expect(STRANGER, LEAST_S) == (0.0, MOST_S)
+
+
+def test_a_steady_peer_gets_its_round_trip_and_the_least() -> None:
+    known = trips()
+    for _ in range(200):
+        assert known.note(node(2), ORIGIN, 0.004)
+    expected_s, more_s = known.expect(node(2), LEAST_S)
+    assert expected_s == pytest.approx(0.004, rel=0.1)
+    assert more_s == LEAST_S
+
+
+def test_the_timeout_shrinks_as_predictions_come_true() -> None:
+    known = trips()
+    sums = []
+    for _ in range(60):
+        known.note(node(2), ORIGIN, 0.004)
+        sums.append(sum(known.expect(node(2), LEAST_S)))
+    assert sums[0] > 10 * sums[-1]
+    assert sums[-1] < 0.04
+
+
+def test_a_peer_that_never_told_where_it_is_counts_as_the_farthest() -> None:
+    known = trips()
+    known.note(node(2), ORIGIN, 0.004)
+    known.note(node(3), placed(0.05), 0.050)
+    assert known.estimate(STRANGER) == 0.050
+    for _ in range(34):
+        known.note(node(2), ORIGIN, 0.004)
+    assert known.estimate(STRANGER) == pytest.approx(0.050 * 0.98**34)
+
+
+def test_who_is_forgotten_is_a_stranger_again() -> None:
+    known = trips()
+    known.note(node(2), placed(0.2), 0.004)
+    known.forget(node(2))
+    assert known.estimate(node(2)) == 0.004
+
+
+@pytest.mark.parametrize("rtt_s", [0.0, -1.0, 10.5, float("nan"), float("inf")])
+def test_a_time_that_cannot_be_true_teaches_nothing(rtt_s: float) -> None:
+    known = trips()
+    before = known.coordinate
+    assert not known.note(node(2), ORIGIN, rtt_s)
+    assert (known.coordinate, known.samples) == (before, 0)
+    assert known.expect(node(2), LEAST_S) == (0.0, MOST_S)
+
+
+COORDINATES = st.builds(placed, st.floats(-10.0, 10.0), st.floats(HEIGHT_S_MIN, 10.0))
+
+
+@given(st.lists(st.tuples(COORDINATES, st.floats(1e-6, 10.0)), max_size=20))
+def test_whatever_a_peer_says_its_timeout_stays_between_least_and_most(
+    samples: list[tuple[Coordinate, float]],
+) -> None:
+    known = trips()
+    for theirs, rtt_s in samples:
+        known.note(node(2), theirs, rtt_s)
+        expected_s, more_s = known.expect(node(2), LEAST_S)
+        assert expected_s >= 0.0
+        assert more_s >= LEAST_S
+        assert expected_s + more_s <= MOST_S + 1e-12
+
+
+@given(st.lists(COORDINATES, min_size=1, max_size=8))
+def test_a_liar_costs_others_no_more_patience_than_a_stranger(
+    lies: list[Coordinate],
+) -> None:
+    known = trips()
+    for _ in range(50):
+        known.note(node(2), ORIGIN, 0.004)
+    for lie in lies:
+        known.note(node(3), lie, 0.004)
+    assert sum(known.expect(node(2), LEAST_S)) <= MOST_S + 1e-12
+
+
+def test_ten_honest_samples_make_up_for_an_absurd_one() -> None:
+    known = trips()
+    for _ in range(100):
+        known.note(node(2), ORIGIN, 0.004)
+    known.note(node(3), placed(10.0), 0.004)
+    for _ in range(10):
+        known.note(node(2), ORIGIN, 0.004)
+    assert sum(known.expect(node(2), LEAST_S)) < 0.05
+
+
+def late(engine: Swim, now: float) -> None:
+    """Let the process stand still."""
+    engine.note_late(now, 1.0)
+
+
+def unhealthy(engine: Swim, _now: float) -> None:
+    """Let it know itself slow, for another reason."""
+    engine._core.awareness.note(HealthEvent.PROBE_FAILED)
+
+
+@pytest.mark.parametrize(("trouble", "samples"), [(None, 1), (late, 0), (unhealthy, 0)])
+def test_a_direct_answer_is_a_sample_unless_we_were_slow_ourselves(
+    trouble: Callable[[Swim, float], None] | None, samples: int
+) -> None:
+    engine, at, target, sequence = probing()
+    if trouble is not None:
+        trouble(engine, at)
+    tell(engine, target, Ack(sequence, ORIGIN), now=at + 0.004)
+    assert engine.counters()["coordinate_samples"] == samples
+
+
+def test_only_members_in_turn_are_sampled_not_the_successor() -> None:
+    engine = swim(1, range(1, 9), seed=3)
+    engine.start(0.0)
+    due = engine.poll_timeout()
+    assert due is not None
+    engine.handle_timeout(due)
+    found = []
+    for target, ping in messages(drain(engine)):
+        assert isinstance(ping, Ping)
+        tell(engine, target, Ack(ping.sequence, ORIGIN), now=due + 0.004)
+        found.append(engine.counters()["coordinate_samples"])
+    assert found == [1, 1]
+
+
+def test_an_answer_passed_on_by_a_helper_is_no_sample() -> None:
+    engine, at, target, sequence = probing()
+    tell(engine, target, Ack(sequence), now=at + 0.004)
+    assert engine.counters()["coordinate_samples"] == 0
