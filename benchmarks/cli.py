@@ -14,15 +14,21 @@ from typing import Final
 import click
 
 from benchmarks import (
+    asymmetric,
     bootstrap,
+    coordinates,
+    crash,
     fidelity,
     idle,
     leave,
     partition,
+    pause,
     simulator,
     sketch,
+    stalls,
     sustained,
     update,
+    views,
 )
 from benchmarks.lab import Lab
 from benchmarks.pictures import draw, new_figure
@@ -42,6 +48,12 @@ QUESTIONS: Final[dict[str, Question]] = {
         bootstrap.QUESTION,
         leave.QUESTION,
         partition.QUESTION,
+        crash.QUESTION,
+        stalls.QUESTION,
+        views.QUESTION,
+        pause.QUESTION,
+        asymmetric.QUESTION,
+        coordinates.QUESTION,
         idle.QUESTION,
         sustained.QUESTION,
         sketch.QUESTION,

@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 
 from tqdm import tqdm
 
-from benchmarks.values import Clock, Row, Spread, Target, spread
+from benchmarks.values import Clock, Of, Row, Spread, Target, spread
 from sim.options import Figure, Options
 from sim.run import run
 from sim.workers import Workers
@@ -108,29 +108,97 @@ class Pair:
 
     ours: list[Outcome]
     peer: list[Outcome]
+    peer_name: str = PEER
 
     def row(
         self, measure: str, figure: str, unit: str, *targets: Target, note: str = ""
     ) -> Row:
         """Return one figure of both, in virtual time."""
+        return self._row(
+            measure,
+            unit,
+            figure_spread(OURS, figure, self.ours),
+            figure_spread(self.peer_name, figure, self.peer),
+            targets=targets,
+            note=note,
+        )
+
+    def share(self, measure: str, figure: str, unit: str, share: float) -> Row:
+        """Return a figure whose median is to be at most a share of the peer's."""
+        ours = figure_spread(OURS, figure, self.ours)
+        peer = figure_spread(self.peer_name, figure, self.peer)
+        target = Target(Of.MEDIAN, share * peer.median)
+        note = f"the target is {share:g} of the peer's median"
+        return self._row(measure, unit, ours, peer, targets=(target,), note=note)
+
+    def mean(
+        self, measure: str, figure: str, unit: str, share: float, per: float = 1.0
+    ) -> Row:
+        """Return a rare count's mean over the runs, at most a share of the peer's.
+
+        Each count is divided by `per`. A mean is one value: most runs may have none.
+        """
+        ours = _mean(OURS, figure, self.ours, per)
+        peer = _mean(self.peer_name, figure, self.peer, per)
+        target = Target(Of.MEDIAN, share * peer.median)
+        note = f"a mean over the runs; the target is {share:g} of the peer's"
+        return self._row(measure, unit, ours, peer, targets=(target,), note=note)
+
+    def _row(
+        self,
+        measure: str,
+        unit: str,
+        ours: Spread,
+        peer: Spread,
+        *,
+        targets: tuple[Target, ...],
+        note: str,
+    ) -> Row:
         return Row(
             measure=measure,
             unit=unit,
             clock=Clock.VIRTUAL,
-            ours=figure_spread(OURS, figure, self.ours),
-            peer=figure_spread(PEER, figure, self.peer),
+            ours=ours,
+            peer=peer,
             targets=targets,
             violations=sum(outcome.violated for outcome in self.ours),
             note=note,
         )
 
 
+def _mean(name: str, figure: str, outcomes: Sequence[Outcome], per: float) -> Spread:
+    counts = [outcome.figures[figure] or 0.0 for outcome in outcomes]
+    return Spread(
+        name=name,
+        runs=len(counts),
+        median=sum(counts) / len(counts) / per,
+        p90=None,
+        worst=max(counts) / per,
+    )
+
+
 def beside(
-    lab: Lab, options: Options, seeds: range, peer_seeds: range | None = None
+    lab: Lab,
+    options: Options,
+    seeds: range,
+    peer_seeds: range | None = None,
+    *,
+    peer: str = PEER,
 ) -> Pair:
     """Run the same seeds under both profiles, or fewer under the peer's."""
-    peer = replace(options, profile=PEER)
     return Pair(
         lab.simulate(replace(options, profile=OURS), seeds),
-        lab.simulate(peer, seeds if peer_seeds is None else peer_seeds),
+        lab.simulate(
+            replace(options, profile=peer), seeds if peer_seeds is None else peer_seeds
+        ),
+        peer,
+    )
+
+
+def joined(pairs: Sequence[Pair]) -> Pair:
+    """Return the runs of several pairs with one peer as one."""
+    return Pair(
+        [outcome for pair in pairs for outcome in pair.ours],
+        [outcome for pair in pairs for outcome in pair.peer],
+        pairs[0].peer_name,
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.cli import QUESTIONS, call
-from benchmarks.lab import Lab
+from benchmarks.lab import Lab, Outcome, Pair, joined
 from benchmarks.report import verdict
 from benchmarks.simulator import growth
 from benchmarks.sustained import Load, carry
@@ -245,6 +245,27 @@ def test_a_gap_is_how_far_a_bound_is_missed(
 def test_there_is_no_ratio_to_a_peer_that_never_gets_there(peer: Spread | None) -> None:
     ours = Spread("swarmnet", 1, 1.0, 1.0, 1.0)
     assert Row("a", "s", Clock.VIRTUAL, ours, peer).ratio() is None
+
+
+def outcomes(*counts: float | None) -> list[Outcome]:
+    """Return runs with these counts."""
+    return [Outcome({"count": count}, 0.0, violated=False) for count in counts]
+
+
+def test_a_share_bounds_our_median_by_the_peers() -> None:
+    pair = Pair(outcomes(1, 2, 9), outcomes(10, 20, 30), "peer")
+    row = pair.share("all", "count", "s", 0.4)
+    assert (row.ours.median, row.targets) == (2, (Target(Of.MEDIAN, 8.0),))
+    assert row.peer == Spread("peer", 3, 20, 30, 30)
+
+
+def test_a_rare_count_is_judged_by_its_mean_over_all_pairs() -> None:
+    pairs = [Pair(outcomes(0, 0), outcomes(0, 4)), Pair(outcomes(0, 2), outcomes(4))]
+    row = joined(pairs).mean("wrong", "count", "/h", 0.1, per=2.0)
+    assert row.ours == Spread("swarmnet", 4, 0.25, None, 1.0)
+    assert row.peer is not None
+    assert row.peer.median == pytest.approx(8 / 3 / 2)
+    assert row.targets[0].limit == pytest.approx(0.8 / 3 / 2)
 
 
 def test_growth_is_the_exponent_of_the_number_of_nodes() -> None:

@@ -1,0 +1,37 @@
+"""Do views settle while 1 % of the nodes is badly connected in one direction?
+
+Expected: yes, within 30 s. Who is deaf is declared dead once and kept out; who loses
+80 % of what it sends or gets is accused, refutes, insists, and at last either keeps
+answering or is damped. memberlist oscillates (Rapid, ATC 2018, figures 9 and 10).
+"""
+
+from typing import Final
+
+from benchmarks.lab import Lab, beside
+from benchmarks.values import Of, Question, Row, Target, question
+from sim.options import Options
+from sim.scenarios.asymmetric import Way
+
+NODES: Final = 200
+
+
+def answer(lab: Lab) -> list[Row]:
+    """Count the changes of anybody's view from 30 s after the faults' beginning on."""
+    rows: list[Row] = []
+    for way in Way:
+        name = way.name.lower().replace("_", " ")
+        options = Options("asymmetric", nodes=NODES, settings={"kind": str(way.value)})
+        pair = beside(lab, options, lab.seeds(20, 2), lab.seeds(4, 1))
+        rows.append(
+            pair.row(
+                f"{name}: view changes after 30 s",
+                "view_changes_after_30_s",
+                "",
+                Target(Of.MEDIAN, 0.0),
+                Target(Of.WORST, 0.0),
+            )
+        )
+    return rows
+
+
+QUESTION: Final[Question] = question("asymmetric", __doc__, answer)
