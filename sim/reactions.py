@@ -14,6 +14,7 @@ from swarmnet.swim.outputs import (
     ReachChanged,
     SendDatagram,
     SendStream,
+    SignerUnknown,
 )
 
 if TYPE_CHECKING:
@@ -47,5 +48,7 @@ def react(
         case IdentityConflict(boot_epoch, address):
             other = cluster.index_at(address)
             cluster.process_event(host, f"conflict epoch={boot_epoch}", other)
+        case SignerUnknown():
+            raise AssertionError("whoever lacks a key asks for it by itself")
         case SendDatagram():
             raise AssertionError("datagrams are sent by the host itself")

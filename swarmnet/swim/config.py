@@ -38,7 +38,10 @@ class SwimConfig:
     after a ping went unanswered."""
 
     suspicion_min_s: float = 2.0
-    """What a pause of a healthy process may last. Nobody is declared dead sooner."""
+    """What a pause of a healthy process may last: nobody is declared dead sooner after
+    the first accusation, or our own first ping, that it did not answer. Whom a member
+    accuses without end answers each half second, so that its pauses may last that much
+    less (`refutation`)."""
 
     suspicion_max_s: float = 6.0
     """A suspicion's life while nobody else confirms it (Lifeguard section IV-B)."""

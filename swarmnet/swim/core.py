@@ -20,7 +20,7 @@ from swarmnet.swim.roundtrips import RoundTrips
 from swarmnet.timers import Timers
 
 Sign = Callable[[bytes], bytes]
-Verify = Callable[[NodeId, bytes, bytes], bool]
+Verify = Callable[[NodeId, bytes, bytes], bool | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +28,9 @@ class Seams:
     """What the engine is handed because another room owns it.
 
     `sign(message)` returns this node's proof of at most 128 bytes; `verify(author,
-    message, proof)` says whether it is `author`'s; `serial(node)` is the number that
-    whoever admitted the node chose for it, which places it on the rings.
+    message, proof)` says whether it is `author`'s, or None if his key is not known
+    here; `serial(node)` is the number that whoever admitted the node chose for it,
+    which places it on the rings, and is asked only for those whose proof was good.
     """
 
     sign: Sign
@@ -189,6 +190,11 @@ class Core:
     def send_frame(self, now: float, route: Route, frame: bytes) -> None:
         """Send one datagram that is known to fit."""
         self.budget.charge(now, len(frame) + self.config.channel_bytes)
+        self.outputs.append(SendDatagram(route.node, route.address, frame))
+
+    def send_news(self, now: float, route: Route, frame: bytes) -> None:
+        """Send one datagram of news, for which the budget has something set aside."""
+        self.budget.charge_news(now, len(frame) + self.config.channel_bytes)
         self.outputs.append(SendDatagram(route.node, route.address, frame))
 
     def send_stream(self, now: float, route: Route, items: Sequence[bytes]) -> None:

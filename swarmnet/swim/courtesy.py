@@ -23,9 +23,13 @@ from swarmnet.swim.messages import (
 WINDOW_S: Final = 0.1
 ALLOWANCE: Final = 32
 """What one member may use up per window. A repair by ranges takes some 16."""
+LONG_WINDOW_S: Final = 1.0
+LONG_ALLOWANCE: Final = 128
+"""The same per second: some 110 bytes each, so less than a node may send in all."""
 _COSTS: Final[dict[type[Message], int]] = {
     Ping: 1,
-    PingRequest: 1,
+    # A ping, its answer's way on, and an answer to who asked.
+    PingRequest: 3,
     Have: 1,
     Want: 1,
     Compare: 1,
@@ -45,13 +49,15 @@ def cost_of(message: Message) -> int:
 
 
 class Courtesy:
-    """What each member has used up in the present window."""
+    """What each member has used up in the present windows, short and long."""
 
-    __slots__ = ("_since", "_used")
+    __slots__ = ("_long_since", "_long_used", "_since", "_used")
 
     def __init__(self) -> None:
         self._since = float("-inf")
         self._used: dict[NodeId, int] = {}
+        self._long_since = float("-inf")
+        self._long_used: dict[NodeId, int] = {}
 
     def allows(self, now: float, member: NodeId, cost: int) -> bool:
         """Charge `member`; return False if that is more than it may use up."""
@@ -60,6 +66,13 @@ class Courtesy:
         if now >= self._since + WINDOW_S:
             self._since = now
             self._used.clear()
+        if now >= self._long_since + LONG_WINDOW_S:
+            self._long_since = now
+            self._long_used.clear()
         used = self._used.get(member, 0) + cost
+        long_used = self._long_used.get(member, 0) + cost
+        if used > ALLOWANCE or long_used > LONG_ALLOWANCE:
+            return False
         self._used[member] = used
-        return used <= ALLOWANCE
+        self._long_used[member] = long_used
+        return True

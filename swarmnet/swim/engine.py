@@ -10,7 +10,7 @@ Methods are of four kinds. Inputs: `receive_datagram`, `receive_stream`,
 `stream_failed`, `handle_timeout`, `note_late`. Commands: `start`, `join`, `leave`,
 `publish`, `relay`, `update`, `attach`, `detach`. Polls: `poll_output`, to be drained
 after every input and command, and `poll_timeout`, whose answer may then have changed.
-Views: `states`, `member`, `coordinate`, `degraded`, `counters`, `save`.
+Views: `states`, `member`, `neighbours`, `coordinate`, `degraded`, `counters`, `save`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -100,7 +100,7 @@ class Swim:
             config=config,
             random=random,
             seams=seams,
-            roster=view.copy(me.node),
+            roster=view.copy(me.node, seams.serial),
             budget=Budget(config.rate_bytes_s, config.burst_bytes),
             awareness=Awareness(config.health_max),
             round_trips=RoundTrips(random, config.probe_timeout_s),
@@ -261,6 +261,10 @@ class Swim:
             "coordinate_samples": self._core.round_trips.samples,
             "health_score": self._core.awareness.score,
         }
+
+    def neighbours(self) -> Sequence[NodeId]:
+        """Return whom this node's news goes to first: its neighbours on the rings."""
+        return tuple(self._core.roster.rings.neighbours())
 
     def coordinate(self) -> Coordinate:
         """Return where this node is in Vivaldi's space, as far as it can tell."""

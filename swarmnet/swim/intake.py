@@ -11,7 +11,7 @@ from swarmnet.swim.courtesy import CORRECTION
 from swarmnet.swim.credit import Credit
 from swarmnet.swim.damping import Damping
 from swarmnet.swim.member import Member, Verdict, admit
-from swarmnet.swim.outputs import MemberChanged, State
+from swarmnet.swim.outputs import MemberChanged, SignerUnknown, State
 from swarmnet.swim.probe import Probe
 from swarmnet.swim.prober import Prober
 from swarmnet.swim.refutation import Refutation
@@ -28,6 +28,10 @@ def _about(claim: Claim) -> bytes:
     if claim.state is State.SUSPECT:
         return b"claim" + claim.subject + claim.author
     return b"claim" + claim.subject
+
+
+def _is_dead(member: Member | None) -> bool:
+    return member is not None and member.state is State.DEAD
 
 
 def _as_claimed(member: Member) -> Member:
@@ -80,17 +84,19 @@ class Intake:
         if claim.subject == core.me:
             self._receive_about_me(now, route, claim)
             return False
-        accuses = claim.state is State.SUSPECT
-        if accuses and not self._credit.believes(now, claim.author):
+        held = core.roster.get(claim.subject)
+        # Of the dead the word of anybody is held, for it moves nothing, and digests
+        # must not differ by who is believed where.
+        moves = claim.state is State.SUSPECT and not _is_dead(held)
+        if moves and not self._credit.believes(now, claim.author):
             core.count("accusations_unbelieved")
             return False
-        held = core.roster.get(claim.subject)
         verdict, member = admit(held, claim, core.config.confirmations)
         if verdict is Verdict.KNOWN:
             if route.node is not None:
                 self._relay.retract(route.node, _about(claim), claim.item)
             return False
-        if verdict is not Verdict.STALE and not self._is_genuine(claim):
+        if verdict is not Verdict.STALE and not self._is_genuine(route, claim):
             return False
         core.count(_COUNTED[verdict])
         if verdict is Verdict.STALE:
@@ -251,24 +257,30 @@ class Intake:
         if claim == own:
             self.refutation.note_repeated()
             return
-        if not self._is_genuine(claim):
+        if not self._is_genuine(route, claim):
             return
         if claim.state is not State.SUSPECT:
             if self._self.receive_rival(now, claim) is not None:
                 self.announce(now)
         elif claim.version == own.version and own.state is State.ALIVE:
-            self.refutation.receive(now, claim)
+            assert route.node is not None, "a claim comes from somebody"
+            self.refutation.receive(now, claim, route.node)
             if route.node not in core.roster.rings.neighbours():
-                core.send_anyhow(now, route, (self._self.claim.item,))
+                self._correct(now, route, self._self.claim)
         elif claim.version <= own.version:
             self._correct(now, route, own)
         else:
             core.count("claims_ahead")
 
-    def _is_genuine(self, claim: Claim) -> bool:
-        genuine = self._core.seams.verify(
-            claim.author, SIGN_DOMAIN + claim.body, claim.proof
-        )
-        if not genuine:
-            self._core.count("bad_proofs")
-        return genuine
+    def _is_genuine(self, route: Route, claim: Claim) -> bool:
+        core = self._core
+        proved = core.seams.verify(claim.author, SIGN_DOMAIN + claim.body, claim.proof)
+        if proved is None:
+            core.count("signers_unknown")
+            assert route.node is not None, "a claim comes from somebody"
+            core.outputs.append(
+                SignerUnknown(claim.author, claim.item, route.node, route.address)
+            )
+        elif not proved:
+            core.count("bad_proofs")
+        return bool(proved)

@@ -106,20 +106,22 @@ class Leaving:
     may go: the news no longer needs it.
     """
 
-    __slots__ = ("_acknowledged", "_core", "_pending", "_tries", "active")
+    __slots__ = ("_acknowledged", "_core", "_last", "_pending", "_tries", "active")
 
     def __init__(self, core: Core) -> None:
         self._core = core
         self._pending: dict[int, NodeId] = {}
         self._acknowledged = 0
+        self._last = 0
         self._tries = 0
         self.active = False
 
     def leave(self, now: float, left: Claim) -> None:
         """Tell the neighbours that we have left."""
         self.active = True
-        for sequence, node in enumerate(self._core.roster.rings.neighbours(), 1):
-            self._pending[sequence] = node
+        for node in self._core.roster.rings.neighbours():
+            self._last += 1
+            self._pending[self._last] = node
         self._tell(now, left)
 
     def receive_ack(self, sequence: int, sender: NodeId) -> bool:
@@ -141,6 +143,8 @@ class Leaving:
     def _tell(self, now: float, left: Claim) -> None:
         core = self._core
         self._tries += 1
+        if self._tries > 1:
+            self._add_witnesses()
         for sequence, node in self._pending.items():
             route = core.route(node)
             if route is not None:
@@ -149,6 +153,15 @@ class Leaving:
         wait_s = core.config.leave_timeout_s / _LEAVE_TRIES
         core.timers.set(_LEAVE_OVER, now + wait_s)
         self._conclude_if_known()
+
+    def _add_witnesses(self) -> None:
+        """Tell others as well, as many as have been silent: those may be gone."""
+        core = self._core
+        told = dict.fromkeys(self._pending.values())
+        for node in core.roster.sample(core.random, 2 * len(told), core.me):
+            if node not in told and len(self._pending) < 2 * len(told):
+                self._last += 1
+                self._pending[self._last] = node
 
     def _conclude_if_known(self) -> None:
         if not self._pending or self._acknowledged >= self._core.config.confirmations:

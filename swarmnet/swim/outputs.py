@@ -128,6 +128,20 @@ class IdentityConflict:
     address: Address
 
 
+@dataclass(frozen=True, slots=True)
+class SignerUnknown:
+    """A claim whose author's key is not known here: nothing was made of it.
+
+    Whoever sent it knows the key, for he has verified it. Once it is known here as
+    well, `item` may be received again, in a frame from `sender` at `source`.
+    """
+
+    author: NodeId
+    item: bytes
+    sender: NodeId
+    source: Address
+
+
 Output = (
     SendDatagram
     | SendStream
@@ -138,4 +152,5 @@ Output = (
     | JoinFailed
     | Departed
     | IdentityConflict
+    | SignerUnknown
 )

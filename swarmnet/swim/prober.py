@@ -17,6 +17,9 @@ _NACK_AT: Final = 0.8
 """Lifeguard section IV-A: a helper's nack goes after 80 % of what is left."""
 _INDIRECT: Final = 2.0
 """A detour through a helper takes two round trips: it is given two timeouts."""
+_LATE_TIMEOUTS: Final = 4.0
+"""An answer later than so many of the longest timeouts measures no path."""
+_UNANSWERED_MAX: Final = 256
 _PROBE: Final = (Due.PROBE, None)
 _DEAD_CONTACT: Final = (Due.DEAD_CONTACT, None)
 
@@ -37,7 +40,15 @@ class Judge(Protocol):
 class Prober:
     """The probes of one node."""
 
-    __slots__ = ("_core", "_dead_turn", "_judge", "_probes", "_targets", "pinger")
+    __slots__ = (
+        "_core",
+        "_dead_turn",
+        "_judge",
+        "_probes",
+        "_targets",
+        "_unanswered",
+        "pinger",
+    )
 
     def __init__(self, core: Core, judge: Judge) -> None:
         self._core = core
@@ -46,6 +57,8 @@ class Prober:
         # Each probe, by the number of each of its pings, and by its target.
         self._probes: dict[int, Probe] = {}
         self._targets: dict[NodeId, Probe] = {}
+        # The pings of probes that failed, by number: to whom and when, oldest first.
+        self._unanswered: dict[int, tuple[NodeId, float]] = {}
         self._dead_turn = 0
 
     def start(self, now: float) -> None:
@@ -174,6 +187,7 @@ class Prober:
 
     def note_late(self, seconds: float) -> None:
         """Give every probe the time back in which we did not run."""
+        self._unanswered.clear()
         for probe in self._targets.values():
             probe.late = True
             probe.began += seconds
@@ -193,6 +207,7 @@ class Prober:
         """The target has failed its probe; so have we, if our helpers are silent."""
         probe = self._probes[number]
         self._finish(probe)
+        self._keep_unanswered(probe)
         # Silence says nothing about the path: the failure detector judges it.
         if probe.heard:
             self._note_reach(probe.target, Reach.ONE_WAY)
@@ -220,7 +235,7 @@ class Prober:
         probe = self._probes.get(ack.sequence)
         # A late or forged ack must not vouch for anybody else.
         if probe is None or sender not in (probe.target, *probe.helpers):
-            self._core.count("acks_unexpected")
+            self._receive_late(now, sender, ack)
             return
         self._finish(probe)
         if sender != probe.target:
@@ -233,6 +248,32 @@ class Prober:
         self._core.awareness.note(HealthEvent.PROBE_SUCCEEDED)
         self._judge.probe_answered(now, probe.target)
 
+    def _receive_late(self, now: float, sender: NodeId, ack: Ack) -> None:
+        """Take an answer that came when its probe had failed: the path is longer.
+
+        Without these a path that has become longer than the timeout would be measured
+        never again. A very late one was held up somewhere, and measures nothing.
+        """
+        target, sent = self._unanswered.pop(ack.sequence, (None, now))
+        if sender != target:
+            self._core.count("acks_unexpected")
+            return
+        self._core.count("acks_late")
+        if ack.coordinate is not None and now - sent <= self._longest_s():
+            self._core.round_trips.note(sender, ack.coordinate, now - sent)
+        self._judge.probe_answered(now, sender)
+
+    def _keep_unanswered(self, probe: Probe) -> None:
+        if probe.late:
+            return
+        for number, sent in probe.pings.items():
+            self._unanswered[number] = (probe.target, sent)
+        while len(self._unanswered) > _UNANSWERED_MAX:
+            del self._unanswered[next(iter(self._unanswered))]
+
+    def _longest_s(self) -> float:
+        return _LATE_TIMEOUTS * self._core.config.probe_timeout_s
+
     def receive_nack(self, sender: NodeId, nack: Nack) -> None:
         """A helper is well, though the target does not answer it."""
         probe = self._probes.get(nack.sequence)
@@ -240,14 +281,13 @@ class Prober:
             probe.nacked[sender] = None
 
     def _measure(self, now: float, probe: Probe, ack: Ack) -> None:
-        """Learn from a round trip, if nothing blurs the time.
+        """Learn from a round trip, if we ran all the while.
 
-        Not while we are slow ourselves; and from members in turn alone, for a
-        coordinate that hears mostly of one neighbour leans towards it.
+        From members in turn alone, for a coordinate that hears mostly of one neighbour
+        leans towards it. Bad health does not matter: it may come of round trips that
+        have grown, and then only these can mend it.
         """
         if ack.coordinate is None or not probe.in_turn or probe.late:
-            return
-        if self._core.awareness.score:
             return
         rtt_s = now - probe.pings[ack.sequence]
         if not self._core.round_trips.note(probe.target, ack.coordinate, rtt_s):

@@ -228,12 +228,12 @@ class Relay:
         room = core.datagram_room(node) - FRAME_OVERHEAD_BYTES
         overhead = FRAME_OVERHEAD_BYTES + core.config.channel_bytes
         wanted = min(min(room, lane.bytes) + overhead, core.config.burst_bytes)
-        if core.budget.tokens(now) + 1 < wanted:
-            core.timers.set(_FLUSH, core.budget.ready_at(now, wanted))
+        if not core.budget.affords_news(now, wanted):
+            core.timers.set(_FLUSH, core.budget.news_ready_at(now, wanted))
             return False
         items = lane.take(room)
         if route is None or not items:
             core.count("unsendable")
         else:
-            core.send_frame(now, route, encode_frame(items))
+            core.send_news(now, route, encode_frame(items))
         return True

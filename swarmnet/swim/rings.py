@@ -59,9 +59,14 @@ class Rings:
         """Return rings of the same make, seen from the same member, with nobody on."""
         return Rings(self._me, len(self._orders), self._serial)
 
-    def copy(self, me: NodeId) -> "Rings":
-        """Return the same rings as seen from another of their members."""
-        twin = Rings(me, 0, self._serial)
+    def copy(
+        self, me: NodeId, serial: Callable[[NodeId], bytes] | None = None
+    ) -> "Rings":
+        """Return the same rings as seen from another of their members.
+
+        `serial` is from where that one has the same numbers, if not from here.
+        """
+        twin = Rings(me, 0, self._serial if serial is None else serial)
         twin._orders = [order.copy() for order in self._orders]
         return twin
 

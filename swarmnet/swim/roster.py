@@ -61,11 +61,17 @@ class Roster:
         self._order: list[NodeId] = []
         self._probed = 0
 
-    def copy(self, me: NodeId) -> "Roster":
-        """Return an equal roster, held by another node: costs three list copies."""
+    def copy(
+        self, me: NodeId, serial: Callable[[NodeId], bytes] | None = None
+    ) -> "Roster":
+        """Return an equal roster, held by another node: costs three list copies.
+
+        `serial` is from where that node has the numbers of ring places, if not from
+        where this one has them.
+        """
         twin = Roster.__new__(Roster)
         twin.me = me
-        twin.rings = self.rings.copy(me)
+        twin.rings = self.rings.copy(me, serial)
         twin.sketch = self.sketch.copy()
         twin._key = self._key
         twin._digest = self._digest.copy()

@@ -19,8 +19,6 @@ from swarmnet.swim.coordinates import Coordinate, Vivaldi
 
 _DEVIATIONS: Final = 4.0
 _GAIN: Final = 0.25
-_FORGET: Final = 0.98
-"""How the farthest round trip fades with every sample: to a half after 34."""
 
 
 class RoundTrips:
@@ -31,7 +29,6 @@ class RoundTrips:
 
     __slots__ = (
         "_deviation_s",
-        "_farthest_s",
         "_peers",
         "_random",
         "_timeout_max_s",
@@ -45,7 +42,6 @@ class RoundTrips:
         self._vivaldi = Vivaldi()
         self._peers: dict[NodeId, Coordinate] = {}
         self._deviation_s = timeout_max_s / _DEVIATIONS
-        self._farthest_s: float | None = None
         self.samples = 0
 
     @property
@@ -54,14 +50,13 @@ class RoundTrips:
         return self._vivaldi.coordinate
 
     def estimate(self, peer: NodeId) -> float | None:
-        """Return the expected round trip to `peer` in seconds, or None.
+        """Return the expected round trip to `peer` in seconds, or None for a stranger.
 
-        A peer that has never told us where it is counts as far as the farthest that
-        was measured lately.
+        He may be far from everybody that is known.
         """
         theirs = self._peers.get(peer)
         if theirs is None:
-            return self._farthest_s
+            return None
         return self._vivaldi.coordinate.distance_to(theirs)
 
     def expect(self, peer: NodeId, least_s: float) -> tuple[float, float]:
@@ -86,8 +81,6 @@ class RoundTrips:
         # than a peer of which nothing is known.
         off_s = min(abs(rtt_s - predicted_s), self._timeout_max_s / _DEVIATIONS)
         self._deviation_s += _GAIN * (off_s - self._deviation_s)
-        farthest_s = self._farthest_s or 0.0
-        self._farthest_s = max(rtt_s, farthest_s * _FORGET)
         return True
 
     def forget(self, peer: NodeId) -> None:

@@ -51,7 +51,7 @@ OTHER = Digest(b"\xff" * 16, 1)
 PAYLOAD = Payload(b"key", CLUSTER, PayloadClass.URGENT, b"data")
 COSTS: list[tuple[Message, int | None]] = [
     (Ping(1, OTHER), 32),
-    (PingRequest(1, node(2), address(2), 0.4), 32),
+    (PingRequest(1, node(2), address(2), 0.4), 10),
     (Have((1,), True), 32),
     (Want((1,)), 32),
     (Compare(OTHER), 32),
@@ -98,6 +98,15 @@ def test_an_allowance_is_a_members_own_and_is_renewed() -> None:
 
     assert [joins(5.0, 2), joins(5.05, 3), joins(5.09, 2)] == [8, 8, 0]
     assert [joins(5.11, 2), joins(5.12, 3), joins(5.13, 3)] == [8, 8, 0]
+
+
+def test_in_a_second_a_member_has_four_times_as_much_as_at_once() -> None:
+    courtesy = Courtesy()
+
+    def pings(now: float) -> int:
+        return sum(courtesy.allows(now, node(2), 1) for _ in range(50))
+
+    assert [pings(0.1 * step) for step in range(12)] == [*[32] * 4, *[0] * 6, 32, 32]
 
 
 def test_a_frame_of_pings_is_answered_as_far_as_the_allowance_goes() -> None:

@@ -180,9 +180,31 @@ def test_a_late_answer_vouches_for_nobody() -> None:
     before = engine.counters()
     held = engine.states()
     acks = [Ack(sequence + more, ORIGIN) for more in range(5)]
-    tell(engine, target, *acks, now=at + 1.3)
+    other = next(n for n in (2, 3, 4) if n != target)
+    tell(engine, other, *acks, now=at + 1.3)
     assert engine.states() == held
     assert engine.counters() == {**before, "acks_unexpected": 5}
+
+
+def test_a_late_answer_of_the_target_measures_the_path_it_took() -> None:
+    engine, at, target, sequence = probing()
+    advance(engine, at + 1.1)
+    assert engine.states()[node(target)] is State.SUSPECT
+    tell(engine, target, Ack(sequence, ORIGIN), now=at + 1.1)
+    assert engine.counters()["acks_late"] == 1
+    assert engine.counters()["coordinate_samples"] == 1
+    # It counts once, and refutes nothing: that takes a claim.
+    tell(engine, target, Ack(sequence, ORIGIN), now=at + 1.1)
+    assert engine.counters()["acks_unexpected"] == 1
+    assert engine.states()[node(target)] is State.SUSPECT
+
+
+def test_an_answer_that_was_held_up_somewhere_measures_nothing() -> None:
+    engine, at, target, sequence = probing()
+    advance(engine, at + 2.1)
+    tell(engine, target, Ack(sequence, ORIGIN), now=at + 2.1)
+    assert engine.counters()["acks_late"] == 1
+    assert engine.counters()["coordinate_samples"] == 0
 
 
 def test_a_ping_is_answered_on_the_way_by_which_it_came() -> None:

@@ -94,9 +94,37 @@ def own_claim(engine: Swim) -> Claim:
     return held.claim
 
 
-def test_an_accuser_that_is_believed_no_more_is_answered_every_five_seconds() -> None:
-    # Eight refutations, 50 ms apart, use its credit up.
-    assert spaced(1, since_s=1.0) == [pytest.approx(5.0, abs=0.02)] * 2
+def test_who_accuses_one_member_without_end_is_answered_twice_a_second() -> None:
+    # After eight refutations at once, 50 ms apart.
+    gaps = spaced(1, since_s=1.0)
+    assert gaps == [pytest.approx(0.5, abs=0.02)] * len(gaps)
+    assert len(gaps) > 20
+
+
+def disbelieving() -> Swim:
+    """Return an engine that has heard 5 be wrong about seven others."""
+    engine = swim(1, range(1, 20))
+    for accused_one in range(10, 17):
+        tell(engine, 6, suspect(accused_one, 5))
+        tell(engine, accused_one, alive(accused_one, 1, 1))
+    tell(engine, 5, suspect(1, 5))
+    assert own_claim(engine) == alive(1, 1, 1)
+    return engine
+
+
+def test_a_liar_who_tells_us_alone_is_answered_after_five_seconds() -> None:
+    engine = disbelieving()
+    tell(engine, 5, suspect(1, 5, 1, 1), now=0.2)
+    advance(engine, 4.9)
+    assert own_claim(engine) == alive(1, 1, 1)
+    advance(engine, 5.1)
+    assert own_claim(engine) == alive(1, 1, 2)
+
+
+def test_a_liar_whom_somebody_else_believes_is_answered_at_once() -> None:
+    engine = disbelieving()
+    tell(engine, 7, suspect(1, 5, 1, 1), now=0.2)
+    assert own_claim(engine) == alive(1, 1, 2)
 
 
 def test_accusers_who_could_convict_together_are_answered_at_once_for_ever() -> None:

@@ -52,21 +52,18 @@ def test_the_timeout_shrinks_as_predictions_come_true() -> None:
     assert sums[-1] < 0.04
 
 
-def test_a_peer_that_never_told_where_it_is_counts_as_the_farthest() -> None:
+def test_a_peer_that_never_told_where_it_is_may_be_far_from_all_who_did() -> None:
     known = trips()
     known.note(node(2), ORIGIN, 0.004)
-    known.note(node(3), placed(0.05), 0.050)
-    assert known.estimate(STRANGER) == 0.050
-    for _ in range(34):
-        known.note(node(2), ORIGIN, 0.004)
-    assert known.estimate(STRANGER) == pytest.approx(0.050 * 0.98**34)
+    assert known.estimate(STRANGER) is None
+    assert known.expect(STRANGER, LEAST_S) == (0.0, MOST_S)
 
 
 def test_who_is_forgotten_is_a_stranger_again() -> None:
     known = trips()
     known.note(node(2), placed(0.2), 0.004)
     known.forget(node(2))
-    assert known.estimate(node(2)) == 0.004
+    assert known.estimate(node(2)) is None
 
 
 @pytest.mark.parametrize("rtt_s", [0.0, -1.0, 10.5, float("nan"), float("inf")])
@@ -126,8 +123,9 @@ def unhealthy(engine: Swim, _now: float) -> None:
     engine._core.awareness.note(HealthEvent.PROBE_FAILED)
 
 
-@pytest.mark.parametrize(("trouble", "samples"), [(None, 1), (late, 0), (unhealthy, 0)])
-def test_a_direct_answer_is_a_sample_unless_we_were_slow_ourselves(
+# Bad health may come of paths that have grown, which only samples can tell.
+@pytest.mark.parametrize(("trouble", "samples"), [(None, 1), (late, 0), (unhealthy, 1)])
+def test_a_direct_answer_is_a_sample_unless_we_did_not_run_meanwhile(
     trouble: Callable[[Swim, float], None] | None, samples: int
 ) -> None:
     engine, at, target, sequence = probing()
