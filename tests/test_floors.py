@@ -39,7 +39,7 @@ WORLD_CALLS: Final = frozenset({"__import__", "eval", "exec", "input", "open"})
 
 # What may be imported from outside the standard library.
 LIBRARIES: Final = {
-    "swarmnet": frozenset({"msgpack"}),
+    "swarmnet": frozenset({"cryptography", "msgpack"}),
     "sim": frozenset({"click", "matplotlib", "msgpack", "tqdm"}),
 }
 
