@@ -287,7 +287,10 @@ class Prober:
         leans towards it. Bad health does not matter: it may come of round trips that
         have grown, and then only these can mend it.
         """
-        if ack.coordinate is None or not probe.in_turn or probe.late:
+        if ack.coordinate is None or probe.late:
+            return
+        self._core.round_trips.place(probe.target, ack.coordinate)
+        if not probe.in_turn:
             return
         rtt_s = now - probe.pings[ack.sequence]
         if not self._core.round_trips.note(probe.target, ack.coordinate, rtt_s):

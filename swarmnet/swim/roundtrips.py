@@ -19,6 +19,9 @@ from swarmnet.swim.coordinates import Coordinate, Vivaldi
 
 _DEVIATIONS: Final = 4.0
 _GAIN: Final = 0.25
+_STRANGER: Final = 8.0
+_FORGET: Final = 0.98
+"""How the farthest round trip fades with every sample: to a half after 34."""
 
 
 class RoundTrips:
@@ -29,6 +32,7 @@ class RoundTrips:
 
     __slots__ = (
         "_deviation_s",
+        "_farthest_s",
         "_peers",
         "_random",
         "_timeout_max_s",
@@ -42,6 +46,7 @@ class RoundTrips:
         self._vivaldi = Vivaldi()
         self._peers: dict[NodeId, Coordinate] = {}
         self._deviation_s = timeout_max_s / _DEVIATIONS
+        self._farthest_s: float | None = None
         self.samples = 0
 
     @property
@@ -50,13 +55,16 @@ class RoundTrips:
         return self._vivaldi.coordinate
 
     def estimate(self, peer: NodeId) -> float | None:
-        """Return the expected round trip to `peer` in seconds, or None for a stranger.
+        """Return the expected round trip to `peer` in seconds, or None.
 
-        He may be far from everybody that is known.
+        Who has never told us where it is may be farther than all who did: it counts as
+        eight times as far as the farthest that was measured lately. Where it is farther
+        still its late answers will say so.
         """
         theirs = self._peers.get(peer)
         if theirs is None:
-            return None
+            farthest_s = self._farthest_s
+            return None if farthest_s is None else _STRANGER * farthest_s
         return self._vivaldi.coordinate.distance_to(theirs)
 
     def expect(self, peer: NodeId, least_s: float) -> tuple[float, float]:
@@ -81,7 +89,13 @@ class RoundTrips:
         # than a peer of which nothing is known.
         off_s = min(abs(rtt_s - predicted_s), self._timeout_max_s / _DEVIATIONS)
         self._deviation_s += _GAIN * (off_s - self._deviation_s)
+        farthest_s = self._farthest_s or 0.0
+        self._farthest_s = max(rtt_s, farthest_s * _FORGET)
         return True
+
+    def place(self, peer: NodeId, theirs: Coordinate) -> None:
+        """Take where a peer says that it is, though nothing was measured."""
+        self._peers[peer] = theirs
 
     def forget(self, peer: NodeId) -> None:
         """Keep nothing about a peer that is gone."""

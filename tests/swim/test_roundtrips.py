@@ -54,16 +54,27 @@ def test_the_timeout_shrinks_as_predictions_come_true() -> None:
 
 def test_a_peer_that_never_told_where_it_is_may_be_far_from_all_who_did() -> None:
     known = trips()
-    known.note(node(2), ORIGIN, 0.004)
     assert known.estimate(STRANGER) is None
-    assert known.expect(STRANGER, LEAST_S) == (0.0, MOST_S)
+    known.note(node(2), ORIGIN, 0.004)
+    known.note(node(3), placed(0.02), 0.020)
+    assert known.estimate(STRANGER) == 8 * 0.020
+    for _ in range(34):
+        known.note(node(2), ORIGIN, 0.004)
+    assert known.estimate(STRANGER) == pytest.approx(8 * 0.020 * 0.98**34)
+
+
+def test_a_peer_is_placed_by_what_it_says_without_a_measurement() -> None:
+    known = trips()
+    known.place(node(2), placed(0.05, height=HEIGHT_S_MIN))
+    assert known.estimate(node(2)) == pytest.approx(0.05, abs=1e-4)
+    assert (known.coordinate, known.samples) == (ORIGIN, 0)
 
 
 def test_who_is_forgotten_is_a_stranger_again() -> None:
     known = trips()
     known.note(node(2), placed(0.2), 0.004)
     known.forget(node(2))
-    assert known.estimate(node(2)) is None
+    assert known.estimate(node(2)) == known.estimate(STRANGER)
 
 
 @pytest.mark.parametrize("rtt_s", [0.0, -1.0, 10.5, float("nan"), float("inf")])
