@@ -1,0 +1,176 @@
+"""What is held of one peer: its sessions, its handshakes under way, what waits.
+
+A channel outlives its sessions. One session is *current*: what we send goes under it.
+Those before it are *former*, and listened to for a while. Sessions that the peer began
+are *unconfirmed* until something arrives under them, for the packet that began them may
+have been a replay; nothing is sent under those.
+
+Current is the session that was made last. Where both sides began at once both
+handshakes succeed, and the two may differ about which was the last. Then the side with
+the greater public key leads. It answers what comes under another session by an empty
+packet under its own current one (`carrier.Carrier.settle`), and the other follows: no
+clock decides, and what a side prefers only ever moves on to a later session.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+from enum import IntEnum, auto
+from typing import Final
+
+from swarmnet.crypto.handshake import HandshakeState
+from swarmnet.crypto.session import Session
+from swarmnet.ids import Address, NodeId
+
+PATH_FRESH_S: Final = 10.0
+"""For so long a peer is believed to be where it was heard from last."""
+PENDING_MAX: Final = 4
+UNCONFIRMED_MAX: Final = 4
+FORMER_MAX: Final = 4
+
+
+class Due(IntEnum):
+    """Why channels wake; with the peer's key or address, a timer's reason."""
+
+    RETRY = auto()
+    """Something waits, and the handshake was not answered: begin another."""
+    GRACE = auto()
+    """A session that had a successor is listened to no longer."""
+    MEETING = auto()
+    """An address has not answered our opening: begin another, or give up."""
+    SWEEP = auto()
+    """Keys may have grown too old to be kept; it is about no peer."""
+
+
+Reason = tuple[Due, bytes | Address]
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """What is to be sent to a peer: bytes, where to, on which transport, since when.
+
+    `replayable` is whether it does no harm if an observer sends it again, so that it
+    may travel inside the first packet of a handshake.
+    """
+
+    data: bytes
+    address: Address
+    streamed: bool
+    replayable: bool
+    since: float
+
+
+@dataclass(slots=True)
+class Pending:
+    """A handshake that we began and that was not answered so far.
+
+    A cookie is believed once: then `mac1` is empty and `parcel` travels in the next.
+    """
+
+    handshake: HandshakeState
+    local: int
+    mac1: bytes
+    began: float
+    address: Address
+    parcel: Parcel | None = None
+
+
+@dataclass(slots=True)
+class Reply:
+    """An initiation of the peer's that is to be answered before the input is over.
+
+    `room` is how many bytes of ours its answer may carry without being longer than
+    what it answers: an observer may have sent that again, from an address not his own.
+    """
+
+    handshake: HandshakeState
+    remote: int
+    source: Address
+    streamed: bool
+    room: int
+    data: bytes = b""
+    more: bool = False
+
+
+@dataclass(slots=True)
+class Channel:
+    """Everything between us and one peer, whose X25519 key is `key`.
+
+    `path` is where its newest authentic datagram came from, at `heard`. `tries` counts
+    the handshakes begun in vain, `next_at` is when another may begin. `cookie` is what
+    it asked us to show, from `cookie_at` on. `used` is when anything went either way.
+    `last` is what was sent last, under the session of serial `last_under`, and `lost`
+    what the peer may have lost of it.
+    """
+
+    key: bytes
+    node: NodeId
+    leads: bool
+    """Whether our key is the greater: then it is we who say which session holds."""
+    current: Session | None = None
+    former: list[tuple[float, Session]] = field(default_factory=list)
+    """With the time until which each is listened to; the first ends first."""
+    unconfirmed: list[Session] = field(default_factory=list)
+    pending: list[Pending] = field(default_factory=list)
+    waiting: deque[Parcel] | None = None
+    reply: Reply | None = None
+    path: Address | None = None
+    heard: float = float("-inf")
+    used: float = float("-inf")
+    tries: int = 0
+    next_at: float = float("-inf")
+    began: float = float("-inf")
+    hinted: float = float("-inf")
+    settled: float = float("-inf")
+    cookie: bytes = b""
+    cookie_at: float = float("-inf")
+    last: Parcel | None = None
+    last_under: int = 0
+    lost: Parcel | None = None
+
+    def where(self, now: float, address: Address) -> Address:
+        """Return where to send what is meant for `address`.
+
+        Who was heard from elsewhere a moment ago has moved, and is there.
+        """
+        if self.path is not None and now - self.heard < PATH_FRESH_S:
+            return self.path
+        return address
+
+    def usable(self, now: float, life_s: float) -> Session | None:
+        """Return the session to send under, if there is one that is young enough."""
+        session = self.current
+        if session is None or now - session.began >= life_s:
+            return None
+        return session
+
+    def adopt(self, session: Session) -> Session | None:
+        """Take a session whose peer has shown that it holds the keys.
+
+        Returns the one of two that is not to be the current one, if there were two.
+        """
+        if session in self.unconfirmed:
+            self.unconfirmed.remove(session)
+        held = self.current
+        if held is not None and held.serial > session.serial:
+            return session
+        self.current = session
+        return held
+
+    def forget(self, session: Session) -> None:
+        """Give a session of ours no place any more."""
+        if self.current is session:
+            self.current = None
+        self.former = [one for one in self.former if one[1] is not session]
+        if session in self.unconfirmed:
+            self.unconfirmed.remove(session)
+
+    def sessions(self) -> list[Session]:
+        """Return every session that is listened to."""
+        kept = [] if self.current is None else [self.current]
+        return [*kept, *(one for _, one in self.former), *self.unconfirmed]
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether nothing is held or awaited of the peer."""
+        waits = self.waiting or self.pending or self.reply
+        return not waits and not self.sessions()
