@@ -70,6 +70,8 @@ class Carrier:
         if session is not None:
             packet = session.seal(b"", streamed=streamed)
             self._board.transmit(address, packet, streamed=streamed)
+            # Of what was sent before, nothing is lost should this one be.
+            channel.last_under = 0
 
     def deliver(self, received: Received) -> None:
         """Hand up what a peer has sent; an empty packet was only to be seen."""
@@ -86,13 +88,14 @@ class Carrier:
         channel.tries = 0
         channel.next_at = float("-inf")
 
-    def settle(self, now: float, received: Received, session: Session) -> None:
+    def settle(
+        self, now: float, channel: Channel, session: Session, received: Received
+    ) -> None:
         """Take note that a peer sends under a session that is not our current one.
 
         Who leads says under which to go on; the other follows him. Both say it by an
         empty packet, but only one who leads answers an empty one: so it comes to rest.
         """
-        channel, _ = self._board.sessions[session.local]
         if not channel.leads and not received.data:
             held, channel.current = channel.current, session
             channel.former = [one for one in channel.former if one[1] is not session]

@@ -106,6 +106,8 @@ class Channel:
     node: NodeId
     leads: bool
     """Whether our key is the greater: then it is we who say which session holds."""
+    met: bool = False
+    """Whether there was a session with it since we began to know it."""
     current: Session | None = None
     former: list[tuple[float, Session]] = field(default_factory=list)
     """With the time until which each is listened to; the first ends first."""
@@ -150,6 +152,7 @@ class Channel:
         """
         if session in self.unconfirmed:
             self.unconfirmed.remove(session)
+        self.met = True
         held = self.current
         if held is not None and held.serial > session.serial:
             return session

@@ -235,13 +235,15 @@ class Channels:
             return
         channel.used = now
         received = Received(channel.node, source, plaintext, streamed, early=False)
-        if session.local in board.unconfirmed:
+        is_first = session.local in board.unconfirmed
+        if is_first:
             self._carrier.adopt(now, channel, session)
-            self._carrier.flush(now, channel)
         if session is not channel.current:
-            self._carrier.settle(now, received, session)
+            self._carrier.settle(now, channel, session, received)
         elif session.is_newest(data, streamed=streamed):
             self._carrier.heard(now, channel, source, streamed=streamed)
+        if is_first:
+            self._carrier.flush(now, channel)
         self._carrier.deliver(received)
 
     def _hint(

@@ -106,11 +106,10 @@ class Responder:
         if reply is None:
             return
         local = board.free_index()
-        new = channel.current is None and not channel.former
         # Whom we send to under another session must show us this one, or he may forget
         # that other before we use it again.
         more = reply.more or channel.current is not None
-        handover = Handover(data=reply.data, more=more, index=local, new=new)
+        handover = Handover(reply.data, more=more, index=local, new=not channel.met)
         message = reply.handshake.write_message(handover.pack())
         packet = encode_answer(Kind.RESPONSE, reply.remote, message)
         session = session_of(reply.handshake, local, reply.remote, now, initiated=False)

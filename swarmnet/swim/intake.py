@@ -10,6 +10,7 @@ from swarmnet.swim.core import Core, Route
 from swarmnet.swim.courtesy import CORRECTION
 from swarmnet.swim.credit import Credit
 from swarmnet.swim.damping import Damping
+from swarmnet.swim.doubt import Doubt
 from swarmnet.swim.member import Member, Verdict, admit
 from swarmnet.swim.outputs import MemberChanged, SignerUnknown, State
 from swarmnet.swim.probe import Probe
@@ -47,6 +48,7 @@ class Intake:
         "_core",
         "_credit",
         "_damping",
+        "_doubt",
         "_left",
         "_relay",
         "_repair",
@@ -74,6 +76,7 @@ class Intake:
         self.accusations = Accusations(core, self.prober, self.hold)
         self._credit = Credit()
         self._damping = Damping(core)
+        self._doubt = Doubt()
         self.refutation = Refutation(core, selfhood, self._credit, self.announce)
         # Members that have left, in the order in which they did.
         self._left: dict[NodeId, float] = {}
@@ -96,7 +99,7 @@ class Intake:
             if route.node is not None:
                 self._relay.retract(route.node, _about(claim), claim.item)
             return False
-        if verdict is not Verdict.STALE and not self._is_genuine(route, claim):
+        if verdict is not Verdict.STALE and not self._is_genuine(now, route, claim):
             return False
         core.count(_COUNTED[verdict])
         if verdict is Verdict.STALE:
@@ -257,7 +260,7 @@ class Intake:
         if claim == own:
             self.refutation.note_repeated()
             return
-        if not self._is_genuine(route, claim):
+        if not self._is_genuine(now, route, claim):
             return
         if claim.state is not State.SUSPECT:
             if self._self.receive_rival(now, claim) is not None:
@@ -272,15 +275,19 @@ class Intake:
         else:
             core.count("claims_ahead")
 
-    def _is_genuine(self, route: Route, claim: Claim) -> bool:
+    def _is_genuine(self, now: float, route: Route, claim: Claim) -> bool:
         core = self._core
+        assert route.node is not None, "a claim comes from somebody"
+        if self._doubt.doubts(now, route.node):
+            core.count("claims_unread")
+            return False
         proved = core.seams.verify(claim.author, SIGN_DOMAIN + claim.body, claim.proof)
         if proved is None:
             core.count("signers_unknown")
-            assert route.node is not None, "a claim comes from somebody"
             core.outputs.append(
                 SignerUnknown(claim.author, claim.item, route.node, route.address)
             )
         elif not proved:
             core.count("bad_proofs")
+            self._doubt.note(now, route.node)
         return bool(proved)

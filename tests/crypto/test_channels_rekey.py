@@ -188,6 +188,43 @@ def test_who_only_listens_lets_the_other_know_that_there_is_a_newer_session(
     assert [len(packet.data) for packet in listener.sent].count(32) == 1
 
 
+def test_the_other_is_told_of_a_newer_session_once_a_second_until_it_hears() -> None:
+    table, one, other = connected()
+    table.fate = lambda _number, packet: len(packet.data) != 32
+    one.channels._initiator.begin(table.now, one.channel(other))
+    table.run()
+    one.sent.clear()
+    for number in range(300):
+        other.send(table.now, one, b"%d" % number, replayable=False)
+        table.wait(0.01)
+    assert len(one.data) == 300
+    assert [len(packet.data) for packet in one.sent] == [32] * 3
+    table.fate = lambda _number, _packet: True
+    table.wait(1.0)
+    for _ in range(2):
+        other.send(table.now, one, b"x")
+        table.run()
+    assert agree(one, other)
+
+
+def test_what_waits_is_tried_again_though_the_session_that_came_up_is_too_old() -> None:
+    table, one, other = pair()
+    one.send(table.now, other, b"probe")
+    table.deliver(table.collect()[0])
+    table.deliver(table.collect()[0])
+    one.send(table.now, other, b"held back")
+    (late,) = table.collect()
+    table.now += 7205.0
+    table.fate = lambda _number, _packet: False
+    other.send(table.now, one, b"waits", replayable=False)
+    table.wait(0.5)
+    table.deliver(late)
+    assert other.current(one) is not None
+    table.fate = lambda _number, _packet: True
+    table.wait(1.5)
+    assert (other.data, one.data) == ([b"probe", b"held back"], [b"waits"])
+
+
 @pytest.mark.parametrize("ways", WAYS)
 def test_no_packet_is_lost_by_renewals_though_one_passes_every_few_minutes(
     ways: str,
@@ -291,6 +328,7 @@ def test_no_session_is_listened_to_past_life_and_grace(
     (packet,) = table.collect()
     table.now += age_s
     table.deliver(packet)
+    assert other.channels.count_sessions()[1] == int(opened)
     table.run()
     assert (other.data == [b"held back for hours"]) is opened
     assert (other.count("expired") == 1) is not opened

@@ -280,3 +280,49 @@ def test_a_peer_that_forgot_us_among_many_is_no_different_from_a_new_one() -> No
     one.send(table.now, other, b"still here", replayable=False)
     table.run()
     assert other.data[-1] == b"still here"
+
+
+def test_who_has_lost_the_session_and_not_the_peer_gets_nothing_twice() -> None:
+    table, one, other = connected()
+    one.send(table.now, other, b"once", replayable=False)
+    ((_, packet),) = table.collect()
+    table.give(one.address, packet)
+    # Its clock has leapt, and the session is over; the network doubles the packet.
+    other.fast_s = 7300.0
+    table.give(one.address, packet)
+    table.run()
+    assert kinds(table.passed)[1:3] == [(2, HINT), (1, INITIATION)]
+    assert other.data == [b"once"]
+    one.send(table.now, other, b"next", replayable=False)
+    table.run()
+    assert other.data == [b"once", b"next"]
+
+
+def test_only_what_was_sent_under_the_session_hinted_at_is_sent_again() -> None:
+    table, one, other = connected()
+    one.send(table.now, other, b"once", replayable=False)
+    table.run()
+    one.channels._initiator.begin(table.now, one.channel(other))
+    table.run()
+    other.start()
+    # Under the newer session only an empty packet was sent so far.
+    table.give(ELSEWHERE, Transmit(one.address, hint_about(one, other), False))
+    table.run()
+    assert one.count("hints_taken") == 1
+    assert other.data == [b"once"]
+
+
+def test_when_an_empty_packet_is_lost_nothing_sent_before_it_is_sent_again() -> None:
+    table, one, other = connected()
+    one.send(table.now, other, b"heard", replayable=True)
+    table.run()
+    one.channels._carrier.confirm(one.channel(other), other.address, streamed=False)
+    ((_, empty),) = table.collect()
+    other.start()
+    table.give(one.address, empty)
+    table.run()
+    assert one.count("hints_taken") == 1
+    assert (other.data, one.channels.is_open(table.now, other.node)) == (
+        [b"heard"],
+        True,
+    )

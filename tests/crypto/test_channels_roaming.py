@@ -7,7 +7,7 @@ import pytest
 
 from swarmnet.crypto.channel import PATH_FRESH_S
 from swarmnet.crypto.packets import Kind
-from swarmnet.crypto.switchboard import Transmit
+from swarmnet.crypto.switchboard import Received, Transmit
 from swarmnet.ids import Address
 from tests.crypto.peers import Mail, Peer, Table, connected, pair
 
@@ -92,18 +92,21 @@ def test_a_late_datagram_of_an_old_session_moves_nobody_back() -> None:
     assert place_of(other, one) == MOVED
     # It is the newest that ever came under its own session.
     table.deliver(late)
-    table.collect()
+    ((_, told),) = table.collect()
     assert other.data == [b"0", b"0", b"1"]
-    assert place_of(other, one) == MOVED
+    assert (place_of(other, one), told.address) == (MOVED, MOVED)
 
 
 def test_the_late_first_datagram_of_an_older_session_moves_nobody_back() -> None:
     table, one, other = connected()
     late: list[Mail] = []
+    # The packets that would show the new sessions at once are lost.
+    table.fate = lambda _number, packet: len(packet.data) != 32
     for _ in range(2):
         one.channels._initiator.begin(table.now, one.channel(other))
         table.run()
         late += packets(table, one, other, 1)
+    assert len(other.channel(one).unconfirmed) == 2
     table.deliver(late[1], MOVED)
     held = other.current(one)
     table.deliver(late[0])
@@ -201,3 +204,15 @@ def test_a_moved_peer_is_told_of_a_newer_session_where_it_is_now() -> None:
     ((_, told),) = table.collect()
     assert (len(told.data), told.address) == (32, MOVED)
     assert isinstance(told, Transmit)
+
+
+def test_what_waited_for_a_peer_goes_to_where_its_first_packet_came_from() -> None:
+    table, one, other = pair()
+    one.send(table.now, other, b"ping")
+    table.deliver(table.collect()[0])
+    assert isinstance(other.channels.poll_output(), Received)
+    other.send(table.now, one, bytes(900), replayable=False)
+    table.deliver(table.collect()[0])
+    table.deliver(table.collect()[0], MOVED)
+    ((_, packet),) = table.collect()
+    assert (len(packet.data), packet.address) == (932, MOVED)

@@ -1,0 +1,93 @@
+"""Who this node knows by certificate, asked by the channels and by membership.
+
+The calendar stands behind this alone: whether a certificate has expired is asked here,
+of the wall clock as the driver last told it.
+"""
+
+from swarmnet.crypto.certificate import decode_chain_untrusted
+from swarmnet.crypto.proofs import Proof, Proofs
+from swarmnet.crypto.trust import Directory
+from swarmnet.errors import BadPacket
+from swarmnet.ids import NodeId
+
+
+class Acquaintances:
+    """The directory as the channels see it (`crypto.switchboard.Peers`).
+
+    `chain` is our own certificate and its issuer's. `wall` is Unix seconds, kept up to
+    date by the engine.
+    """
+
+    __slots__ = ("_directory", "_proofs", "_serials", "chain", "wall")
+
+    def __init__(
+        self, directory: Directory, proofs: Proofs, chain: bytes, wall: float
+    ) -> None:
+        self._directory = directory
+        self._proofs = proofs
+        # Kept even if the directory forgets: who is on the rings must be found there.
+        self._serials: dict[NodeId, bytes] = {}
+        self.chain = chain
+        self.wall = wall
+
+    def exchange_of(self, node: NodeId) -> bytes | None:
+        """Return the X25519 key of a node that may talk now, or None."""
+        if not self._directory.may_talk(node, self.wall):
+            return None
+        return self._directory.exchange_of(node)
+
+    def node_of(self, exchange_public: bytes) -> NodeId | None:
+        """Return whose X25519 key that is, if he may talk now, or None."""
+        node = self._directory.node_of(exchange_public)
+        if node is None or not self._directory.may_talk(node, self.wall):
+            return None
+        return node
+
+    def introduce(self, chain: bytes) -> None:
+        """Take a stranger's certificates, which may be any bytes."""
+        self.learn(chain)
+
+    def learn(self, chain: bytes) -> NodeId | None:
+        """Take somebody's certificates; return who he is if his word counts now.
+
+        It does when he has expired, too: that gates his channels, not what he signed.
+        """
+        node = named_untrusted(chain)
+        if node is None:
+            return None
+        self._directory.learn_untrusted(chain, self.wall)
+        return None if self._directory.signer(node) is None else node
+
+    def exchange_ever(self, node: NodeId) -> bytes | None:
+        """Return the X25519 key of a node, whether it may talk or not, or None."""
+        return self._directory.exchange_of(node)
+
+    def chain_of(self, node: NodeId) -> bytes | None:
+        """Return the bytes that introduce `node` to others, or None."""
+        return self._directory.chain_of(node)
+
+    def serial(self, node: NodeId) -> bytes:
+        """Return what places `node` on the rings: its issuer chose that."""
+        serial = self._serials.get(node)
+        if serial is None:
+            serial = self._directory.ring_serial(node)
+            assert serial is not None, "a member whose proof was good has a certificate"
+            self._serials[node] = serial
+        return serial
+
+    def sign(self, message: bytes) -> bytes:
+        """Return our own signature."""
+        return self._proofs.sign(message)
+
+    def verify(self, author: NodeId, message: bytes, proof: bytes) -> bool | None:
+        """Return whether `author` signed `message`; None if he is unknown here."""
+        verdict = self._proofs.verify(author, message, proof)
+        return None if verdict is Proof.UNKNOWN_SIGNER else verdict is Proof.GENUINE
+
+
+def named_untrusted(chain: bytes) -> NodeId | None:
+    """Return whom a chain speaks of, be it true or false; None if it is none."""
+    try:
+        return decode_chain_untrusted(chain).certificate.node
+    except BadPacket:
+        return None
