@@ -30,7 +30,7 @@ check: $(STAMP)
 		{ echo "not formatted: run $(VENV)/bin/ruff format ."; exit 1; }
 	@$(RUN) -m ruff check --quiet .
 	@$(RUN) -m mypy --no-error-summary
-	@$(RUN) -m pytest -q -n auto -m "not slow"
+	@HYPOTHESIS_PROFILE=brief $(RUN) -m pytest -q -n auto -m "not slow"
 
 test: $(STAMP)
 	@$(RUN) -m pytest -n auto

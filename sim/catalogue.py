@@ -29,6 +29,7 @@ def _scenario(kind: ScenarioKind) -> dict[str, object]:
         "duration_s": kind.duration_s,
         "and_calm": kind.calm_of is not None,
         "draws_faults": kind.plan_of is not None,
+        "sets": dict(kind.settings),
         "figures": dict(kind.figures),
         "keys": {name: _key(key) for name, key in kind.keys.items()},
     }
@@ -49,9 +50,10 @@ def catalogue_text() -> str:
     lines = []
     for kind in SCENARIOS.values():
         calm = "" if kind.calm_of is None else " and the calm"
+        sets = "".join(f", {key}={text}" for key, text in kind.settings.items())
         lines.append(
             f"{kind.name}: {kind.summary}"
-            f" [nodes {kind.nodes}, at most {kind.duration_s:g} s{calm}]"
+            f" [nodes {kind.nodes}, at most {kind.duration_s:g} s{calm}{sets}]"
         )
         lines += [f"    {name:20} {text}" for name, text in kind.figures.items()]
         for name, key in kind.keys.items():

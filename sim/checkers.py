@@ -8,7 +8,7 @@ exempts: memberlist's rules do break some of them.
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from sim.profiles.contract import Engine
 from swarmnet.ids import NodeId
@@ -61,8 +61,39 @@ RULES: Final[Mapping[str, Rule]] = {
     "storm": Rule(f"no more than {EVENTS_PER_NODE_S:,} events per node and second"),
     "delivery": Rule("a payload is delivered once in a life", OTHERS),
     "convergence": Rule("after the faults all views become equal in time", OTHERS),
+    "signed": Rule(
+        "with channels: what is held of a member, it signed; an accusation, its author",
+        OTHERS,
+    ),
+    "ring": Rule(
+        "with channels: ring neighbours follow from the issuer's numbers of the live",
+        OTHERS,
+    ),
+    "unauthenticated": Rule(
+        "an outsider's packet changes nothing, and brings no longer answer", OTHERS
+    ),
+    "liar": Rule("one lying member gets no healthy one declared dead", OTHERS),
     "exception": Rule("no engine raises", _ALL),
 }
+
+
+class Guard(Protocol):
+    """A further checker, told of everything that the checkers are told."""
+
+    def began(self, host: "Host", engine: Engine) -> None:
+        """A process started."""
+
+    def member_changed(self, host: "Host", event: MemberChanged) -> None:
+        """A member changed at an observer."""
+
+    def delivered(self, host: "Host") -> None:
+        """A payload came up at a node."""
+
+    def sent(self, host: "Host", output: SendDatagram | SendStream) -> None:
+        """A node sent something."""
+
+    def after_input(self, host: "Host", engine: Engine) -> None:
+        """All that an input brought has been done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +127,12 @@ class Checkers:
             name for name, rule in RULES.items() if profile not in rule.exempt
         }
         self.violations: list[Violation] = []
+        self.guards: list[Guard] = []
         self.payload_copies = 0
         self.own_max: dict[NodeId, tuple[int, int]] = {}
         self._own: dict[int, tuple[int, int, int]] = {}
+        # Members whose key is in bad hands: no process has to have said what they say.
+        self.hostile: dict[NodeId, None] = {}
         self._seen: dict[int, dict[NodeId, Claim]] = {}
         self._claims: dict[Claim, Claim] = {}
         self._storm_from = (0.0, 0)
@@ -120,6 +154,11 @@ class Checkers:
         self._seen[host.index] = {}
         self._own.pop(host.index, None)
 
+    def began(self, host: "Host", engine: Engine) -> None:
+        """A process has started, and done what it does first."""
+        for guard in self.guards:
+            guard.began(host, engine)
+
     # One call per thing that an engine does.
 
     def datagram(self, host: "Host", output: SendDatagram) -> None:
@@ -132,10 +171,19 @@ class Checkers:
                 f"datagram of {len(data)} bytes, limit {self._limit_bytes}",
             )
         self.payload_copies += data.count(self._tag)
+        for guard in self.guards:
+            guard.sent(host, output)
 
-    def frame(self, _host: "Host", output: SendStream) -> None:
+    def frame(self, host: "Host", output: SendStream) -> None:
         """Count the payload copies in a stream's frame."""
         self.payload_copies += output.data.count(self._tag)
+        for guard in self.guards:
+            guard.sent(host, output)
+
+    def delivered(self, host: "Host") -> None:
+        """A payload, good or not, came up at a node."""
+        for guard in self.guards:
+            guard.delivered(host)
 
     def endless(self, host: "Host", count: int) -> None:
         """Record that an input brought more outputs than any input may."""
@@ -166,6 +214,8 @@ class Checkers:
 
     def after_input(self, host: "Host", engine: Engine) -> None:
         """Check what must hold at the end of every input of a node."""
+        for guard in self.guards:
+            guard.after_input(host, engine)
         own = engine.incarnation(host.node)
         if own is None:
             return
@@ -181,6 +231,8 @@ class Checkers:
 
     def member_changed(self, host: "Host", event: MemberChanged) -> None:
         """Check one transition of one member at one observer."""
+        for guard in self.guards:
+            guard.member_changed(host, event)
         member = event.member
         index = self._cluster.index_of(member)
         if member == host.node:
@@ -195,7 +247,7 @@ class Checkers:
         before = seen.get(member)
         seen[member] = claim
         most = self.own_max.get(member)
-        if most is not None and claim[:2] > most:
+        if most is not None and claim[:2] > most and member not in self.hostile:
             self.violate(
                 "foreign",
                 host.index,

@@ -17,6 +17,8 @@ from sim.checkers import DATAGRAM_BYTES_MAX, OTHERS, Checkers
 from sim.course import Course
 from sim.endpoint import Place, place_of
 from sim.host import Host
+from sim.perjury import Perjury
+from sim.profiles.channeled import Outfit
 from sim.profiles.contract import Identity, Profile
 from sim.streams import Streams
 from sim.trace import Kind, Trace
@@ -48,7 +50,10 @@ class Watcher(Protocol):
 
 
 class Cluster:
-    """`nodes` hosts on one underlay; clones stand behind them in `hosts`."""
+    """`nodes` hosts on one underlay; clones stand behind them in `hosts`.
+
+    `outfit` is what real keys and channels are made from; None where there are none.
+    """
 
     def __init__(
         self, options: Options, profile: Profile, trace: Trace, nodes: int
@@ -78,11 +83,15 @@ class Cluster:
         self.hosts: list[Host] = []
         self._by_node: dict[NodeId, Host] = {}
         for index in range(nodes):
-            digest = blake2b(
-                f"{options.seed}/node/{index}".encode(), digest_size=NODE_ID_BYTES
-            )
-            host = self._place(Identity(index, NodeId(digest.digest()), _at(index)))
+            node = _node_id(profile, options.seed, index)
+            host = self._place(Identity(index, node, _at(index)))
             self._by_node[host.node] = host
+        outfit = getattr(profile, "outfit", None)
+        self.outfit = outfit if isinstance(outfit, Outfit) else None
+        if self.outfit is not None:
+            self.underlay.raw_corruption = True
+            self._perjury = Perjury(self, self.outfit)
+            self.checkers.guards.append(self._perjury)
 
     def _place(self, identity: Identity) -> Host:
         offset_s = self._clocks.random() * CLOCK_ORIGIN_S_MAX
@@ -90,6 +99,11 @@ class Cluster:
         self.hosts.append(host)
         self.underlay.attach(host)
         return host
+
+    @property
+    def perjury(self) -> Perjury:
+        """The guard of what is signed; there is one where channels are real."""
+        return self._perjury
 
     # Who is who.
 
@@ -218,6 +232,7 @@ class Cluster:
             held = sum(state is State.ALIVE for state in engine.states().values())
         self.course.began(self.world.now, host.index, held)
         host.boot(engine)
+        self.checkers.began(host, engine)
         self._tell(host)
 
     # What hosts report.
@@ -239,6 +254,7 @@ class Cluster:
 
     def delivered(self, host: Host, payload: Payload) -> bool:
         """Take a payload up; say whether it is good and may be relayed."""
+        self.checkers.delivered(host)
         published = self.application.read(payload)
         if published is None:
             self.underlay.coverage["payload_refused"] += 1
@@ -302,6 +318,16 @@ class Cluster:
 
 def _at(index: int) -> Address:
     return Address((0x0A000001 + index).to_bytes(4, "big"), PORT)
+
+
+def _node_id(profile: Profile, seed: int, index: int) -> NodeId:
+    """Return the id of a node; where the profile has keys, it follows from those."""
+    of_key = getattr(profile, "node_id", None)
+    node = None if of_key is None else of_key(seed, index)
+    if node is not None:
+        return NodeId(node)
+    name = f"{seed}/node/{index}".encode()
+    return NodeId(blake2b(name, digest_size=NODE_ID_BYTES).digest())
 
 
 def _limit_bytes(profile: Profile) -> int:

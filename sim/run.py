@@ -113,8 +113,10 @@ def _resolve(options: Options, known: Registry) -> _Plan:
     check_numbers(options, kind.nodes_min)
     for name in options.without:
         check_name(name)
-    keys, rest = _split(options, kind, known.settings.get(options.profile, {}))
-    profile = known.profiles[options.profile](rest)
+    help_of = known.settings.get(options.profile, {})
+    keys, told = _split(options, kind, help_of)
+    wanted = {key: text for key, text in kind.settings.items() if key in help_of}
+    profile = known.profiles[options.profile]({**wanted, **told})
     nodes = kind.nodes if options.nodes is None else options.nodes
     duration_s = options.duration_s
     if duration_s is None:

@@ -69,6 +69,8 @@ class Streams:
         target = self._underlay.places.get(place_of(output.address))
         self._coverage["stream_frames"] += 1
         self._note(Kind.STREAM, source.index, target, len(output.data), "sent")
+        for tap in self._underlay.taps:
+            tap(source, output)
         stream.frames.append(output.data)
         if not stream.waiting:
             self._push(stream, 0, self._world.now)

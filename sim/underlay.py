@@ -4,10 +4,12 @@ Per ordered pair a latency, a loss, and whatever impairments the moment holds. E
 effect draws from a random source of its own, so that one that is masked does not shift
 the others. A datagram carries its sender's identity, as an authenticating channel
 does; a flipped bit is therefore found by the channel and the datagram dropped, unless
-`raw_corruption` asks that the engine be fed the broken bytes.
+`raw_corruption` asks that the engine be fed the broken bytes. Where the channels are
+real they are fed those, and must find out by themselves.
 """
 
 from collections import Counter
+from collections.abc import Callable
 from random import Random
 from typing import Final
 from zlib import crc32
@@ -17,8 +19,10 @@ from sim.impairments import HEALTHY, Effect, Impairment, Path, path_of
 from sim.latency import latency_named
 from sim.trace import Kind, Trace
 from sim.world import World
-from swarmnet.swim.outputs import SendDatagram
+from swarmnet.swim.outputs import SendDatagram, SendStream
 
+Tap = Callable[[Endpoint, SendDatagram | SendStream], None]
+"""Sees what is sent, by whom, the moment it is."""
 QUEUE_S_MAX: Final = 1.0
 """What a rate-limited uplink buffers; a datagram that would wait longer is dropped."""
 
@@ -38,6 +42,7 @@ class Underlay:
         self.trace = trace
         self.loss = loss
         self.raw_corruption = False
+        self.taps: list[Tap] = []
         self.sent = 0
         self.coverage: Counter[str] = Counter()
         self.places: dict[Place, Endpoint] = {}
@@ -104,6 +109,8 @@ class Underlay:
             f"{world.now:12.6f} {source.index:5d} send     {to:5d} {len(data):6d}"
             f" {crc32(data):08x}\n"
         )
+        for tap in self.taps:
+            tap(source, output)
         if target is None:
             self.coverage["datagram_nowhere"] += 1
         elif self._impairments:

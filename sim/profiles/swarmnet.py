@@ -1,20 +1,27 @@
-"""The real engine in the simulator, with everything but its signatures.
+"""The real engine in the simulator, with everything but its keys; or with those, too.
 
 Claims carry 64 bytes of proof, as many as Ed25519's, so that bytes are counted as they
 will be. The proof is a keyed hash that only the simulator can check; inside, nobody
-forges.
+forges. With `channels=on` the whole node runs instead (`channeled`): real certificates,
+signatures, handshakes and sealed packets, from keys that the seed makes. That costs
+some ten times the CPU.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import Field, fields, replace
 from functools import lru_cache
 from hashlib import blake2b
 from random import Random
-from typing import Final
+from typing import Final, TypeVar
 
+from sim.ledger import Ledger
+from sim.pki import pki_of
+from sim.profiles.channeled import Acquaintance, Outfit, build_node, full_acquaintance
 from sim.profiles.contract import Engine, Identity
+from swarmnet.crypto.settings import ChannelSettings
 from swarmnet.errors import Refused
 from swarmnet.ids import NodeId
+from swarmnet.node.credentials import NodeSettings
 from swarmnet.swim.claim import SIGN_DOMAIN
 from swarmnet.swim.codec import claim_of, encode_own_body
 from swarmnet.swim.config import SwimConfig
@@ -27,9 +34,21 @@ from swarmnet.swim.roster import Roster
 
 _PROOF_BYTES: Final = 64
 _FIRST_VERSION: Final = (1, 0)
-_NUMBERS: Final = tuple(
-    field for field in fields(SwimConfig) if field.type in (int, float, "int", "float")
+CHANNELS: Final = "channels"
+
+
+def _numbers(settings: type[SwimConfig | ChannelSettings]) -> tuple[Field[object], ...]:
+    kinds = (int, float, "int", "float")
+    return tuple(field for field in fields(settings) if field.type in kinds)
+
+
+_NUMBERS: Final = _numbers(SwimConfig)
+_CHANNEL_NUMBERS: Final = tuple(
+    field
+    for field in _numbers(ChannelSettings)
+    if field.name not in {shared.name for shared in _NUMBERS}
 )
+Settings = TypeVar("Settings", SwimConfig, ChannelSettings)
 
 
 def simulated_proof(author: NodeId, message: bytes) -> bytes:
@@ -62,18 +81,47 @@ class SwarmnetProfile:
     name = "swarmnet"
 
     def __init__(self, settings: Mapping[str, str]) -> None:
-        self.config = _configure(settings)
-        self.overhead_bytes = self.config.channel_bytes
+        rest = dict(settings)
+        self.seals = _switch(rest.pop(CHANNELS, "off"))
+        names = {field.name for field in _CHANNEL_NUMBERS}
+        told = {key: rest.pop(key) for key in sorted(names & rest.keys())}
+        if told and not self.seals:
+            raise Refused(f"setting {min(told)!r}: it wants {CHANNELS}=on as well")
+        self._channel_settings = _read(ChannelSettings(), _CHANNEL_NUMBERS, told)
+        self.config = _read(SwimConfig(), _NUMBERS, rest)
+        # What sealing costs is in the packets themselves, where they are sealed.
+        self.overhead_bytes = 0 if self.seals else self.config.channel_bytes
         self.datagram_bytes_max = self.config.datagram_bytes - self.overhead_bytes
+        self.outfit: Outfit | None = None
+
+    def node_id(self, seed: int, index: int) -> NodeId | None:
+        """Return the id that follows from a node's key; None: any will do.
+
+        A profile serves one run: the first node that is asked for decides of which.
+        """
+        if not self.seals:
+            return None
+        if self.outfit is None:
+            settings = NodeSettings(self.config, self._channel_settings)
+            self.outfit = Outfit(pki_of(seed), settings, Ledger())
+        return self.outfit.pki.node(index)
 
     @staticmethod
     def settings_help() -> Mapping[str, str]:
         """Return one line for every key that `--set` takes."""
-        defaults = SwimConfig()
+        swim, channels = SwimConfig(), ChannelSettings()
         return {
-            field.name: f"default {getattr(defaults, field.name):g};"
-            " see swarmnet/swim/config.py"
-            for field in _NUMBERS
+            CHANNELS: "on or off (the default): real keys and sealed packets",
+            **{
+                field.name: f"default {getattr(swim, field.name):g};"
+                " see swarmnet/swim/config.py"
+                for field in _NUMBERS
+            },
+            **{
+                field.name: f"default {getattr(channels, field.name):g}; with"
+                " channels=on; see swarmnet/crypto/settings.py"
+                for field in _CHANNEL_NUMBERS
+            },
         }
 
     def calm_s(self, nodes: int) -> float:
@@ -93,8 +141,10 @@ class SwarmnetProfile:
         repair_s = 4 * (config.repair_delay_s + config.repair_interval_s)
         return contact_s + config.suspicion_max_s + probe_s + repair_s
 
-    def full_view(self, identities: Sequence[Identity]) -> Roster:
-        """Return a roster in which all `identities` are alive, in their first life."""
+    def full_view(self, identities: Sequence[Identity]) -> Roster | Acquaintance:
+        """Return a view in which all `identities` are alive, in their first life."""
+        if self.outfit is not None:
+            return full_acquaintance(self.outfit, identities)
         config = self.config
         roster = Roster(NodeId(b""), config.cluster_key, config.rings, _serial)
         roster.fill(_first_claim(identity) for identity in identities)
@@ -104,6 +154,9 @@ class SwarmnetProfile:
         self, identity: Identity, *, boot_epoch: int, random: Random, view: object
     ) -> Engine:
         """Return a new engine; see `contract.Profile.build`."""
+        if self.outfit is not None:
+            assert view is None or isinstance(view, Acquaintance), "another's view"
+            return build_node(self.outfit, identity, (boot_epoch, view), random)
         assert view is None or isinstance(view, Roster), "a view of another profile"
         return Swim(
             Route(identity.node, identity.address),
@@ -115,11 +168,21 @@ class SwarmnetProfile:
         )
 
 
-def _configure(settings: Mapping[str, str]) -> SwimConfig:
-    config = SwimConfig()
-    known = {field.name: field.type in (int, "int") for field in _NUMBERS}
-    values = {field.name: getattr(config, field.name) for field in fields(config)}
-    for key, text in settings.items():
+def _switch(text: str) -> bool:
+    if text not in ("on", "off"):
+        raise Refused(f"setting {CHANNELS}={text!r}: want on or off")
+    return text == "on"
+
+
+def _read(
+    defaults: Settings,
+    numbers: Sequence[Field[object]],
+    told: Mapping[str, str],
+) -> Settings:
+    """Return `defaults` with what was told of their `numbers`."""
+    known = {field.name: field.type in (int, "int") for field in numbers}
+    values = {name: getattr(defaults, name) for name in known}
+    for key, text in told.items():
         if key not in known:
             names = ", ".join(sorted(known))
             raise Refused(f"setting {key!r}: profile swarmnet knows {names}")
@@ -128,7 +191,7 @@ def _configure(settings: Mapping[str, str]) -> SwimConfig:
         except ValueError:
             want = "an integer" if known[key] else "a number"
             raise Refused(f"setting {key}={text!r}: want {want}") from None
-    return SwimConfig(**values)
+    return replace(defaults, **values)
 
 
 def _first_claim(identity: Identity) -> Member:

@@ -10,6 +10,8 @@ from sim.scenarios import (
     churn,
     coordinates,
     crash,
+    hostile_member,
+    hostile_outsider,
     idle,
     leave,
     partition,
@@ -32,6 +34,8 @@ SCENARIOS: Final[Mapping[str, ScenarioKind]] = {
         pause,
         asymmetric,
         coordinates,
+        hostile_outsider,
+        hostile_member,
         idle,
         chaos,
     )

@@ -74,7 +74,7 @@ class Chaos(Scenario):
 
     def begin(self) -> None:
         """Boot all, draw the faults and plan the calm."""
-        if self.keys["raw_corruption"]:
+        if self.keys["raw_corruption"] and self.cluster.outfit is None:
             self.cluster.underlay.raw_corruption = True
             # A payload's key has no proof of its own: flipped, it is another payload.
             self.cluster.checkers.waive("delivery")
@@ -180,7 +180,8 @@ KIND = ScenarioKind(
         "intensity": Key("scales how many faults there are", 1, 0.001, 100),
         "payloads_per_s": Key("published while faults strike", 1, 0.001, 1000),
         "raw_corruption": Key(
-            "1: feed flipped bytes to the engines instead of dropping them",
+            "1: feed flipped bytes to the engines instead of dropping them, as is done"
+            " with channels=on in any case",
             0,
             0,
             1,

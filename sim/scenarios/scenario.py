@@ -1,10 +1,11 @@
 """What a scenario is: a table row, and an object that follows one run."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sim.options import Curve, Figure
+from sim.trace import Kind
 from swarmnet.errors import Refused
 from swarmnet.swim.outputs import MemberChanged, State
 
@@ -98,6 +99,29 @@ class Scenario:
         return None
 
 
+def check_channels(profile: "Profile", name: str) -> None:
+    """Refuse a profile without real channels.
+
+    Raises:
+        Refused: with the one that has them, or the setting that turns them on.
+    """
+    seals = getattr(profile, "seals", None)
+    if seals is None:
+        raise Refused(
+            f"profile {profile.name!r}: has no channels, which {name} attacks;"
+            " want --profile swarmnet"
+        )
+    if not seals:
+        raise Refused(f"setting channels='off': {name} attacks channels; want on")
+
+
+def note_attack(cluster: "Cluster", name: str) -> None:
+    """Write down that an attack begins, and count it."""
+    what = f"attack_{name.lower()}"
+    cluster.underlay.coverage[what] += 1
+    cluster.trace.note(cluster.world.now, -1, Kind.FAULT, -1, 0, detail=what)
+
+
 def accept(_profile: "Profile", _setting: Setting, _nodes: int) -> None:
     """Refuse nothing."""
 
@@ -123,6 +147,8 @@ class ScenarioKind:
     """Draws the faults, by profile, setting, nodes and seed; None: there are none."""
     check: Callable[["Profile", Setting, int], None] = accept
     """Refuses what this scenario cannot do, by profile, setting and nodes."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """What this scenario sets of a profile that knows it, unless told otherwise."""
 
 
 class FalseDeaths:

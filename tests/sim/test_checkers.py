@@ -278,4 +278,8 @@ def test_the_rules_that_memberlist_does_not_promise_are_named() -> None:
         "foreign",
         "delivery",
         "convergence",
+        "signed",
+        "ring",
+        "unauthenticated",
+        "liar",
     ]

@@ -99,6 +99,9 @@ def test_the_list_names_scenarios_figures_and_keys(
     assert call(["list", "--format", "json"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert "heal_s" in document["scenarios"]["partition"]["figures"]
+    sets = {name: kind["sets"] for name, kind in document["scenarios"].items()}
+    hostile = {"hostile-outsider", "hostile-member"}
+    assert {name for name, told in sets.items() if told} == hostile
 
 
 def test_the_module_is_a_command() -> None:
@@ -113,7 +116,13 @@ def test_the_module_is_a_command() -> None:
     assert done.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS)
+@pytest.mark.parametrize(
+    "scenario",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] if kind.settings else [])
+        for name, kind in SCENARIOS.items()
+    ],
+)
 def test_every_scenario_has_a_picture(tmp_path: Path, scenario: str) -> None:
     pytest.importorskip("matplotlib")
     file = tmp_path / "course.png"

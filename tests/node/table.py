@@ -1,0 +1,142 @@
+"""A few whole nodes with real keys on a table, over one virtual wire.
+
+Every packet takes a millisecond. `drop` says which are lost; `passed` keeps what was
+sent, as (sender's number, output).
+"""
+
+from collections.abc import Callable, Iterable
+from heapq import heappop, heappush
+from random import Random
+
+from sim.pki import WALL_S, Pki
+from swarmnet.crypto.trust import Directory
+from swarmnet.ids import Address, NodeId
+from swarmnet.node.credentials import Credentials, NodeSettings
+from swarmnet.node.engine import Node
+from swarmnet.swim.outputs import Output, SendDatagram, SendStream, State
+
+Send = SendDatagram | SendStream
+LATENCY_S = 0.001
+Seen = dict[int, State]
+
+
+def address(number: int) -> Address:
+    """Return where node `number` is."""
+    return Address(bytes((10, 0, 0, number)), 7946)
+
+
+class Table:
+    """Nodes 1 to `count`, started and acquainted with nobody but by their keys."""
+
+    def __init__(self, count: int, seed: int = 1, *, known: bool = True) -> None:
+        self.pki = Pki(seed)
+        self.now = 50.0
+        self.passed: list[tuple[int, Send]] = []
+        self.notes: list[tuple[int, Output]] = []
+        self.drop: Callable[[int, Send], bool] = lambda _number, _send: False
+        self.nodes: dict[int, Node] = {}
+        self.directories: dict[int, Directory] = {}
+        self._heap: list[tuple[float, int, int, int, bytes, bool]] = []
+        self._sequence = 0
+        self.known = known
+        self.count = count
+        for number in range(1, count + 1):
+            self.start(number)
+
+    def id(self, number: int) -> NodeId:
+        """Return the id of node `number`."""
+        return self.pki.node(number)
+
+    def start(self, number: int, boot_epoch: int = 1) -> Node:
+        """Start a node that has no view; put it in the place of one that was there."""
+        directory = self.pki.directory()
+        others = range(1, self.count + 1) if self.known else (number,)
+        for other in others:
+            directory.learn(self.pki.chain(other), WALL_S)
+        random = Random(f"{number} of {boot_epoch}")
+        chain = self.pki.chain(number).encoded
+        node = Node(
+            Credentials(self.pki.identity(number), chain, directory, WALL_S),
+            address(number),
+            NodeSettings(),
+            random,
+            random_bytes=random.randbytes,
+            boot_epoch=boot_epoch,
+        )
+        self.nodes[number] = node
+        self.directories[number] = directory
+        node.start(self.now)
+        self._drain(number)
+        return node
+
+    def join(self, number: int, through: int) -> None:
+        """Let a node join through another."""
+        self.nodes[number].join(self.now, [address(through)])
+        self._drain(number)
+
+    def give(self, source: int, target: int, data: bytes, *, streamed: bool) -> None:
+        """Let a packet arrive now."""
+        node = self.nodes[target]
+        if streamed:
+            node.receive_stream(self.now, address(source), data)
+        else:
+            node.receive_datagram(self.now, address(source), data)
+        self._drain(target)
+
+    def run(self, seconds: float) -> None:
+        """Let time pass."""
+        end = self.now + seconds
+        while True:
+            timers = [
+                (deadline, number)
+                for number, node in self.nodes.items()
+                if (deadline := node.poll_timeout()) is not None
+            ]
+            due = min(timers, default=(end + 1, 0))
+            arrival = self._heap[0][0] if self._heap else end + 1
+            if min(due[0], arrival) > end:
+                break
+            self.now = max(self.now, min(due[0], arrival))
+            if arrival <= due[0]:
+                _, _, source, target, data, streamed = heappop(self._heap)
+                self.give(source, target, data, streamed=streamed)
+            else:
+                self.nodes[due[1]].handle_timeout(self.now)
+                self._drain(due[1])
+        self.now = end
+
+    def views(self) -> dict[int, Seen]:
+        """Return how every node sees the others, by number."""
+        numbers = {self.id(number): number for number in range(1, self.count + 1)}
+        return {
+            number: {numbers[one]: state for one, state in node.states().items()}
+            for number, node in self.nodes.items()
+        }
+
+    def all_see(self, numbers: Iterable[int]) -> bool:
+        """Return whether those all hold each other alive, and nobody else."""
+        group = set(numbers)
+        views = self.views()
+        return all(
+            views[one] == dict.fromkeys(sorted(group - {one}), State.ALIVE)
+            for one in sorted(group)
+        )
+
+    def _drain(self, number: int) -> None:
+        node = self.nodes[number]
+        while (output := node.poll_output()) is not None:
+            if not isinstance(output, Send):
+                self.notes.append((number, output))
+                continue
+            self.passed.append((number, output))
+            target = output.address.host[-1]
+            if target in self.nodes and not self.drop(number, output):
+                self._sequence += 1
+                streamed = isinstance(output, SendStream)
+                heappush(
+                    self._heap,
+                    (
+                        *(self.now + LATENCY_S, self._sequence, number, target),
+                        *(output.data, streamed),
+                    ),
+                )
