@@ -43,7 +43,7 @@ def _idle(lab: Lab) -> list[Row]:
         plain = lab.simulate(replace(options, settings={}), seeds)
         rows.append(
             _row(
-                f"N={nodes}, idle, {case}: received by a node (B/s)",
+                f"N={nodes}, idle, {case}: received by a node",
                 (sealed, plain),
                 ("bytes", "B/s"),
                 Target(Of.WORST, BYTES_S),
