@@ -14,7 +14,7 @@ SIM := $(RUN) -m sim
 .PHONY: help check test demo sim bench clean
 
 help:
-	@echo "make check   format, lint, types, floors, limits, fast tests (under a minute)"
+	@echo "make check   format, lint, types, floors, limits, fast tests"
 	@echo "make test    every test"
 	@echo "make demo    an update and a crash, each beside memberlist's rules"
 	@echo "make sim     chaos, SEEDS=$(SEEDS) seeds on JOBS=$(JOBS) cores"
