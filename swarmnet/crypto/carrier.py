@@ -8,7 +8,13 @@ from collections import deque
 from dataclasses import replace
 from typing import Final
 
-from swarmnet.crypto.channel import FORMER_MAX, Channel, Due, Parcel
+from swarmnet.crypto.channel import (
+    COPY_LAST,
+    FORMER_MAX,
+    Channel,
+    Due,
+    Parcel,
+)
 from swarmnet.crypto.framing import PEER_BYTES_MAX
 from swarmnet.crypto.initiator import INTRODUCES_FROM, Initiator
 from swarmnet.crypto.packets import TRANSPORT_OVERHEAD_BYTES
@@ -64,12 +70,14 @@ class Carrier:
             else:
                 self._board.count("waited_too_long")
 
-    def confirm(self, channel: Channel, address: Address, *, streamed: bool) -> None:
+    def confirm(
+        self, now: float, channel: Channel, address: Address, *, streamed: bool
+    ) -> None:
         """Show the peer under which session we send, by an empty packet."""
         session = channel.current
         if session is not None:
             packet = session.seal(b"", streamed=streamed)
-            self._board.transmit(address, packet, streamed=streamed)
+            self._board.spread(now, channel, address, packet, streamed=streamed)
             # Of what was sent before, nothing is lost should this one be.
             channel.last_under = 0
 
@@ -102,9 +110,8 @@ class Carrier:
             self._retire(now, channel, held)
         elif now - channel.settled >= _SETTLE_PACE_S:
             channel.settled = now
-            streamed, source = received.streamed, received.source
-            where = source if streamed else channel.where(now, source)
-            self.confirm(channel, where, streamed=streamed)
+            streamed = received.streamed
+            self.confirm(now, channel, received.source, streamed=streamed)
 
     def end_grace(self, now: float, channel: Channel) -> None:
         """Listen no longer to former sessions whose time is over."""
@@ -124,8 +131,21 @@ class Carrier:
         """
         channel.used = now
         if not streamed:
-            channel.path = source
-            channel.heard = now
+            channel.note_path(now, source)
+
+    def hear_again(
+        self,
+        now: float,
+        channel: Channel,
+        session: Session,
+        source: Address,
+        data: bytes,
+    ) -> None:
+        """Take what did not open: it may be what a faster copy has overtaken."""
+        is_home = source == channel.home != channel.path
+        if is_home and session is channel.current and session.is_copy(data, COPY_LAST):
+            channel.note_copy(now, source)
+            self._board.count("copies")
 
     def _retire(self, now: float, channel: Channel, session: Session | None) -> None:
         if session is None:
@@ -168,8 +188,8 @@ class Carrier:
         channel.last = replace(parcel, data=b"") if large else parcel
         channel.last_under = session.serial
         packet = session.seal(parcel.data, streamed=parcel.streamed)
-        where = channel.where(now, parcel.address)
-        board.transmit(where, packet, streamed=parcel.streamed)
+        where, streamed = parcel.address, parcel.streamed
+        board.spread(now, channel, where, packet, streamed=streamed)
 
     def _is_old(self, now: float, session: Session) -> bool:
         settings = self._board.settings

@@ -23,6 +23,8 @@ from swarmnet.ids import Address, NodeId
 
 PATH_FRESH_S: Final = 10.0
 """For so long a peer is believed to be where it was heard from last."""
+COPY_LAST: Final = 64
+"""So many packets behind, a copy still says where its sender may be."""
 PENDING_MAX: Final = 4
 UNCONFIRMED_MAX: Final = 4
 FORMER_MAX: Final = 4
@@ -95,8 +97,9 @@ class Reply:
 class Channel:
     """Everything between us and one peer, whose X25519 key is `key`.
 
-    `path` is where its newest authentic datagram came from, at `heard`. `tries` counts
-    the handshakes begun in vain, `next_at` is when another may begin. `cookie` is what
+    `path` is where its newest authentic datagram came from, at `heard`. `home` is where
+    it is said to be, and is doubted from `home_until` on. `tries` counts the handshakes
+    begun in vain, `next_at` is when another may begin. `cookie` is what
     it asked us to show, from `cookie_at` on. `used` is when anything went either way.
     `last` is what was sent last, under the session of serial `last_under`, and `lost`
     what the peer may have lost of it.
@@ -117,6 +120,8 @@ class Channel:
     reply: Reply | None = None
     path: Address | None = None
     heard: float = float("-inf")
+    home: Address | None = None
+    home_until: float = float("-inf")
     used: float = float("-inf")
     tries: int = 0
     next_at: float = float("-inf")
@@ -129,14 +134,32 @@ class Channel:
     last_under: int = 0
     lost: Parcel | None = None
 
-    def where(self, now: float, address: Address) -> Address:
-        """Return where to send what is meant for `address`.
+    def places(self, now: float, home: Address) -> tuple[Address, ...]:
+        """Return where to send a datagram to a peer that is said to be at `home`.
 
-        Who was heard from elsewhere a moment ago has moved, and is there.
+        Who was heard from elsewhere a moment ago has moved, and is there. But whoever
+        gets a copy of a packet in before the packet itself, from an address of his own,
+        looks the same (RFC 9000, section 9.3.3). So the datagram also goes home, until
+        for a while neither packets nor copies of them have come from there.
         """
-        if self.path is not None and now - self.heard < PATH_FRESH_S:
-            return self.path
-        return address
+        if home != self.home:
+            self.home, self.home_until = home, now + PATH_FRESH_S
+        path = self.path
+        if path is None or path == home or now - self.heard >= PATH_FRESH_S:
+            return (home,)
+        return (path, home) if now < self.home_until else (path,)
+
+    def note_path(self, now: float, source: Address) -> None:
+        """Take note of where the newest authentic datagram came from."""
+        was_home = self.path == self.home or now - self.heard >= PATH_FRESH_S
+        if was_home and source != self.path:
+            self.home_until = now + PATH_FRESH_S
+        self.path, self.heard = source, now
+
+    def note_copy(self, now: float, source: Address) -> None:
+        """Take note of where a copy came from of one of the newest datagrams."""
+        if source == self.home:
+            self.home_until = now + PATH_FRESH_S
 
     def usable(self, now: float, life_s: float) -> Session | None:
         """Return the session to send under, if there is one that is young enough."""

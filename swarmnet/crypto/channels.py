@@ -232,6 +232,8 @@ class Channels:
         plaintext = session.open(data, streamed=streamed)
         if plaintext is None:
             board.count("unopened")
+            if not streamed:
+                self._carrier.hear_again(now, channel, session, source, data)
             return
         channel.used = now
         received = Received(channel.node, source, plaintext, streamed, early=False)
@@ -276,7 +278,7 @@ class Channels:
         self._carrier.recover(now, channel, new=handover.new)
         self._carrier.flush(now, channel)
         if handover.more and not session.sent:
-            self._carrier.confirm(channel, source, streamed=streamed)
+            self._carrier.confirm(now, channel, source, streamed=streamed)
         received = Received(channel.node, source, handover.data, streamed, early=False)
         self._carrier.deliver(received)
 

@@ -67,7 +67,7 @@ class Initiator:
         if now - channel.began > _QUIET_S:
             channel.tries = min(channel.tries, INTRODUCES_FROM)
         self._forget_old(now, channel)
-        parcel, streamed, address = self._choose(now, channel)
+        parcel, streamed, address = self._choose(channel)
         if address is None:
             return
         chain = self._chain(channel, streamed=streamed, parcel=parcel)
@@ -86,7 +86,7 @@ class Initiator:
         channel.began = now
         channel.next_at = now + board.settings.retry_s * backoff
         board.count("initiations")
-        board.transmit(address, packet, streamed=streamed)
+        board.spread(now, channel, address, packet, streamed=streamed)
 
     def retry(self, now: float, channel: Channel) -> None:
         """Begin again, if anything still waits."""
@@ -147,9 +147,7 @@ class Initiator:
             owner.waiting.appendleft(parcel)
         self.press(now, owner)
 
-    def _choose(
-        self, now: float, channel: Channel
-    ) -> tuple[Parcel | None, bool, Address | None]:
+    def _choose(self, channel: Channel) -> tuple[Parcel | None, bool, Address | None]:
         """Return what an initiation carries, on which transport, and where to.
 
         What must not be seen twice waits for the session, but says where to go.
@@ -157,17 +155,16 @@ class Initiator:
         waiting = channel.waiting
         last = channel.last
         if not waiting and last is not None:
-            return None, last.streamed, channel.where(now, last.address)
+            return None, last.streamed, last.address
         if not waiting:
             return None, False, channel.path
         first = waiting[0]
-        where = channel.where(now, first.address)
         for parcel in waiting:
             fits = len(parcel.data) <= self._room(channel, streamed=parcel.streamed)
             if parcel.replayable and fits:
                 waiting.remove(parcel)
-                return parcel, parcel.streamed, channel.where(now, parcel.address)
-        return None, first.streamed, where
+                return parcel, parcel.streamed, parcel.address
+        return None, first.streamed, first.address
 
     def _room(self, channel: Channel, *, streamed: bool) -> float:
         if streamed:

@@ -115,6 +115,10 @@ class Responder:
         session = session_of(reply.handshake, local, reply.remote, now, initiated=False)
         self._keep_unconfirmed(channel, session)
         board.transmit(reply.source, packet, streamed=reply.streamed)
+        home = channel.home
+        if home is not None and home != reply.source and not reply.streamed:
+            # A faster copy of the initiation may have come from an address not his.
+            board.transmit(home, packet, streamed=False)
         if reply.more:
             # Should the peer's confirmation get lost.
             retry = (Due.RETRY, channel.key)

@@ -79,6 +79,19 @@ class _Way:
         window.note(counter)
         return plaintext
 
+    def is_copy(self, data: bytes, last: int) -> bool:
+        """Return whether that was opened before, as one of the `last` greatest."""
+        packed = data[8:16]
+        counter = _number(packed, "big")
+        window = self._window
+        if counter + last <= window.top or window.is_new(counter):
+            return False
+        try:
+            self._decrypt(_NONCE_HEAD + packed, data[16:], None)
+        except InvalidTag:
+            return False
+        return True
+
     @property
     def newest(self) -> int:
         """The greatest counter opened so far; -1 for none."""
@@ -155,6 +168,16 @@ class Session:
             # Only what is authentic may take memory.
             self._streams = way
         return plaintext
+
+    def is_copy(self, data: bytes, last: int) -> bool:
+        """Return whether a datagram is the copy of one of the `last` that were opened.
+
+        Raises:
+            BadPacket: it is too short to be one.
+        """
+        if len(data) < TRANSPORT_OVERHEAD_BYTES:
+            raise BadPacket(f"transport packet of {len(data)} bytes")
+        return self._datagrams.is_copy(data, last)
 
     def is_newest(self, data: bytes, *, streamed: bool = False) -> bool:
         """Return whether an opened packet has the greatest counter of its way."""

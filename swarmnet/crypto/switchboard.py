@@ -150,6 +150,23 @@ class Switchboard:
         """Put a packet out."""
         self.outputs.append(Transmit(address, data, streamed))
 
+    def spread(
+        self,
+        now: float,
+        channel: Channel,
+        address: Address,
+        data: bytes,
+        *,
+        streamed: bool,
+    ) -> None:
+        """Put a packet out to wherever the peer may be who is said to be at `address`.
+
+        A stream's two ends cannot be taken for others by a faster copy.
+        """
+        places = (address,) if streamed else channel.places(now, address)
+        for place in places:
+            self.transmit(place, data, streamed=streamed)
+
     def handshake(
         self,
         pattern: bytes,

@@ -283,7 +283,9 @@ class Node:
             if received.streamed:
                 self._swim.receive_stream(now, received.peer, received.source, body)
             else:
-                self._swim.receive_datagram(now, received.peer, received.source, body)
+                # Where its packets come from just now is the channels' business.
+                home = self._home(received.peer, received.source)
+                self._swim.receive_datagram(now, received.peer, home, body)
             return
         try:
             if kind == CERTIFICATES_WANTED and not received.early:
@@ -345,15 +347,24 @@ class Node:
             if member is not None and member.claim.address is not None:
                 self._channels.open(now, node, member.claim.address)
 
+    def _home(self, peer: NodeId, source: Address) -> Address:
+        """Return where a member says that it is; of a stranger, where it was heard."""
+        member = self._swim.member(peer)
+        claimed = None if member is None else member.claim.address
+        return source if claimed is None else claimed
+
     # Certificates
 
     def _ask(self, now: float) -> None:
         for peer, address, authors in self._introductions.questions():
-            wanted = encode_wanted(authors)
-            parcel = Parcel(
-                wanted, address, streamed=False, replayable=False, since=now
-            )
-            self._channels.send(now, peer, parcel)
+            self._post(now, peer, address, encode_wanted(authors), streamed=False)
+
+    def _post(
+        self, now: float, peer: NodeId, to: Address, data: bytes, *, streamed: bool
+    ) -> None:
+        """Send what must not be seen twice."""
+        parcel = Parcel(data, to, streamed=streamed, replayable=False, since=now)
+        self._channels.send(now, peer, parcel)
 
     def _hand_over(
         self, now: float, received: Received, wanted: Sequence[NodeId]
@@ -364,16 +375,10 @@ class Node:
             self._count("certificates_refused")
         chains = (self._acquaintances.chain_of(node) for node in wanted[:granted])
         found = [chain for chain in chains if chain is not None]
-        if not found:
-            return
-        parcel = Parcel(
-            encode_certificates(found),
-            received.source,
-            streamed=len(found) > 1,
-            replayable=False,
-            since=now,
-        )
-        self._channels.send(now, received.peer, parcel)
+        if found:
+            home = self._home(received.peer, received.source)
+            data, streamed = encode_certificates(found), len(found) > 1
+            self._post(now, received.peer, home, data, streamed=streamed)
 
     def _learn(self, now: float, peer: NodeId, chains: Sequence[bytes]) -> None:
         """Take certificates that we wait for, and the claims that wait for them."""

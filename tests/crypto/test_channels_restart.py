@@ -316,7 +316,9 @@ def test_when_an_empty_packet_is_lost_nothing_sent_before_it_is_sent_again() -> 
     table, one, other = connected()
     one.send(table.now, other, b"heard", replayable=True)
     table.run()
-    one.channels._carrier.confirm(one.channel(other), other.address, streamed=False)
+    one.channels._carrier.confirm(
+        table.now, one.channel(other), other.address, streamed=False
+    )
     ((_, empty),) = table.collect()
     other.start()
     table.give(one.address, empty)

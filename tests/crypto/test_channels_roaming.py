@@ -1,11 +1,11 @@
-"""Where a peer is: where its newest authentic datagram came from, and nothing else."""
+"""Where a peer is: where its newest authentic datagram came from, and its home."""
 
 from dataclasses import replace
 from typing import Final
 
 import pytest
 
-from swarmnet.crypto.channel import PATH_FRESH_S
+from swarmnet.crypto.channel import COPY_LAST, PATH_FRESH_S
 from swarmnet.crypto.packets import Kind
 from swarmnet.crypto.switchboard import Received, Transmit
 from swarmnet.ids import Address
@@ -19,13 +19,12 @@ def place_of(peer: Peer, other: Peer) -> Address | None:
     return peer.channel(other).path
 
 
-def target(
+def targets(
     table: Table, sender: Peer, receiver: Peer, *, streamed: bool = False
-) -> Address:
+) -> list[Address]:
     """Return where what is sent to `receiver` goes."""
     sender.send(table.now, receiver, b"to you", streamed=streamed)
-    ((_, packet),) = table.collect()
-    return packet.address
+    return [packet.address for _, packet in table.collect()]
 
 
 def packets(table: Table, sender: Peer, receiver: Peer, count: int) -> list[Mail]:
@@ -42,17 +41,97 @@ def test_a_peer_is_followed_to_where_its_newest_datagram_came_from() -> None:
     (mail,) = packets(table, one, other, 1)
     table.deliver(mail, MOVED)
     assert place_of(other, one) == MOVED
-    assert target(table, other, one) == MOVED
+    assert targets(table, other, one) == [MOVED, one.address]
     assert other.received[-1].source == MOVED
+
+
+def test_after_a_while_who_has_moved_is_sought_there_alone() -> None:
+    table, one, other = connected()
+    for _ in range(11):
+        table.deliver(packets(table, one, other, 1)[0], MOVED)
+        assert targets(table, other, one) == [MOVED, one.address]
+        table.now += PATH_FRESH_S / 11 + 0.001
+    table.deliver(packets(table, one, other, 1)[0], MOVED)
+    assert targets(table, other, one) == [MOVED]
+    # By its next claim it says so itself.
+    one.address = MOVED
+    assert targets(table, other, one) == [MOVED]
 
 
 def test_who_was_not_heard_for_a_while_is_sought_where_he_is_said_to_be() -> None:
     table, one, other = connected()
     table.deliver(packets(table, one, other, 1)[0], MOVED)
     table.now += PATH_FRESH_S - 0.1
-    assert target(table, other, one) == MOVED
+    assert targets(table, other, one) == [MOVED, one.address]
     table.now += 0.2
-    assert target(table, other, one) == one.address
+    assert targets(table, other, one) == [one.address]
+
+
+def test_copies_that_are_faster_for_ever_divert_nothing() -> None:
+    table, one, other = connected()
+    for seat in range(60):
+        (mail,) = packets(table, one, other, 1)
+        elsewhere = replace(ELSEWHERE, port=1 + seat % 3)
+        table.deliver(mail, elsewhere)
+        table.deliver(mail)
+        assert place_of(other, one) == elsewhere
+        assert targets(table, other, one) == [elsewhere, one.address]
+        table.now += PATH_FRESH_S / 10
+    assert other.count("copies") == 60
+    assert len(other.data) == 60
+
+
+def test_a_faster_copy_after_a_long_silence_diverts_not_even_the_answer() -> None:
+    table, one, other = connected()
+    table.now += 100.0
+    (mail,) = packets(table, one, other, 1)
+    table.deliver(mail, ELSEWHERE)
+    assert targets(table, other, one) == [ELSEWHERE, one.address]
+
+
+def test_only_an_authentic_copy_of_something_new_shows_that_a_peer_is_at_home() -> None:
+    table, one, other = connected()
+    other.send(table.now, one, b"where you are said to be")
+    old = packets(table, one, other, 1)[0]
+    table.deliver(old)
+    for mail in packets(table, one, other, COPY_LAST):
+        table.deliver(mail, MOVED)
+    newest = packets(table, one, other, 1)[0]
+    table.deliver(newest, MOVED)
+    until = other.channel(one).home_until
+    number, packet = newest
+    forged = replace(packet, data=packet.data[:-1] + bytes((packet.data[-1] ^ 1,)))
+    ahead = replace(packet, data=packet.data[:8] + b"\xff" * 8 + packet.data[16:])
+    table.now += 1.0
+    for mail in (old, (number, forged), (number, ahead)):
+        table.deliver(mail)
+    table.deliver(newest, ELSEWHERE)
+    assert other.channel(one).home_until == until
+    table.deliver(newest)
+    assert other.channel(one).home_until == table.now + PATH_FRESH_S
+
+
+def test_streams_go_home_wherever_datagrams_come_from() -> None:
+    table, one, other = connected()
+    table.deliver(packets(table, one, other, 1)[0], ELSEWHERE)
+    assert targets(table, other, one, streamed=True) == [one.address]
+
+
+def test_a_faster_copy_of_an_initiation_is_answered_at_home_as_well() -> None:
+    table, one, other = connected()
+    other.send(table.now, one, b"where you are said to be")
+    table.collect()
+    one.channels._initiator.begin(table.now, one.channel(other))
+    (mail,) = table.collect()
+    table.deliver(mail, ELSEWHERE)
+    table.deliver(mail)
+    answers = table.collect()
+    assert [packet.address for _, packet in answers] == [ELSEWHERE, one.address]
+    table.deliver(answers[1])
+    table.run()
+    current = one.current(other)
+    assert current is not None
+    assert current.is_initiator
 
 
 def test_a_datagram_that_was_overtaken_moves_nobody_back() -> None:
@@ -92,9 +171,9 @@ def test_a_late_datagram_of_an_old_session_moves_nobody_back() -> None:
     assert place_of(other, one) == MOVED
     # It is the newest that ever came under its own session.
     table.deliver(late)
-    ((_, told),) = table.collect()
+    told = [packet.address for _, packet in table.collect()]
     assert other.data == [b"0", b"0", b"1"]
-    assert (place_of(other, one), told.address) == (MOVED, MOVED)
+    assert (place_of(other, one), told) == (MOVED, [MOVED, one.address])
 
 
 def test_the_late_first_datagram_of_an_older_session_moves_nobody_back() -> None:
@@ -126,7 +205,7 @@ def test_a_stream_moves_nobody_but_is_answered_where_it_came_from() -> None:
     table.collect()
     assert [(r.data, r.source) for r in other.received] == [(b"0", port), (b"1", port)]
     assert place_of(other, one) == one.address
-    assert target(table, other, one) == one.address
+    assert targets(table, other, one) == [one.address]
     assert other.channel(one).heard == float("-inf")
 
 
@@ -139,7 +218,7 @@ def test_a_handshake_by_stream_leads_no_datagram_to_the_streams_port() -> None:
     one.address = Address(port.host, 7946)
     assert other.data == [b"hello"]
     assert other.channel(one).path is None
-    assert target(table, other, one) == one.address
+    assert targets(table, other, one) == [one.address]
 
 
 def test_an_initiation_moves_nobody_before_its_key_is_confirmed() -> None:
@@ -147,11 +226,11 @@ def test_an_initiation_moves_nobody_before_its_key_is_confirmed() -> None:
     one.channels._initiator.begin(table.now, one.channel(other))
     (mail,) = table.collect()
     table.deliver(mail, ELSEWHERE)
-    (answer,) = table.collect()
+    answer = table.collect()[0]
     # It is answered where it came from, though everything else goes on as before.
     assert (answer[1].address, answer[1].data[0]) == (ELSEWHERE, Kind.RESPONSE)
     assert place_of(other, one) == one.address
-    assert target(table, other, one) == one.address
+    assert targets(table, other, one) == [one.address]
     table.give(other.address, replace(answer[1], address=one.address))
     (mail,) = table.collect()
     table.deliver(mail, MOVED)
@@ -164,7 +243,7 @@ def test_an_answer_shows_where_the_answerer_is() -> None:
     table.deliver(table.collect()[0])
     table.deliver(table.collect()[0], MOVED)
     assert place_of(one, other) == MOVED
-    assert target(table, one, other) == MOVED
+    assert targets(table, one, other) == [MOVED, other.address]
 
 
 @pytest.mark.parametrize("heard_at", [MOVED, ELSEWHERE])
@@ -214,5 +293,5 @@ def test_what_waited_for_a_peer_goes_to_where_its_first_packet_came_from() -> No
     other.send(table.now, one, bytes(900), replayable=False)
     table.deliver(table.collect()[0])
     table.deliver(table.collect()[0], MOVED)
-    ((_, packet),) = table.collect()
-    assert (len(packet.data), packet.address) == (932, MOVED)
+    sent = [(len(packet.data), packet.address) for _, packet in table.collect()]
+    assert sent == [(932, MOVED), (932, one.address)]

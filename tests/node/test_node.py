@@ -7,7 +7,7 @@ import pytest
 from sim.pki import WALL_S, Pki
 from swarmnet.crypto.channel import Parcel
 from swarmnet.crypto.packets import KINDS, Kind
-from swarmnet.ids import CLUSTER
+from swarmnet.ids import CLUSTER, Address
 from swarmnet.swim.outputs import (
     Deliver,
     Departed,
@@ -198,3 +198,23 @@ def test_datagrams_name_no_peer() -> None:
     table = joined(2)
     assert {output.peer for _, output in table.passed} == {None}
     assert any(isinstance(output, SendDatagram) for _, output in table.passed)
+
+
+def test_a_copy_that_is_always_faster_turns_no_answer_away() -> None:
+    table = joined(3)
+    elsewhere = Address(bytes((192, 0, 2, 66)), 666)
+
+    def overtake(number: int, send: SendDatagram | SendStream) -> bool:
+        if isinstance(send, SendDatagram) and send.address == address(2):
+            table.nodes[2].receive_datagram(table.now, elsewhere, send.data)
+        return number == 2 and send.address == elsewhere
+
+    table.drop = overtake
+    before = table.nodes[1].counters()
+    table.run(30.0)
+    after = table.nodes[1].counters()
+    assert table.all_see(range(1, 4))
+    assert after["coordinate_samples"] > before["coordinate_samples"] + 20
+    assert after.get("indirect_probes", 0) == before.get("indirect_probes", 0)
+    streams = [send for _, send in table.passed if isinstance(send, SendStream)]
+    assert elsewhere not in {send.address for send in streams}

@@ -72,6 +72,18 @@ def test_copies_that_come_before_the_original_are_told_apart() -> None:
     assert figures["state_changes_by_outsider"] == 0
 
 
+@pytest.mark.parametrize("nodes", [2, 4, 12])
+def test_copies_of_everything_get_nobody_held_dead(nodes: int) -> None:
+    settings = {"kind": "2", "rate_per_s": "100", "at_s": "1"}
+    options = Options("hostile-outsider", nodes, 3, duration_s=30.0, settings=settings)
+    figures = run(options).figures
+    answered = figures["answered_share"]
+    assert figures["diverted"]
+    assert (figures["false_dead"], figures["converged"]) == (0, 1)
+    assert answered is not None
+    assert answered > 0.9
+
+
 def test_the_kind_is_drawn_from_the_seed_and_one_that_is_set_shifts_nothing() -> None:
     kinds = {
         seed: run(
