@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -31,19 +32,40 @@ class Source:
 
     def parse(self) -> ast.Module:
         """Return the syntax tree."""
-        return ast.parse(self.text, self.path)
+        return parsed(self)
 
     def functions(self) -> Iterator[Function]:
         """Yield every function, methods and inner functions too."""
-        for node in ast.walk(self.parse()):
+        for node in walked(self.parse()):
             if isinstance(node, Function):
                 yield node
 
 
-def sources(*trees: str) -> list[Source]:
+@lru_cache(maxsize=1)
+def parsed(source: Source) -> ast.Module:
+    """Return a file's tree; more of them in memory slow every collection of garbage."""
+    return ast.parse(source.text, source.path)
+
+
+@lru_cache(maxsize=64)
+def walked(node: ast.AST) -> tuple[ast.AST, ...]:
+    """Return a node and all below, as `ast.walk` does, without loads and stores."""
+    found = [node]
+    for one in found:
+        for name in one._fields:
+            value = getattr(one, name, None)
+            if isinstance(value, list):
+                found += [below for below in value if isinstance(below, ast.AST)]
+            elif isinstance(value, ast.AST) and name != "ctx":
+                found.append(value)
+    return tuple(found)
+
+
+@cache
+def sources(*trees: str) -> tuple[Source, ...]:
     """Return the files of these top folders (all of them by default), sorted."""
-    return [
+    return tuple(
         Source(path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8"))
         for tree in trees or TREES
         for path in sorted((ROOT / tree).rglob("*.py"))
-    ]
+    )

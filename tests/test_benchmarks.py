@@ -118,6 +118,7 @@ def test_a_result_in_json_carries_its_spread_peer_targets_and_place(
     ]
 
 
+@pytest.mark.slow
 def test_results_and_pictures_are_written_out(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

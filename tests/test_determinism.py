@@ -10,7 +10,7 @@ from typing import Final
 
 import pytest
 
-from tests.source import Source, sources
+from tests.source import Source, sources, walked
 
 SET_TYPES: Final = frozenset({"set", "frozenset", "AbstractSet", "MutableSet"})
 SET_METHODS: Final = frozenset(
@@ -28,7 +28,9 @@ ORDER_BLIND: Final = frozenset(
 
 def key(node: ast.AST) -> str:
     """Return how a name or an attribute is written; "" for anything else."""
-    return ast.unparse(node) if isinstance(node, (ast.Name, ast.Attribute)) else ""
+    if isinstance(node, ast.Name):
+        return node.id
+    return ast.unparse(node) if isinstance(node, ast.Attribute) else ""
 
 
 def call_name(node: ast.AST) -> str:
@@ -60,7 +62,7 @@ def is_set(node: ast.AST | None, names: frozenset[str]) -> bool:
 def set_names(tree: ast.AST) -> frozenset[str]:
     """Return the names and attributes that a scope assigns or annotates as sets."""
     found: set[str] = set()
-    for node in ast.walk(tree):
+    for node in walked(tree):
         if isinstance(node, ast.AnnAssign) and is_set_type(node.annotation):
             found.add(key(node.target))
         elif isinstance(node, ast.arg) and is_set_type(node.annotation):
@@ -74,11 +76,11 @@ def iterated(tree: ast.AST) -> Iterator[ast.AST]:
     """Yield the expressions whose order matters where they stand."""
     blind = {
         id(argument)
-        for node in ast.walk(tree)
+        for node in walked(tree)
         if isinstance(node, ast.Call) and call_name(node) in ORDER_BLIND
         for argument in node.args
     }
-    for node in ast.walk(tree):
+    for node in walked(tree):
         if isinstance(node, ast.For):
             yield node.iter
         elif isinstance(node, ast.ListComp | ast.DictComp | ast.GeneratorExp):
@@ -107,7 +109,7 @@ def unordered(source: Source) -> list[str]:
     tree = source.parse()
     attributes = frozenset(
         name if "." in name else f"self.{name}"
-        for node in ast.walk(tree)
+        for node in walked(tree)
         if isinstance(node, ast.ClassDef)
         for name in set_names(node)
         if "." in name or is_field(node, name)
@@ -143,13 +145,13 @@ def hashing(source: Source) -> list[str]:
     tree = source.parse()
     lawful = {
         id(node)
-        for function in ast.walk(tree)
+        for function in walked(tree)
         if isinstance(function, ast.FunctionDef) and function.name == "__hash__"
-        for node in ast.walk(function)
+        for node in walked(function)
     }
     return [
         f"{source.path}:{node.lineno} calls hash: use hashlib"
-        for node in ast.walk(tree)
+        for node in walked(tree)
         if isinstance(node, ast.Call) and key(node.func) == "hash"
         if id(node) not in lawful
     ]

@@ -10,7 +10,7 @@ from typing import Final
 
 import pytest
 
-from tests.source import ROOT, Source, sources
+from tests.source import ROOT, Source, sources, walked
 
 GROUND: Final = frozenset({"errors", "ids", "wire", "timers", "sketch"})
 ROOMS: Final = frozenset({"swim", "crypto", "tables", "ipam", "cnm", "kernel"})
@@ -52,7 +52,7 @@ def imports(source: Source) -> Iterator[tuple[int, str]]:
     package = source.module.split(".")
     if not source.is_package:
         package.pop()
-    for node in ast.walk(source.parse()):
+    for node in walked(source.parse()):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield node.lineno, alias.name
@@ -108,7 +108,7 @@ def world_calls(source: Source) -> Iterator[str]:
     """Yield the calls in an engine that reach past its arguments."""
     if not source.module.startswith("swarmnet") or room_of(source.module) == "runtime":
         return
-    for node in ast.walk(source.parse()):
+    for node in walked(source.parse()):
         if (
             isinstance(node, ast.Call)
             and isinstance(node.func, ast.Name)

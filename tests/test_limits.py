@@ -10,7 +10,7 @@ from typing import Final
 
 import pytest
 
-from tests.source import Function, Source, sources
+from tests.source import Function, Source, sources, walked
 
 FILE_LINES: Final = 400
 FILE_LINES_EXPLAINED: Final = 600
@@ -92,7 +92,7 @@ def called_name(call: ast.Call) -> str:
 
 def asserts(function: Function) -> bool:
     """Say whether a test can fail: it asserts, expects an error, or calls a check."""
-    for node in ast.walk(function):
+    for node in walked(function):
         if isinstance(node, ast.Assert):
             return True
         if isinstance(node, ast.Call):
@@ -104,7 +104,7 @@ def asserts(function: Function) -> bool:
 
 def sleeps(function: Function) -> bool:
     """Say whether a test waits for the wall clock."""
-    calls = (node for node in ast.walk(function) if isinstance(node, ast.Call))
+    calls = (node for node in walked(function) if isinstance(node, ast.Call))
     return any(called_name(call) == "sleep" for call in calls)
 
 

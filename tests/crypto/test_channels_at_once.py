@@ -9,6 +9,7 @@ import pytest
 
 from swarmnet.crypto.packets import Kind
 from tests.crypto.peers import Mail, Table, agree, kinds, pair
+from tests.samples import mostly_slow
 
 RESPONSE, TRANSPORT = Kind.RESPONSE, Kind.TRANSPORT
 STARTS: Final = [(False, False), (False, True), (True, False), (True, True)]
@@ -97,7 +98,7 @@ def test_both_begin_and_their_packets_come_in_every_possible_order(
 
 
 @pytest.mark.parametrize("early", STARTS)
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", mostly_slow(range(40), range(8)))
 def test_both_begin_and_packets_are_shuffled_held_back_and_lost(
     early: tuple[bool, bool], seed: int
 ) -> None:

@@ -18,6 +18,7 @@ from swarmnet.crypto.settings import ChannelSettings
 from swarmnet.crypto.switchboard import Transmit
 from swarmnet.ids import Address
 from tests.crypto.peers import Peer, Table, Weather
+from tests.samples import mostly_slow
 
 STEPS: Final = 150
 CALM_S: Final = 12.0
@@ -162,7 +163,7 @@ def check_story(seed: int) -> None:
     assert len(story.said) > STEPS // 2
 
 
-@pytest.mark.parametrize("seed", range(16))
+@pytest.mark.parametrize("seed", mostly_slow(range(16), range(4)))
 def test_in_bad_weather_nothing_comes_twice_and_when_it_clears_all_is_well(
     seed: int,
 ) -> None:

@@ -36,7 +36,15 @@ SEALED: Final = sealed_messages()
 EACH_SEALED = pytest.mark.parametrize(("name", "index"), SEALED)
 
 
-@EACH_SEALED
+@pytest.mark.parametrize(
+    ("name", "index"),
+    [
+        pytest.param(
+            *case, marks=[] if case[0] in (IK_NAME, XX_NAME) else pytest.mark.slow
+        )
+        for case in SEALED
+    ],
+)
 def test_a_message_with_a_bit_flipped_is_refused_and_the_right_one_then_read(
     name: str, index: int
 ) -> None:

@@ -46,6 +46,7 @@ def test_the_default_cost_seals_and_opens() -> None:
     assert unseal(data, "correct horse") == PRIVATE
 
 
+@pytest.mark.slow
 def test_the_dearest_cost_that_is_allowed_works() -> None:
     assert unseal(sealed(cost=Cost(17, 8, 1)), "correct horse") == PRIVATE
 

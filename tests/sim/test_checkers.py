@@ -3,6 +3,7 @@
 import pytest
 
 from sim.checkers import RULES, Violation
+from sim.host import OUTPUTS_MAX
 from sim.options import Options, Result
 from sim.run import run
 from swarmnet.ids import Address, NodeId
@@ -106,9 +107,11 @@ class SendsTooMuch(Liar):
 
 
 class NeverEnds(Liar):
+    most = 0
+
     def lie(self, member: NodeId) -> None:
         self.outputs.extend(
-            [SendDatagram(None, Address(b"\x7f\0\0\1", 1), b"")] * 200_001
+            [SendDatagram(None, Address(b"\x7f\0\0\1", 1), b"")] * (self.most + 1)
         )
 
 
@@ -212,7 +215,14 @@ def test_a_datagram_over_the_limit_is_found() -> None:
     assert first(SendsTooMuch) == ("datagram", "datagram of 1153 bytes, limit 1152")
 
 
-def test_outputs_without_end_are_found() -> None:
+@pytest.mark.parametrize(
+    "most", [1000, pytest.param(OUTPUTS_MAX, marks=pytest.mark.slow)]
+)
+def test_outputs_without_end_are_found(
+    most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sim.host.OUTPUTS_MAX", most)
+    monkeypatch.setattr(NeverEnds, "most", most)
     assert first(NeverEnds)[0] == "endless"
 
 
@@ -264,6 +274,7 @@ def test_convergence_is_demanded_only_while_enough_is_heard(
     assert [violation.checker for violation in violations] == checkers
 
 
+@pytest.mark.slow
 def test_under_loss_every_pair_of_swarmnet_is_right_once_in_the_calm() -> None:
     result = run(Options("chaos", 5, 1, loss=0.5, duration_s=330.0))
     assert (result.violations, result.figures["calm_s"]) == ((), 314.4)

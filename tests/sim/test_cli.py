@@ -116,13 +116,8 @@ def test_the_module_is_a_command() -> None:
     assert done.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize(
-    "scenario",
-    [
-        pytest.param(name, marks=[pytest.mark.slow] if kind.settings else [])
-        for name, kind in SCENARIOS.items()
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("scenario", SCENARIOS)
 def test_every_scenario_has_a_picture(tmp_path: Path, scenario: str) -> None:
     pytest.importorskip("matplotlib")
     file = tmp_path / "course.png"
@@ -213,8 +208,15 @@ def test_a_matrix_that_is_none_gets_one_line(
     assert err.count("\n") == 1
 
 
-@pytest.mark.parametrize("suffix", ["png", "svg"])
-@pytest.mark.parametrize("command", ["run", "sweep --seeds 2 --jobs 1"])
+@pytest.mark.parametrize(
+    ("command", "suffix"),
+    [
+        ("run", "svg"),
+        pytest.param("sweep --seeds 2 --jobs 1", "png", marks=pytest.mark.slow),
+        pytest.param("run", "png", marks=pytest.mark.slow),
+        pytest.param("sweep --seeds 2 --jobs 1", "svg", marks=pytest.mark.slow),
+    ],
+)
 def test_a_picture_is_drawn(tmp_path: Path, suffix: str, command: str) -> None:
     pytest.importorskip("matplotlib")
     file = tmp_path / f"update.{suffix}"

@@ -14,6 +14,7 @@ from swarmnet.node.acquaintances import Acquaintances
 from swarmnet.swim.credit import Credit
 from swarmnet.swim.refutation import Refutation
 from swarmnet.swim.suspicion import Suspicion
+from tests.samples import mostly_slow
 from tests.sim.hostile import checkers_of, hashes, member
 
 NOTHING: Mapping[str, int] = {
@@ -24,7 +25,7 @@ NOTHING: Mapping[str, int] = {
 }
 
 
-@pytest.mark.parametrize("kind", Lie)
+@pytest.mark.parametrize("kind", mostly_slow(Lie, [Lie.FORGE]))
 def test_no_kind_of_lie_harms_the_honest(kind: Lie) -> None:
     result = member(kind)
     figures = result.figures
@@ -39,18 +40,21 @@ def test_no_kind_of_lie_harms_the_honest(kind: Lie) -> None:
     assert figures["back_s"] is not None
 
 
+@pytest.mark.slow
 def test_who_accuses_is_refuted_each_time() -> None:
     figures = member(Lie.ACCUSE).figures
     assert figures["suspicions"]
     assert figures["refutations"]
 
 
+@pytest.mark.slow
 def test_old_rows_and_forgeries_make_nobody_suspected() -> None:
     for kind in (Lie.ROWS, Lie.FORGE):
         figures = member(kind).figures
         assert (figures["suspicions"], figures["false_dead_liar"]) == (0, 0)
 
 
+@pytest.mark.slow
 def test_a_thief_runs_beside_the_node_whose_key_he_has_until_the_lies_end() -> None:
     coverage = member(Lie.THIEF).coverage
     assert coverage["process_conflict"] > 0
@@ -58,6 +62,7 @@ def test_a_thief_runs_beside_the_node_whose_key_he_has_until_the_lies_end() -> N
     assert coverage["process_crash"] == 3
 
 
+@pytest.mark.slow
 def test_the_kind_is_drawn_from_the_seed_and_one_that_is_set_shifts_nothing() -> None:
     kinds = {
         seed: run(Options("hostile-member", 3, seed, duration_s=0.1)).figures["kind"]
@@ -72,6 +77,7 @@ def test_the_kind_is_drawn_from_the_seed_and_one_that_is_set_shifts_nothing() ->
     assert drawn.trace_hash == set_to.trace_hash
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("nodes", [3, 4])
 def test_somebody_is_always_left_to_be_lied_to(nodes: int) -> None:
     settings = {"crashes": "9", "rate_per_s": "5", "kind": "7"}
@@ -118,6 +124,7 @@ def test_to_believe_every_signature_is_found(monkeypatch: pytest.MonkeyPatch) ->
     assert result.figures["forged_accepted"]
 
 
+@pytest.mark.slow
 def test_an_accusation_that_its_author_never_made_is_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -154,6 +161,7 @@ def test_one_word_that_kills_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     assert result.figures["false_dead"]
 
 
+@pytest.mark.slow
 def test_under_much_loss_deaths_are_not_held_against_the_engine(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -15,6 +15,7 @@ from swarmnet.crypto.window import ReplayWindow
 from swarmnet.errors import Refused
 from swarmnet.ids import Address
 from swarmnet.node.engine import Node
+from tests.samples import mostly_slow
 from tests.sim.hostile import checkers_of, hashes, outsider
 
 NOTHING: Mapping[str, int] = {
@@ -24,7 +25,7 @@ NOTHING: Mapping[str, int] = {
 }
 
 
-@pytest.mark.parametrize("kind", Attack)
+@pytest.mark.parametrize("kind", mostly_slow(Attack, [Attack.REPLAY, Attack.MIRROR]))
 def test_no_kind_of_attack_changes_anything(kind: Attack) -> None:
     result = outsider(kind)
     figures = result.figures
@@ -39,7 +40,11 @@ def test_no_kind_of_attack_changes_anything(kind: Attack) -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", [Attack.REPLAY, Attack.BEND, Attack.GARBAGE, Attack.HANDSHAKE]
+    "kind",
+    mostly_slow(
+        [Attack.REPLAY, Attack.BEND, Attack.GARBAGE, Attack.HANDSHAKE],
+        [Attack.GARBAGE],
+    ),
 )
 def test_who_only_speaks_makes_nobody_suspected(kind: Attack) -> None:
     figures = outsider(kind).figures
@@ -55,6 +60,7 @@ def test_false_answers_prompt_handshakes_and_no_more() -> None:
     assert (figures["suspicions"], figures["echo"]) == (0, 0)
 
 
+@pytest.mark.slow
 def test_a_flood_is_answered_by_cookies_and_the_flooded_node_returns() -> None:
     result = outsider(Attack.FLOOD)
     assert result.coverage["engine_channel_cookies_sent"] > 0
@@ -72,7 +78,7 @@ def test_copies_that_come_before_the_original_are_told_apart() -> None:
     assert figures["state_changes_by_outsider"] == 0
 
 
-@pytest.mark.parametrize("nodes", [2, 4, 12])
+@pytest.mark.parametrize("nodes", mostly_slow([2, 4, 12], [2]))
 def test_copies_of_everything_get_nobody_held_dead(nodes: int) -> None:
     settings = {"kind": "2", "rate_per_s": "100", "at_s": "1"}
     options = Options("hostile-outsider", nodes, 3, duration_s=30.0, settings=settings)
@@ -84,6 +90,7 @@ def test_copies_of_everything_get_nobody_held_dead(nodes: int) -> None:
     assert answered > 0.9
 
 
+@pytest.mark.slow
 def test_the_kind_is_drawn_from_the_seed_and_one_that_is_set_shifts_nothing() -> None:
     kinds = {
         seed: run(
@@ -179,6 +186,7 @@ def test_an_address_that_follows_a_replayed_handshake_is_found(
     assert any("has moved" in violation.message for violation in violations)
 
 
+@pytest.mark.slow
 def test_a_change_that_garbage_brings_is_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

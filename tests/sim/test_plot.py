@@ -92,7 +92,8 @@ def test_a_dot_needs_a_time_of_detection_and_a_count_of_false_deads(
 
 
 @pytest.mark.parametrize(
-    ("scenario", "is_scatter"), [("crash", True), ("update", False)]
+    ("scenario", "is_scatter"),
+    [("crash", True), pytest.param("update", False, marks=pytest.mark.slow)],
 )
 def test_a_sweep_that_measures_both_is_drawn_as_speed_against_error(
     tmp_path: Path, scenario: str, is_scatter: bool

@@ -9,6 +9,7 @@ from sim.options import Options
 from sim.run import run
 from sim.scenarios import SCENARIOS
 from swarmnet.errors import Refused
+from tests.samples import mostly_slow
 from tests.sim.toy_engine import toy_registry
 
 KEYS = [
@@ -180,7 +181,7 @@ print(run(options, toy_registry() if profile == "toy" else None).trace_hash)
 """
 
 
-@pytest.mark.parametrize("profile", ["toy", "swarmnet"])
+@pytest.mark.parametrize("profile", mostly_slow(["toy", "swarmnet"], ["toy"]))
 def test_one_seed_gives_one_trace_in_any_process(tmp_path: Path, profile: str) -> None:
     traces = [tmp_path / "first", tmp_path / "second"]
     hashes = []

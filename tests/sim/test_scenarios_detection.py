@@ -91,6 +91,7 @@ def test_a_blocked_node_does_not_know_that_it_is_late_and_a_stopped_one_does() -
     assert stopped["engine_late"] >= 14
 
 
+@pytest.mark.slow
 def test_slow_nodes_bring_false_deads_where_nobody_knows_better() -> None:
     settings = {"slow": "16", "block_s": "16.384", "run_s": "1.024"}
     figures = run(Options("pause", 32, 1, "swim", settings=settings)).figures
@@ -286,6 +287,7 @@ for scenario, settings in (
 """
 
 
+@pytest.mark.slow
 def test_one_seed_gives_one_trace_in_any_process() -> None:
     texts = [
         subprocess.run(

@@ -15,6 +15,7 @@ from sim.workers import WorkerLost, Workers
 from swarmnet.errors import Refused
 from swarmnet.ids import NodeId
 from swarmnet.swim.outputs import MemberChanged, State
+from tests.samples import mostly_slow
 from tests.sim.toy_engine import ToyEngine, ToyProfile, toy_registry
 
 LONG_S = 2.0
@@ -89,7 +90,7 @@ def breaks(options: Options, engine: type[ToyEngine], checker: str) -> bool:
 CUTS = ("partition", "one_way", "stream_only", "udp_only")
 
 
-@pytest.mark.parametrize("seed", [3, 4, 8])
+@pytest.mark.parametrize("seed", mostly_slow([3, 4, 8], [3]))
 def test_of_all_faults_the_planted_cause_is_left(seed: int) -> None:
     shrunk = shrunk_with(chaos(seed), Hasty)
     assert shrunk.checker == "exception"
@@ -133,7 +134,11 @@ def test_the_smallest_schedule_fails_and_passes_without_any_one_of_its_faults(
 
 @pytest.mark.parametrize(
     ("seed", "checker", "kind"),
-    [(4, "unknown", "leave"), (5, "unknown", "leave"), (6, "self", "pause")],
+    [
+        pytest.param(4, "unknown", "leave", marks=pytest.mark.slow),
+        pytest.param(5, "unknown", "leave", marks=pytest.mark.slow),
+        (6, "self", "pause"),
+    ],
 )
 def test_the_rule_that_was_broken_first_is_the_one_that_stays_broken(
     seed: int, checker: str, kind: str

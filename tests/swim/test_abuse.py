@@ -7,6 +7,7 @@ import pytest
 from swarmnet.ids import CLUSTER, NodeId
 from swarmnet.swim.messages import Message, Ping, PingRequest
 from swarmnet.swim.outputs import Deliver, MemberChanged, Payload, PayloadClass, State
+from tests.samples import mostly_slow
 from tests.swim import worlds
 from tests.swim.worlds import Network, address, frame, network, node, number_of, suspect
 
@@ -88,7 +89,7 @@ def test_who_is_accused_a_thousand_times_a_second_is_not_silenced() -> None:
     assert dead(world) == []
 
 
-@pytest.mark.parametrize("pause_s", [0.5, 1.4])
+@pytest.mark.parametrize("pause_s", mostly_slow([0.5, 1.4], [1.4]))
 def test_a_standing_lie_does_not_shorten_what_a_pause_may_last(pause_s: float) -> None:
     world = network((1, 2, 3, 4, 5, 6, 7, 8, LIAR))
     world.run(1.0)
@@ -113,6 +114,7 @@ def test_a_standing_lie_does_not_shorten_what_a_pause_may_last(pause_s: float) -
     assert dead(world) == []
 
 
+@pytest.mark.slow
 def test_a_path_that_grows_longer_is_learned(monkeypatch: pytest.MonkeyPatch) -> None:
     world = network(range(1, 9))
     world.run(5.0)

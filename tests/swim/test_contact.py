@@ -20,6 +20,7 @@ from swarmnet.swim.outputs import (
 )
 from swarmnet.swim.payloads import payload_id
 from swarmnet.swim.roster import Roster
+from tests.samples import mostly_slow
 from tests.swim.worlds import (
     Network,
     address,
@@ -130,7 +131,7 @@ def test_a_new_neighbour_of_ours_outside_the_scope_is_not_reminded() -> None:
     assert {to for to, _ in reminders(engine, 6.0)} <= {2}
 
 
-@pytest.mark.parametrize("case", ["joins", "returns"])
+@pytest.mark.parametrize("case", mostly_slow(["joins", "returns"], ["joins"]))
 def test_who_comes_within_a_payloads_life_receives_it(case: str) -> None:
     world = network(range(1, 8))
     who = 8 if case == "joins" else 5

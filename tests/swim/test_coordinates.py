@@ -73,10 +73,10 @@ def moved_s(before: Coordinate, after: Coordinate) -> float:
     ("matrix", "nodes", "mean_max", "worst_max"),
     [
         (0, 10, 0.0031, 0.0130),
-        (1, 25, 0.0016, 0.0230),
-        (2, 25, 0.000060, 0.00048),
-        (3, 25, 0.0028, 0.064),
-        (4, 25, 0.075, 0.33),
+        pytest.param(1, 25, 0.0016, 0.0230, marks=pytest.mark.slow),
+        pytest.param(2, 25, 0.000060, 0.00048, marks=pytest.mark.slow),
+        pytest.param(3, 25, 0.0028, 0.064, marks=pytest.mark.slow),
+        pytest.param(4, 25, 0.075, 0.33, marks=pytest.mark.slow),
     ],
 )
 def test_estimates_are_within_serfs_published_errors(

@@ -103,6 +103,7 @@ def lied() -> Network:
     return world
 
 
+@pytest.mark.slow
 def test_a_liar_that_accuses_everybody_for_ever_kills_nobody(lied: Network) -> None:
     dead = [
         one
@@ -112,6 +113,7 @@ def test_a_liar_that_accuses_everybody_for_ever_kills_nobody(lied: Network) -> N
     assert dead == []
 
 
+@pytest.mark.slow
 def test_a_liar_is_not_listened_to_any_more(lied: Network) -> None:
     for number in OTHERS:
         counters = lied.engines[number].counters()
@@ -119,10 +121,12 @@ def test_a_liar_is_not_listened_to_any_more(lied: Network) -> None:
         assert counters["suspicions"] < 200
 
 
+@pytest.mark.slow
 def test_whom_a_liar_accuses_is_as_healthy_as_before(lied: Network) -> None:
     assert [lied.engines[n].counters()["health_score"] for n in OTHERS] == [0] * 8
 
 
+@pytest.mark.slow
 def test_a_liar_wins_few_refutations_from_each(lied: Network) -> None:
     # 240 rounds of lies: some ten until none is believed, then one in 5 s at most.
     for number in OTHERS:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from random import Random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -78,6 +79,7 @@ def test_the_second_return_within_half_a_minute_waits_and_then_comes() -> None:
     assert seen(world, 8) == {ALIVE}
 
 
+@pytest.mark.slow
 def test_a_second_return_after_minutes_is_at_once() -> None:
     world = cut(8)
     heal(world, 120.0)
@@ -86,6 +88,7 @@ def test_a_second_return_after_minutes_is_at_once() -> None:
     assert seen(world, 8) == {ALIVE}
 
 
+@pytest.mark.slow
 def test_who_does_not_answer_waits_on() -> None:
     world = cut(8)
     heal(world)
@@ -99,6 +102,7 @@ def test_who_does_not_answer_waits_on() -> None:
     assert seen(world, 8) == {ALIVE}
 
 
+@pytest.mark.slow
 def test_many_who_were_cut_off_together_are_back_together_again_and_again() -> None:
     world = network(EVERYONE)
     world.run(5.0)
@@ -190,6 +194,7 @@ def test_the_wait_is_bounded_however_often_a_member_flaps(waits: list[float]) ->
     assert not damping.waits(node(2)) or damping.may_return(later, node(2))
 
 
+@pytest.mark.slow
 @fewer(20)
 @given(st.integers(1, 1000))
 def test_six_returns_in_a_minute_are_two_changes_of_a_view(seed: int) -> None:

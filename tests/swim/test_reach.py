@@ -87,6 +87,7 @@ def test_a_member_that_speaks_and_answers_no_probe_is_heard_one_way() -> None:
     ] * 3
 
 
+@pytest.mark.slow
 def test_who_is_dead_or_silent_is_not_called_degraded() -> None:
     world = reached(broken_path)
     del world.engines[2]

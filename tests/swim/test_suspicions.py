@@ -2,6 +2,7 @@
 
 from math import log
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -232,6 +233,7 @@ def test_two_nodes_find_each_other_again_after_any_time() -> None:
     assert len(set(world.digests())) == 1
 
 
+@pytest.mark.slow
 def test_a_partition_heals_into_one_view() -> None:
     world = network(range(1, 11))
     cut(world, {1, 2, 3, 4}, {5, 6, 7, 8, 9, 10})

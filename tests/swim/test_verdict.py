@@ -15,6 +15,7 @@ from swarmnet.swim.engine import Swim
 from swarmnet.swim.messages import Ack, Ping
 from swarmnet.swim.outputs import MemberChanged, SendDatagram, State
 from swarmnet.swim.suspicion import Suspicion, suspicion_timeout
+from tests.samples import mostly_slow
 from tests.swim.worlds import (
     address,
     alive,
@@ -111,8 +112,11 @@ BOUND_S = (
 )
 
 
-@pytest.mark.parametrize("seed", range(1, 7))
-@pytest.mark.parametrize(("nodes", "victims"), [(3, 1), (10, 1), (10, 3), (24, 1)])
+@pytest.mark.parametrize("seed", mostly_slow(range(1, 7), [1]))
+@pytest.mark.parametrize(
+    ("nodes", "victims"),
+    [(3, 1), (10, 1), (10, 3), pytest.param(24, 1, marks=pytest.mark.slow)],
+)
 def test_a_crash_is_known_to_all_within_the_worst_case(
     nodes: int, victims: int, seed: int
 ) -> None:
@@ -124,8 +128,8 @@ def test_a_crash_is_known_to_all_within_the_worst_case(
     assert not result.violations
 
 
-@pytest.mark.parametrize("seed", range(1, 5))
-@pytest.mark.parametrize("loss", [0.0, 0.05])
+@pytest.mark.parametrize("seed", mostly_slow(range(1, 5), [1]))
+@pytest.mark.parametrize("loss", mostly_slow([0.0, 0.05], [0.05]))
 def test_nobody_is_wrongly_dead_with_a_little_loss_and_pauses_of_up_to_two_seconds(
     seed: int, loss: float
 ) -> None:
