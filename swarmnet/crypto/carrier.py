@@ -32,7 +32,10 @@ _HINT_PACE_S: Final = 1.0
 
 
 class Carrier:
-    """Sends parcels, hands up what was opened, and keeps the sessions fresh."""
+    """Sends parcels, hands up what was opened, and keeps the sessions fresh.
+
+    Where a peer's home is, is learnt from parcels for it and from nothing else.
+    """
 
     __slots__ = ("_board", "_initiator")
 
@@ -43,17 +46,21 @@ class Carrier:
     def send(self, now: float, channel: Channel, parcel: Parcel) -> None:
         """Send a parcel now if that is possible, else as soon as there is a session."""
         channel.used = now
-        reply = channel.reply
-        if reply is not None:
+        if parcel.claimed and not parcel.streamed:
+            channel.places.name_home(now, parcel.address)
+        if channel.reply is not None:
             self._answer_with(channel, parcel)
             return
-        session = channel.usable(now, self._board.settings.life_s)
+        settings = self._board.settings
+        session = channel.usable(now, settings.life_s)
         if session is None:
             self._wait(channel, parcel)
             self._initiator.press(now, channel)
             return
         self._transmit(now, channel, session, parcel)
-        if self._is_old(now, session):
+        if channel.silence.note_sent(now, settings.unanswered_s):
+            self._doubt(now, channel)
+        elif self._is_old(now, session):
             self._initiator.press(now, channel)
 
     def flush(self, now: float, channel: Channel) -> None:
@@ -71,15 +78,22 @@ class Carrier:
                 self._board.count("waited_too_long")
 
     def confirm(
-        self, now: float, channel: Channel, address: Address, *, streamed: bool
+        self, now: float, channel: Channel, source: Address, *, streamed: bool
     ) -> None:
-        """Show the peer under which session we send, by an empty packet."""
+        """Show the peer under which session we send, by an empty packet.
+
+        It goes to where the packet came from that calls for it, which is no shorter,
+        and to wherever else the peer may be.
+        """
         session = channel.current
-        if session is not None:
-            packet = session.seal(b"", streamed=streamed)
-            self._board.spread(now, channel, address, packet, streamed=streamed)
-            # Of what was sent before, nothing is lost should this one be.
-            channel.last_under = 0
+        if session is None:
+            return
+        packet = session.seal(b"", streamed=streamed)
+        elsewhere = [] if streamed else channel.places.where(now, len(packet))
+        for place in dict.fromkeys((source, *elsewhere)):
+            self._board.transmit(place, packet, streamed=streamed)
+        # Of what was sent before, nothing is lost should this one be.
+        channel.last_under = 0
 
     def deliver(self, received: Received) -> None:
         """Hand up what a peer has sent; an empty packet was only to be seen."""
@@ -103,8 +117,11 @@ class Carrier:
 
         Who leads says under which to go on; the other follows him. Both say it by an
         empty packet, but only one who leads answers an empty one: so it comes to rest.
+        An empty packet may be late, and then he has gone on since.
         """
         if not channel.leads and not received.data:
+            if channel.is_superseded(session):
+                return
             held, channel.current = channel.current, session
             channel.former = [one for one in channel.former if one[1] is not session]
             self._retire(now, channel, held)
@@ -121,17 +138,12 @@ class Carrier:
             due = (Due.GRACE, channel.key)
             self._board.timers.set(due, channel.former[0][0])
 
-    def heard(
-        self, now: float, channel: Channel, source: Address, *, streamed: bool
-    ) -> None:
-        """Remember where a peer's newest authentic packet came from.
-
-        A stream's other end says nothing of where datagrams are received, and what it
-        brings may be old.
-        """
+    def heard(self, now: float, channel: Channel, session: Session) -> None:
+        """Take note that something authentic came under a session."""
         channel.used = now
-        if not streamed:
-            channel.note_path(now, source)
+        channel.silence.note_heard(now)
+        if not session.heard_at:
+            session.heard_at = self._board.made
 
     def hear_again(
         self,
@@ -142,9 +154,9 @@ class Carrier:
         data: bytes,
     ) -> None:
         """Take what did not open: it may be what a faster copy has overtaken."""
-        is_home = source == channel.home != channel.path
-        if is_home and session is channel.current and session.is_copy(data, COPY_LAST):
-            channel.note_copy(now, source)
+        is_elsewhere = session is channel.current and source != channel.path
+        if is_elsewhere and session.is_copy(data, COPY_LAST):
+            channel.places.note_copy(now, source, len(data))
             self._board.count("copies")
 
     def _retire(self, now: float, channel: Channel, session: Session | None) -> None:
@@ -188,8 +200,20 @@ class Carrier:
         channel.last = replace(parcel, data=b"") if large else parcel
         channel.last_under = session.serial
         packet = session.seal(parcel.data, streamed=parcel.streamed)
-        where, streamed = parcel.address, parcel.streamed
-        board.spread(now, channel, where, packet, streamed=streamed)
+        stream = parcel.address if parcel.streamed else None
+        board.spread(now, channel, packet, stream)
+
+    def _doubt(self, now: float, channel: Channel) -> None:
+        """See whether a peer still has our session, by beginning another.
+
+        Nothing is sent again: he may have had it. If he has lost our certificates as
+        well as the session, he needs them the next time.
+        """
+        self._board.count("doubts")
+        channel.tries = max(channel.tries, INTRODUCES_FROM - 1)
+        # Silence has a pace of its own, and so have hints.
+        channel.next_at = now
+        self._initiator.press(now, channel)
 
     def _is_old(self, now: float, session: Session) -> bool:
         settings = self._board.settings
@@ -223,11 +247,14 @@ class Carrier:
             channel.tries = max(channel.tries, INTRODUCES_FROM)
             if channel.last_under == session.serial:
                 self._lose(now, channel)
+            channel.next_at = now
             self._initiator.press(now, channel)
 
     def recover(self, now: float, channel: Channel, *, new: bool) -> None:
         """Send again what was lost, if the peer has said that it is new."""
         lost, channel.lost = channel.lost, None
+        if new:
+            channel.silence.forgive()
         session = channel.usable(now, self._board.settings.life_s)
         if lost is None or session is None or not new:
             return

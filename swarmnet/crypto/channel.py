@@ -18,11 +18,11 @@ from enum import IntEnum, auto
 from typing import Final
 
 from swarmnet.crypto.handshake import HandshakeState
+from swarmnet.crypto.places import Places
 from swarmnet.crypto.session import Session
+from swarmnet.crypto.silence import Silence
 from swarmnet.ids import Address, NodeId
 
-PATH_FRESH_S: Final = 10.0
-"""For so long a peer is believed to be where it was heard from last."""
 COPY_LAST: Final = 64
 """So many packets behind, a copy still says where its sender may be."""
 PENDING_MAX: Final = 4
@@ -51,7 +51,10 @@ class Parcel:
     """What is to be sent to a peer: bytes, where to, on which transport, since when.
 
     `replayable` is whether it does no harm if an observer sends it again, so that it
-    may travel inside the first packet of a handshake.
+    may travel inside the first packet of a handshake. `claimed` is whether the peer is
+    said to be at `address`, by itself or by whoever knows it. If it was only heard from
+    there, a datagram goes to where the peer is known to be, which need not be there: a
+    first packet may be a replay, and its source made up.
     """
 
     data: bytes
@@ -59,6 +62,7 @@ class Parcel:
     streamed: bool
     replayable: bool
     since: float
+    claimed: bool = True
 
 
 @dataclass(slots=True)
@@ -72,7 +76,6 @@ class Pending:
     local: int
     mac1: bytes
     began: float
-    address: Address
     parcel: Parcel | None = None
 
 
@@ -97,12 +100,11 @@ class Reply:
 class Channel:
     """Everything between us and one peer, whose X25519 key is `key`.
 
-    `path` is where its newest authentic datagram came from, at `heard`. `home` is where
-    it is said to be, and is doubted from `home_until` on. `tries` counts the handshakes
-    begun in vain, `next_at` is when another may begin. `cookie` is what
-    it asked us to show, from `cookie_at` on. `used` is when anything went either way.
-    `last` is what was sent last, under the session of serial `last_under`, and `lost`
-    what the peer may have lost of it.
+    `places` are where it may be. `tries` counts the handshakes begun in vain, `next_at`
+    is when another may begin. `cookie` is what it asked us to show, from `cookie_at`
+    on. `used` is when anything went either way; at `checked` its certificate was last
+    asked for. `last` is what was sent last, under the session of serial `last_under`,
+    and `lost` what the peer may have lost of it.
     """
 
     key: bytes
@@ -118,10 +120,9 @@ class Channel:
     pending: list[Pending] = field(default_factory=list)
     waiting: deque[Parcel] | None = None
     reply: Reply | None = None
-    path: Address | None = None
-    heard: float = float("-inf")
-    home: Address | None = None
-    home_until: float = float("-inf")
+    places: Places = field(default_factory=Places)
+    silence: Silence = field(default_factory=Silence)
+    checked: float = float("-inf")
     used: float = float("-inf")
     tries: int = 0
     next_at: float = float("-inf")
@@ -133,33 +134,6 @@ class Channel:
     last: Parcel | None = None
     last_under: int = 0
     lost: Parcel | None = None
-
-    def places(self, now: float, home: Address) -> tuple[Address, ...]:
-        """Return where to send a datagram to a peer that is said to be at `home`.
-
-        Who was heard from elsewhere a moment ago has moved, and is there. But whoever
-        gets a copy of a packet in before the packet itself, from an address of his own,
-        looks the same (RFC 9000, section 9.3.3). So the datagram also goes home, until
-        for a while neither packets nor copies of them have come from there.
-        """
-        if home != self.home:
-            self.home, self.home_until = home, now + PATH_FRESH_S
-        path = self.path
-        if path is None or path == home or now - self.heard >= PATH_FRESH_S:
-            return (home,)
-        return (path, home) if now < self.home_until else (path,)
-
-    def note_path(self, now: float, source: Address) -> None:
-        """Take note of where the newest authentic datagram came from."""
-        was_home = self.path == self.home or now - self.heard >= PATH_FRESH_S
-        if was_home and source != self.path:
-            self.home_until = now + PATH_FRESH_S
-        self.path, self.heard = source, now
-
-    def note_copy(self, now: float, source: Address) -> None:
-        """Take note of where a copy came from of one of the newest datagrams."""
-        if source == self.home:
-            self.home_until = now + PATH_FRESH_S
 
     def usable(self, now: float, life_s: float) -> Session | None:
         """Return the session to send under, if there is one that is young enough."""
@@ -194,6 +168,23 @@ class Channel:
         """Return every session that is listened to."""
         kept = [] if self.current is None else [self.current]
         return [*kept, *(one for _, one in self.former), *self.unconfirmed]
+
+    def is_superseded(self, session: Session) -> bool:
+        """Return whether whoever leads has gone on from a session for good.
+
+        So he has if he was heard under it before one was made here under which he was
+        heard as well: then he made that later, too, and only goes on to later ones.
+        """
+        heard = session.heard_at
+        return heard > 0 and any(
+            other.heard_at > 0 and heard < other.serial for other in self.sessions()
+        )
+
+    @property
+    def path(self) -> Address | None:
+        """Where the peer's newest authentic datagram came from."""
+        path = self.places.path
+        return None if path is None else path.address
 
     @property
     def is_bare(self) -> bool:

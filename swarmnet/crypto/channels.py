@@ -222,6 +222,8 @@ class Channels:
             self._hint(now, source, (receiver, counter), streamed=streamed)
             return
         channel, session = owner
+        if not board.may_talk(now, channel):
+            return
         if now - session.began >= board.settings.life_s + board.settings.grace_s:
             # The peer's clock may have stood still, or its sessions live longer.
             board.count("expired")
@@ -235,15 +237,16 @@ class Channels:
             if not streamed:
                 self._carrier.hear_again(now, channel, session, source, data)
             return
-        channel.used = now
+        self._carrier.heard(now, channel, session)
         received = Received(channel.node, source, plaintext, streamed, early=False)
         is_first = session.local in board.unconfirmed
         if is_first:
             self._carrier.adopt(now, channel, session)
         if session is not channel.current:
             self._carrier.settle(now, channel, session, received)
-        elif session.is_newest(data, streamed=streamed):
-            self._carrier.heard(now, channel, source, streamed=streamed)
+        elif not streamed and session.is_newest(data):
+            # A stream's other end says nothing of where datagrams are received.
+            channel.places.note_path(now, source, len(data))
         if is_first:
             self._carrier.flush(now, channel)
         self._carrier.deliver(received)
@@ -272,9 +275,14 @@ class Channels:
             board.count("late_answers")
             return
         channel, session, handover = done
+        if not board.may_talk(now, channel):
+            return
+        channel.used = now
+        channel.silence.note_heard(now)
         board.enlist(channel, session)
         self._carrier.adopt(now, channel, session)
-        self._carrier.heard(now, channel, source, streamed=streamed)
+        if not streamed:
+            channel.places.note_path(now, source, len(data))
         self._carrier.recover(now, channel, new=handover.new)
         self._carrier.flush(now, channel)
         if handover.more and not session.sent:
@@ -285,16 +293,20 @@ class Channels:
     def _receive_answer(
         self, now: float, source: Address, data: bytes, *, streamed: bool
     ) -> None:
+        del source
         board = self._board
+        if not streamed:
+            board.count("stream_only")
+            return
         local, message = decode_answer_untrusted(Kind.ANSWER, data)
         done = self._initiator.close(now, board.by_index.get(local), message, local)
         if done is None:
             board.count("late_answers")
             return
         channel, session, meeting = done
+        channel.silence.note_heard(now)
         board.enlist(channel, session)
         self._carrier.adopt(now, channel, session)
-        self._carrier.heard(now, channel, source, streamed=streamed)
         self._carrier.flush(now, channel)
         for parcel in meeting.waiting:
             self._carrier.send(now, channel, parcel)

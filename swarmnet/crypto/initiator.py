@@ -10,6 +10,7 @@ from collections import deque
 from dataclasses import replace
 from typing import Final
 
+from swarmnet.crypto.certificate import Verdict
 from swarmnet.crypto.channel import PENDING_MAX, Channel, Due, Parcel, Pending
 from swarmnet.crypto.cookies import SECRET_LIFE_S, open_cookie
 from swarmnet.crypto.handover import (
@@ -54,12 +55,23 @@ class Initiator:
     # With a peer
 
     def press(self, now: float, channel: Channel) -> None:
-        """Begin a handshake, or see that one is begun when it is time."""
+        """Begin a handshake, or see that one is begun when it is time.
+
+        If nothing says where the peer is but a first packet of its own, which may be a
+        replay, what waits does so until the peer confirms that.
+        """
+        board, settings = self._board, self._board.settings
+        due, waiting = (Due.RETRY, channel.key), channel.waiting
+        if not self._knows_where(now, channel):
+            board.count("placeless")
+            if waiting:
+                late = waiting[0].since + settings.waiting_s
+                board.timers.set_earlier(due, max(late, now + settings.retry_s))
+            return
         if now >= channel.next_at:
             self.begin(now, channel)
         if channel.waiting:
-            due = (Due.RETRY, channel.key)
-            self._board.timers.set_earlier(due, max(now, channel.next_at))
+            board.timers.set_earlier(due, max(now, channel.next_at))
 
     def begin(self, now: float, channel: Channel) -> None:
         """Send an initiation, with the first parcel that may travel in it."""
@@ -67,9 +79,8 @@ class Initiator:
         if now - channel.began > _QUIET_S:
             channel.tries = min(channel.tries, INTRODUCES_FROM)
         self._forget_old(now, channel)
-        parcel, streamed, address = self._choose(channel)
-        if address is None:
-            return
+        parcel, stream = self._choose(channel)
+        streamed = stream is not None
         chain = self._chain(channel, streamed=streamed, parcel=parcel)
         data = b"" if parcel is None else parcel.data
         local = board.free_index()
@@ -79,14 +90,14 @@ class Initiator:
         packet = encode_first(Kind.INITIATION, local, message)
         cookie = self._cookie(now, channel)
         packet, mac1 = _with_macs(packet, board.label_of(channel.key), cookie)
-        pending = Pending(handshake, local, mac1, now, address, parcel)
+        pending = Pending(handshake, local, mac1, now, parcel)
         channel.pending.append(pending)
         backoff = 2 ** min(_DOUBLINGS_MAX, channel.tries)
         channel.tries += 1
         channel.began = now
         channel.next_at = now + board.settings.retry_s * backoff
         board.count("initiations")
-        board.spread(now, channel, address, packet, streamed=streamed)
+        board.spread(now, channel, packet, stream)
 
     def retry(self, now: float, channel: Channel) -> None:
         """Begin again, if anything still waits."""
@@ -147,24 +158,25 @@ class Initiator:
             owner.waiting.appendleft(parcel)
         self.press(now, owner)
 
-    def _choose(self, channel: Channel) -> tuple[Parcel | None, bool, Address | None]:
-        """Return what an initiation carries, on which transport, and where to.
+    def _knows_where(self, now: float, channel: Channel) -> bool:
+        wanted = channel.waiting or (channel.last,)
+        return channel.places.is_known(now) or any(map(_stream_of, wanted))
 
-        What must not be seen twice waits for the session, but says where to go.
+    def _choose(self, channel: Channel) -> tuple[Parcel | None, Address | None]:
+        """Return what an initiation carries, and on which stream it goes if on any.
+
+        What must not be seen twice waits for the session, but says how to go.
         """
         waiting = channel.waiting
-        last = channel.last
-        if not waiting and last is not None:
-            return None, last.streamed, last.address
         if not waiting:
-            return None, False, channel.path
+            return None, _stream_of(channel.last)
         first = waiting[0]
         for parcel in waiting:
             fits = len(parcel.data) <= self._room(channel, streamed=parcel.streamed)
             if parcel.replayable and fits:
                 waiting.remove(parcel)
-                return parcel, parcel.streamed, parcel.address
-        return None, first.streamed, first.address
+                return parcel, _stream_of(parcel)
+        return None, _stream_of(first)
 
     def _room(self, channel: Channel, *, streamed: bool) -> float:
         if streamed:
@@ -200,7 +212,9 @@ class Initiator:
         """Send a parcel to whoever is at its address, once we know who that is."""
         meeting = self._board.meetings.get(parcel.address)
         if meeting is None:
-            meeting = Meeting(self._open(now, parcel.address, b""), deque())
+            meeting = Meeting(
+                parcel.address, self._open(now, parcel.address, b""), deque()
+            )
             self._enlist(now, meeting)
         if len(meeting.waiting) < self._board.settings.waiting_max:
             meeting.waiting.append(parcel)
@@ -232,7 +246,7 @@ class Initiator:
         self._give_up(owner)
         message = handshake.write_message(Handover(chain=board.peers.chain).pack())
         packet = encode_answer(Kind.CLOSING, remote, message)
-        board.transmit(owner.pending.address, packet, streamed=True)
+        board.transmit(owner.address, packet, streamed=True)
         session = session_of(handshake, local, remote, now, initiated=True)
         return board.channel(now, key, node), session, owner
 
@@ -249,7 +263,7 @@ class Initiator:
             return
         self._give_up(owner)
         owner.cookie, owner.asked = cookie, owner.tries
-        owner.pending = self._open(now, owner.pending.address, cookie)
+        owner.pending = self._open(now, owner.address, cookie)
         self._enlist(now, owner)
 
     def meet_again(self, now: float, address: Address) -> None:
@@ -271,19 +285,18 @@ class Initiator:
         packet, mac1 = _with_macs(packet, board.open_label, cookie)
         board.count("openings")
         board.transmit(address, packet, streamed=True)
-        return Pending(handshake, local, mac1, now, address)
+        return Pending(handshake, local, mac1, now)
 
     def _enlist(self, now: float, meeting: Meeting) -> None:
-        pending = meeting.pending
-        self._board.by_index[pending.local] = meeting
-        self._board.meetings[pending.address] = meeting
-        self._board.timers.set((Due.MEETING, pending.address), now + _MEETING_S)
+        address = meeting.address
+        self._board.by_index[meeting.pending.local] = meeting
+        self._board.meetings[address] = meeting
+        self._board.timers.set((Due.MEETING, address), now + _MEETING_S)
 
     def _give_up(self, meeting: Meeting) -> None:
-        pending = meeting.pending
-        self._board.by_index.pop(pending.local, None)
-        self._board.meetings.pop(pending.address, None)
-        self._board.timers.cancel((Due.MEETING, pending.address))
+        self._board.by_index.pop(meeting.pending.local, None)
+        self._board.meetings.pop(meeting.address, None)
+        self._board.timers.cancel((Due.MEETING, meeting.address))
 
 
 def known(board: Switchboard, key: bytes | None, chain: bytes) -> NodeId | None:
@@ -295,12 +308,22 @@ def known(board: Switchboard, key: bytes | None, chain: bytes) -> NodeId | None:
         board.count("reflections")
         return None
     node = board.peers.node_of(key)
+    verdict = None
     if node is None and chain:
-        board.peers.introduce(chain)
+        verdict = board.peers.introduce(chain)
         node = board.peers.node_of(key)
     if node is None:
-        board.count("strangers")
+        # Whoever shows a good certificate that is not his is a stranger as well.
+        if verdict in (None, Verdict.GOOD):
+            board.count("strangers")
+        else:
+            board.count(f"strangers_{verdict.name.lower()}")
     return node
+
+
+def _stream_of(parcel: Parcel | None) -> Address | None:
+    """Return where a parcel's stream goes to; None if it goes by datagram."""
+    return parcel.address if parcel is not None and parcel.streamed else None
 
 
 def index_of_untrusted(handover: Handover) -> int:

@@ -3,7 +3,8 @@
 Before a peer is authenticated it gets one cheap check (mac1). What passes is answered
 by a key exchange, some hundred times as dear. So those are counted: while there are
 many, a cookie is asked for first (`cookies`), and who shows one gets a bounded number
-per source, as WireGuard (section 5.3) does.
+per host, as WireGuard (section 5.3) does: one host has as many ports as it likes, and
+whoever has an address of IPv6 has all of its network of 64 bits.
 """
 
 from enum import Enum, auto
@@ -12,7 +13,9 @@ from typing import Final
 from swarmnet.ids import Address
 
 _SOURCE_RATE: Final = 20.0
+"""A small share of what is answered in the long run: others must get through."""
 _SOURCE_BURST: Final = 5.0
+_NETWORK_BYTES: Final = 8
 _SOURCES_MAX: Final = 4096
 _LOADED_BELOW: Final = 0.5
 
@@ -65,7 +68,8 @@ class Gate:
 
     def __init__(self, rate: float, burst: float) -> None:
         self._handshakes = Bucket(rate, burst)
-        self._sources: dict[Address, Bucket] = {}
+        # By host, the one that showed a cookie last at the end.
+        self._sources: dict[bytes, Bucket] = {}
 
     def is_loaded(self, now: float) -> bool:
         """Return whether so many came of late that cookies are asked for."""
@@ -79,17 +83,18 @@ class Gate:
         if self.is_loaded(now):
             if not has_cookie:
                 return Admission.ASK_COOKIE
-            if not self._source(now, source).take(now):
+            if not self._source(source).take(now):
                 return Admission.DROP
         return Admission.ANSWER if self._handshakes.take(now) else Admission.DROP
 
-    def _source(self, now: float, source: Address) -> Bucket:
+    def _source(self, source: Address) -> Bucket:
         """Return the bucket of who has shown that he is at `source`."""
-        held = self._sources.get(source)
-        if held is not None:
-            return held
-        if len(self._sources) >= _SOURCES_MAX:
-            # Whoever fills this has shown cookies from thousands of addresses.
-            self._sources.clear()
-        bucket = self._sources[source] = Bucket(_SOURCE_RATE, _SOURCE_BURST)
+        host = source.host[:_NETWORK_BYTES]
+        bucket = self._sources.pop(host, None)
+        if bucket is None:
+            bucket = Bucket(_SOURCE_RATE, _SOURCE_BURST)
+            if len(self._sources) >= _SOURCES_MAX:
+                # Whoever fills this has shown cookies from thousands of hosts.
+                del self._sources[next(iter(self._sources))]
+        self._sources[host] = bucket
         return bucket

@@ -115,7 +115,7 @@ class Responder:
         session = session_of(reply.handshake, local, reply.remote, now, initiated=False)
         self._keep_unconfirmed(channel, session)
         board.transmit(reply.source, packet, streamed=reply.streamed)
-        home = channel.home
+        home = channel.places.home
         if home is not None and home != reply.source and not reply.streamed:
             # A faster copy of the initiation may have come from an address not his.
             board.transmit(home, packet, streamed=False)
@@ -162,7 +162,11 @@ class Responder:
             BadPacket: it is forged, and the true one can still come; or it is the
                 stranger's own and malformed, and the handshake is over.
         """
+        del source
         board = self._board
+        if not streamed:
+            board.count("stream_only")
+            return
         local, message = decode_answer_untrusted(Kind.CLOSING, data)
         held = board.by_index.get(local)
         if not isinstance(held, HalfOpen):
@@ -179,7 +183,7 @@ class Responder:
         session = session_of(held.handshake, local, held.remote, now, initiated=False)
         board.enlist(channel, session)
         self._carrier.adopt(now, channel, session)
-        self._carrier.heard(now, channel, source, streamed=streamed)
+        channel.silence.note_heard(now)
         self._carrier.flush(now, channel)
 
     def _is_worth_it(

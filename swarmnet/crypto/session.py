@@ -104,7 +104,8 @@ class Session:
     `local` is the index by which the peer names this session, `remote` the one by
     which we do. `began` is when the handshake ended here, on the engine's clock.
     `is_initiator` is whether that handshake was ours. `serial` counts the sessions of
-    one switchboard in the order in which they were made there.
+    one switchboard in the order in which they were made there; `heard_at` is how many
+    there had been when the peer was first heard under this one, 0 for never.
     """
 
     __slots__ = (
@@ -112,6 +113,7 @@ class Session:
         "_keys",
         "_streams",
         "began",
+        "heard_at",
         "is_initiator",
         "local",
         "remote",
@@ -132,6 +134,7 @@ class Session:
         self.began = began
         self.is_initiator = initiated
         self.serial = 0
+        self.heard_at = 0
         self._keys = keys
         self._datagrams = _Way(*keys, remote)
         self._streams: _Way | None = None

@@ -59,6 +59,13 @@ class ChannelSettings:
     hints_per_s: float = 100.0
     """How often strangers are told that their session is unknown here."""
 
+    unanswered_s: float = 0.025
+    """Who was sent something under a session, and again after so long, and was not
+    heard meanwhile, may have lost it: then a handshake is begun, of two packets, and
+    the session stands until that is done. Twice as long after each in vain, up to 2048
+    times. A probe of a peer that is near asks others after 27 ms, and gives up after 80
+    at the soonest: there must be time for a handshake and a ping."""
+
     datagram_bytes: float = 1200
     """The largest datagram to a peer of which nothing better is known."""
 

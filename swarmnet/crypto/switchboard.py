@@ -4,6 +4,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
+from swarmnet.crypto.certificate import Verdict
 from swarmnet.crypto.channel import Channel, Due, Parcel, Pending, Reason
 from swarmnet.crypto.cookies import CookieJar, RandomBytes
 from swarmnet.crypto.handshake import HandshakeState
@@ -21,6 +22,7 @@ XX: Final = b"Noise_XX_25519_AESGCM_BLAKE2s"
 (`benchmarks/channels.py`)."""
 _PROLOGUE: Final = b"swarmnet channel 1\0"
 _EVICTED_SHARE: Final = 16
+_CHECK_INTERVAL_S: Final = 1.0
 SWEEP_INTERVAL_S: Final = 60.0
 SWEEP: Final = (Due.SWEEP, b"")
 
@@ -38,8 +40,11 @@ class Peers(Protocol):
     def node_of(self, exchange_public: bytes) -> NodeId | None:
         """Return whose X25519 key that is, if he may talk now, or None."""
 
-    def introduce(self, chain: bytes) -> None:
-        """Take a stranger's certificates, which may be any bytes."""
+    def introduce(self, chain: bytes) -> Verdict | None:
+        """Take a stranger's certificates, which may be any bytes.
+
+        Returns what is to be thought of them, for people; None for nothing.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +72,12 @@ Output = Transmit | Received
 
 @dataclass(slots=True)
 class Meeting:
-    """An opening to an address of which we do not know who is there.
+    """An opening to `address`, of which we do not know who is there.
 
     `cookie` is what we were asked there to show, at the latest at try `asked`.
     """
 
+    address: Address
     pending: Pending
     waiting: deque[Parcel]
     tries: int = 1
@@ -151,21 +157,34 @@ class Switchboard:
         self.outputs.append(Transmit(address, data, streamed))
 
     def spread(
-        self,
-        now: float,
-        channel: Channel,
-        address: Address,
-        data: bytes,
-        *,
-        streamed: bool,
+        self, now: float, channel: Channel, data: bytes, stream: Address | None
     ) -> None:
-        """Put a packet out to wherever the peer may be who is said to be at `address`.
+        """Put a packet out: on a stream to `stream`, else to wherever the peer may be.
 
         A stream's two ends cannot be taken for others by a faster copy.
         """
-        places = (address,) if streamed else channel.places(now, address)
+        if stream is not None:
+            self.transmit(stream, data, streamed=True)
+            return
+        places = channel.places.where(now, len(data))
         for place in places:
-            self.transmit(place, data, streamed=streamed)
+            self.transmit(place, data, streamed=False)
+        if not places:
+            self.count("placeless")
+
+    def may_talk(self, now: float, channel: Channel) -> bool:
+        """Return whether a peer may still talk; forget the channel if it may not.
+
+        Its certificate may have expired. That is not asked for every packet.
+        """
+        if now - channel.checked < _CHECK_INTERVAL_S:
+            return True
+        channel.checked = now
+        if self.peers.node_of(channel.key) is not None:
+            return True
+        self.count("uncertified")
+        self.drop_channel(channel.key)
+        return False
 
     def handshake(
         self,
@@ -247,7 +266,7 @@ class Switchboard:
             self.timers.cancel((due, key))
 
     def sweep(self, now: float) -> None:
-        """Forget the keys that are too old to open anything more.
+        """Forget the keys that are too old to open anything more, or expired.
 
         No session is secret backwards before its keys are gone, so those of idle
         peers must go as well.
@@ -262,6 +281,8 @@ class Switchboard:
             if held.began <= now - settings.pending_s:
                 del self.half_open[held.local], self.by_index[held.local]
         for channel in tuple(self.channels.values()):
+            if not self.may_talk(now, channel):
+                continue
             if channel.pending and channel.began <= now - settings.pending_s:
                 self.drop_pending(channel)
             if channel.is_bare and channel.used <= oldest:

@@ -4,7 +4,7 @@ The calendar stands behind this alone: whether a certificate has expired is aske
 of the wall clock as the driver last told it.
 """
 
-from swarmnet.crypto.certificate import decode_chain_untrusted
+from swarmnet.crypto.certificate import Verdict, decode_chain_untrusted
 from swarmnet.crypto.proofs import Proof, Proofs
 from swarmnet.crypto.trust import Directory
 from swarmnet.errors import BadPacket
@@ -43,9 +43,9 @@ class Acquaintances:
             return None
         return node
 
-    def introduce(self, chain: bytes) -> None:
-        """Take a stranger's certificates, which may be any bytes."""
-        self.learn(chain)
+    def introduce(self, chain: bytes) -> Verdict:
+        """Take a stranger's certificates, which may be any bytes; say what they are."""
+        return self._directory.learn_untrusted(chain, self.wall)
 
     def learn(self, chain: bytes) -> NodeId | None:
         """Take somebody's certificates; return who he is if his word counts now.

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from random import Random
 
+from swarmnet.crypto.certificate import Verdict
 from swarmnet.crypto.channel import Channel, Parcel
 from swarmnet.crypto.channels import Channels
 from swarmnet.crypto.packets import Kind
@@ -19,6 +20,8 @@ Mail = tuple[int, Transmit]
 """A packet on its way, with its sender's number."""
 Fate = Callable[[int, Transmit], bool]
 """Whether a packet, of which the sender's number is given, arrives."""
+PATIENT = ChannelSettings(unanswered_s=1e6)
+"""Of whoever begins no handshake because nothing came back: tests of other rules."""
 
 
 class Book:
@@ -35,10 +38,11 @@ class Book:
     def node_of(self, exchange_public: bytes) -> NodeId | None:
         return self.nodes.get(exchange_public)
 
-    def introduce(self, chain: bytes) -> None:
+    def introduce(self, chain: bytes) -> Verdict | None:
         key = chain.removeprefix(b"chain")
         if key in self.believed:
             self.nodes[key] = node_id(key)
+        return None
 
 
 def node_id(key: bytes) -> NodeId:
@@ -158,7 +162,7 @@ def snapshot(peer: Peer) -> tuple[object, ...]:
             [_windows(session) for session in channel.sessions()],
             [(pending.local, pending.parcel) for pending in channel.pending],
             list(channel.waiting or ()),
-            (channel.path, channel.heard, channel.used),
+            (places(channel), channel.used),
             (channel.cookie, channel.tries, channel.next_at, channel.reply),
         )
         for channel in peer.board.channels.values()
@@ -168,6 +172,22 @@ def snapshot(peer: Peer) -> tuple[object, ...]:
         for address, meeting in peer.board.meetings.items()
     ]
     return (peer.sizes(), channels, meetings, list(peer.board.by_index))
+
+
+def places(channel: Channel) -> tuple[object, ...]:
+    """Return where a peer may be, and how much may be sent where it need not be."""
+    held = channel.places
+    seen = [
+        None if place is None else (place.address, place.heard, place.credit)
+        for place in (held.path, held.other)
+    ]
+    return (held.home, held.home_until, *seen)
+
+
+def heard_at(peer: Peer, other: Peer) -> float:
+    """Return when the newest datagram of `other` came."""
+    path = peer.channel(other).places.path
+    return float("-inf") if path is None else path.heard
 
 
 def _windows(session: Session) -> list[tuple[int, int, int]]:

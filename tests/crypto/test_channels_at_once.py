@@ -8,7 +8,7 @@ from typing import Final
 import pytest
 
 from swarmnet.crypto.packets import Kind
-from tests.crypto.peers import Mail, Table, agree, kinds, pair
+from tests.crypto.peers import PATIENT, Mail, Table, agree, kinds, pair
 from tests.samples import mostly_slow
 
 RESPONSE, TRANSPORT = Kind.RESPONSE, Kind.TRANSPORT
@@ -144,7 +144,7 @@ def test_whichever_of_the_four_packets_are_lost_the_next_ones_heal_it(
 
 @pytest.mark.parametrize("speaker", [0, 1])
 def test_they_settle_though_only_one_of_them_goes_on_talking(speaker: int) -> None:
-    table, _, _ = pair()
+    table, _, _ = pair(PATIENT)
     for mail in begun(table, (True, True)):
         table.deliver(mail)
     table.run()

@@ -11,6 +11,7 @@ from swarmnet.crypto.packets import Kind
 from swarmnet.crypto.settings import ChannelSettings
 from swarmnet.crypto.switchboard import Transmit
 from tests.crypto.peers import (
+    PATIENT,
     Delays,
     Peer,
     Table,
@@ -189,8 +190,32 @@ def test_who_only_listens_lets_the_other_know_that_there_is_a_newer_session(
     assert [len(packet.data) for packet in listener.sent].count(32) == 1
 
 
+def test_a_late_empty_packet_leads_nobody_back_to_a_session_that_was_left() -> None:
+    table, one, other = connected(ChannelSettings(grace_s=5.0))
+    first = other.current(one)
+    assert first is not None
+    assert other.channel(one).leads
+    late = first.seal(b"")
+    one.channels._initiator.begin(table.now, one.channel(other))
+    table.run()
+    for sender, receiver in ((one, other), (other, one)):
+        sender.send(table.now, receiver, b"on", replayable=False)
+        table.run()
+    newer = one.current(other)
+    table.now += 4.9
+    one.channels.receive_datagram(table.now, other.address, late)
+    assert one.current(other) is newer
+    # The one who leads listens to the first no longer.
+    table.now += 0.2
+    table.handle_timeouts()
+    one.send(table.now, other, b"not lost", replayable=False)
+    table.run()
+    assert other.data == [b"on", b"not lost"]
+    assert other.count("unknown_sessions") == 0
+
+
 def test_the_other_is_told_of_a_newer_session_once_a_second_until_it_hears() -> None:
-    table, one, other = connected()
+    table, one, other = connected(PATIENT)
     table.fate = lambda _number, packet: len(packet.data) != 32
     one.channels._initiator.begin(table.now, one.channel(other))
     table.run()

@@ -11,7 +11,7 @@ from swarmnet.crypto.packets import Kind
 from swarmnet.crypto.settings import ChannelSettings
 from swarmnet.crypto.switchboard import Received
 from swarmnet.ids import Address
-from tests.crypto.peers import Mail, Peer, Table, agree, connected, kinds, pair
+from tests.crypto.peers import Mail, Peer, Table, agree, connected, kinds, pair, places
 
 ELSEWHERE: Final = Address(bytes((192, 0, 2, 66)), 666)
 EARLY: Final = [b"first of 1", b"first of 2"]
@@ -51,11 +51,11 @@ def replay(table: Table, mail: Sequence[Mail], source: Address | None) -> None:
         assert total <= len(packet.data), kinds([(number, packet)])
 
 
-def places(table: Table) -> list[tuple[object, ...]]:
+def standing(table: Table) -> list[tuple[object, ...]]:
     """Return of each side where it takes the other to be, and under which session."""
     one, other = table.peers
     return [
-        (channel.path, channel.heard, channel.current, channel.former)
+        (channel.path, places(channel)[0], channel.current, channel.former)
         for channel in (one.channel(other), other.channel(one))
     ]
 
@@ -71,10 +71,10 @@ def test_a_whole_conversation_sent_again_to_both_who_run_changes_nothing(
 ) -> None:
     table, mail = conversation()
     heard = [list(peer.received) for peer in table.peers]
-    held = places(table)
+    held = standing(table)
     replay(table, orders(mail)[order], source)
     assert [peer.received for peer in table.peers] == heard
-    assert places(table) == held
+    assert standing(table) == held
     one, other = table.peers
     one.send(table.now, other, b"next", replayable=False)
     table.run()

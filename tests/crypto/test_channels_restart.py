@@ -15,7 +15,7 @@ from swarmnet.crypto.packets import (
 from swarmnet.crypto.settings import ChannelSettings
 from swarmnet.crypto.switchboard import Transmit
 from swarmnet.ids import Address
-from tests.crypto.peers import Peer, Table, agree, connected, kinds
+from tests.crypto.peers import PATIENT, Peer, Table, agree, connected, kinds
 
 INITIATION, RESPONSE, TRANSPORT = Kind.INITIATION, Kind.RESPONSE, Kind.TRANSPORT
 HINT: Final = Kind.HINT
@@ -109,7 +109,7 @@ def test_a_forged_hint_gets_nothing_delivered_twice_that_must_not_be(
 
 
 def test_forged_hints_cost_one_handshake_a_second_at_most() -> None:
-    table, one, other = connected()
+    table, one, other = connected(PATIENT)
     for _ in range(500):
         one.send(table.now, other, b"x", replayable=False)
         table.run()

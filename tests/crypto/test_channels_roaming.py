@@ -5,11 +5,12 @@ from typing import Final
 
 import pytest
 
-from swarmnet.crypto.channel import COPY_LAST, PATH_FRESH_S
+from swarmnet.crypto.channel import COPY_LAST
 from swarmnet.crypto.packets import Kind
-from swarmnet.crypto.switchboard import Received, Transmit
+from swarmnet.crypto.places import PATH_FRESH_S
+from swarmnet.crypto.switchboard import Received
 from swarmnet.ids import Address
-from tests.crypto.peers import Mail, Peer, Table, connected, pair
+from tests.crypto.peers import PATIENT, Mail, Peer, Table, connected, heard_at, pair
 
 MOVED: Final = Address(bytes((10, 0, 9, 1)), 7000)
 ELSEWHERE: Final = Address(bytes((192, 0, 2, 66)), 666)
@@ -59,7 +60,7 @@ def test_after_a_while_who_has_moved_is_sought_there_alone() -> None:
 
 
 def test_who_was_not_heard_for_a_while_is_sought_where_he_is_said_to_be() -> None:
-    table, one, other = connected()
+    table, one, other = connected(PATIENT)
     table.deliver(packets(table, one, other, 1)[0], MOVED)
     table.now += PATH_FRESH_S - 0.1
     assert targets(table, other, one) == [MOVED, one.address]
@@ -68,14 +69,16 @@ def test_who_was_not_heard_for_a_while_is_sought_where_he_is_said_to_be() -> Non
 
 
 def test_copies_that_are_faster_for_ever_divert_nothing() -> None:
-    table, one, other = connected()
+    table, one, other = connected(PATIENT)
+    before: list[Address] = []
     for seat in range(60):
         (mail,) = packets(table, one, other, 1)
         elsewhere = replace(ELSEWHERE, port=1 + seat % 3)
         table.deliver(mail, elsewhere)
         table.deliver(mail)
         assert place_of(other, one) == elsewhere
-        assert targets(table, other, one) == [elsewhere, one.address]
+        assert targets(table, other, one) == [elsewhere, *before, one.address]
+        before = [elsewhere]
         table.now += PATH_FRESH_S / 10
     assert other.count("copies") == 60
     assert len(other.data) == 60
@@ -98,7 +101,7 @@ def test_only_an_authentic_copy_of_something_new_shows_that_a_peer_is_at_home() 
         table.deliver(mail, MOVED)
     newest = packets(table, one, other, 1)[0]
     table.deliver(newest, MOVED)
-    until = other.channel(one).home_until
+    until = other.channel(one).places.home_until
     number, packet = newest
     forged = replace(packet, data=packet.data[:-1] + bytes((packet.data[-1] ^ 1,)))
     ahead = replace(packet, data=packet.data[:8] + b"\xff" * 8 + packet.data[16:])
@@ -106,9 +109,9 @@ def test_only_an_authentic_copy_of_something_new_shows_that_a_peer_is_at_home() 
     for mail in (old, (number, forged), (number, ahead)):
         table.deliver(mail)
     table.deliver(newest, ELSEWHERE)
-    assert other.channel(one).home_until == until
+    assert other.channel(one).places.home_until == until
     table.deliver(newest)
-    assert other.channel(one).home_until == table.now + PATH_FRESH_S
+    assert other.channel(one).places.home_until == table.now + PATH_FRESH_S
 
 
 def test_streams_go_home_wherever_datagrams_come_from() -> None:
@@ -156,8 +159,8 @@ def test_a_forged_or_repeated_datagram_moves_nobody() -> None:
     cut = packet.data[:-1]
     for data in (packet.data, forged, cut, packet.data[:16] + bytes(100)):
         table.deliver((number, replace(packet, data=data)), ELSEWHERE)
-    channel = other.channel(one)
-    assert (channel.path, channel.heard) == (one.address, table.now - 1.0)
+    assert place_of(other, one) == one.address
+    assert heard_at(other, one) == table.now - 1.0
 
 
 def test_a_late_datagram_of_an_old_session_moves_nobody_back() -> None:
@@ -173,7 +176,8 @@ def test_a_late_datagram_of_an_old_session_moves_nobody_back() -> None:
     table.deliver(late)
     told = [packet.address for _, packet in table.collect()]
     assert other.data == [b"0", b"0", b"1"]
-    assert (place_of(other, one), told) == (MOVED, [MOVED, one.address])
+    # It is told of the newer session where it came from as well.
+    assert (place_of(other, one), told) == (MOVED, [one.address, MOVED])
 
 
 def test_the_late_first_datagram_of_an_older_session_moves_nobody_back() -> None:
@@ -196,7 +200,8 @@ def test_the_late_first_datagram_of_an_older_session_moves_nobody_back() -> None
 
 def test_a_stream_moves_nobody_but_is_answered_where_it_came_from() -> None:
     table, one, other = connected()
-    other.channel(one).heard = float("-inf")
+    heard = heard_at(other, one)
+    table.now += 1.0
     port = Address(one.address.host, 50_123)
     for number in range(2):
         one.send(table.now, other, b"%d" % number, streamed=True, replayable=False)
@@ -206,7 +211,7 @@ def test_a_stream_moves_nobody_but_is_answered_where_it_came_from() -> None:
     assert [(r.data, r.source) for r in other.received] == [(b"0", port), (b"1", port)]
     assert place_of(other, one) == one.address
     assert targets(table, other, one) == [one.address]
-    assert other.channel(one).heard == float("-inf")
+    assert heard_at(other, one) == heard
 
 
 def test_a_handshake_by_stream_leads_no_datagram_to_the_streams_port() -> None:
@@ -280,18 +285,21 @@ def test_a_moved_peer_is_told_of_a_newer_session_where_it_is_now() -> None:
     table.now += 20.0
     (mail,) = packets(table, one, other, 1)
     table.deliver(mail, MOVED)
-    ((_, told),) = table.collect()
-    assert (len(told.data), told.address) == (32, MOVED)
-    assert isinstance(told, Transmit)
+    told = [(len(packet.data), packet.address) for _, packet in table.collect()]
+    assert told == [(32, MOVED), (32, one.address)]
 
 
-def test_what_waited_for_a_peer_goes_to_where_its_first_packet_came_from() -> None:
+def test_what_waited_goes_to_where_the_peer_confirms_from_only_as_far_as_it_may() -> (
+    None
+):
     table, one, other = pair()
     one.send(table.now, other, b"ping")
     table.deliver(table.collect()[0])
     assert isinstance(other.channels.poll_output(), Received)
-    other.send(table.now, one, bytes(900), replayable=False)
+    for size in (3, 900, 60):
+        other.send(table.now, one, bytes(size), replayable=False)
     table.deliver(table.collect()[0])
+    # 32 bytes came from there.
     table.deliver(table.collect()[0], MOVED)
     sent = [(len(packet.data), packet.address) for _, packet in table.collect()]
-    assert sent == [(932, MOVED), (932, one.address)]
+    assert sent == [(932, one.address), (92, MOVED), (92, one.address)]

@@ -75,6 +75,55 @@ def test_who_shows_a_cookie_gets_from_the_other_half() -> None:
     assert admitted(gate, 0.05, 2, cookie=True) == [ANSWER, DROP]
 
 
+@pytest.mark.parametrize(
+    ("hosts", "answered"),
+    [
+        ([bytes((10, 0, 0, 9))] * 9, 5),
+        ([bytes((10, 0, 0, n)) for n in range(9)], 9),
+        ([bytes(8) + bytes(7) + bytes((n,)) for n in range(9)], 5),
+        ([bytes(7) + bytes((n,)) + bytes(8) for n in range(9)], 9),
+    ],
+)
+def test_a_host_has_one_share_whatever_its_ports_and_its_addresses_in_one_network(
+    hosts: list[bytes], answered: int
+) -> None:
+    gate = Gate(rate=1.0, burst=100.0)
+    admitted(gate, 0.0, 51, cookie=False)
+    seen = [
+        gate.admit(0.0, Address(host, 1024 + port), has_cookie=True)
+        for port, host in enumerate(hosts)
+    ]
+    assert seen.count(ANSWER) == answered
+
+
+def test_a_flood_with_cookies_from_one_host_leaves_enough_to_others() -> None:
+    gate = Gate(rate=250.0, burst=1000.0)
+    admitted(gate, 0.0, 501, cookie=False)
+    taken = 0
+    for number in range(20_000):
+        now, port = number / 1000, 1024 + number % 4000
+        liar = Address(bytes((192, 0, 2, 66)), port)
+        taken += gate.admit(now, liar, has_cookie=gate.is_loaded(now)) is ANSWER
+        if number % 100 == 99:
+            assert gate.admit(now, place(number), has_cookie=True) is ANSWER
+    # What nobody else asked for, below half of the burst, and its own share above.
+    assert taken <= 250 * 20
+
+
+def test_beyond_the_bound_the_host_that_was_quiet_for_longest_is_forgotten() -> None:
+    gate = Gate(rate=1e9, burst=1.0)
+    gate.admit(0.0, HERE, has_cookie=False)
+    for number in range(4095):
+        gate.admit(0.0, place(number), has_cookie=True)
+    for source in (HERE, place(0)):
+        gate.admit(0.0, source, has_cookie=True)
+    gate.admit(0.0, THERE, has_cookie=True)
+    held = list(gate._sources)
+    assert len(held) == 4096
+    assert held[-3:] == [HERE.host, place(0).host, THERE.host]
+    assert place(1).host not in held
+
+
 def test_when_all_of_the_burst_is_used_nobody_is_answered_until_it_fills() -> None:
     gate = Gate(rate=10.0, burst=4.0)
     seen = [gate.admit(0.0, place(n), has_cookie=True) for n in range(6)]

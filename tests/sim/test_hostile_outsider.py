@@ -178,7 +178,7 @@ def test_an_address_that_follows_a_replayed_handshake_is_found(
 
     def deliver_and_follow(self: Carrier, received: Received) -> None:
         for channel in self._board.replying:
-            channel.path = received.source
+            channel.places.note_path(0.0, received.source, 0)
         deliver(self, received)
 
     monkeypatch.setattr(Carrier, "deliver", deliver_and_follow)
