@@ -37,8 +37,14 @@ from swarmnet.node.envelope import (
     decode_wanted_untrusted,
 )
 from swarmnet.swim.codec import decode_frame_untrusted
+from swarmnet.tables.codec import (
+    decode_message_untrusted,
+    decode_row_untrusted,
+    encode_message,
+)
 from tests.crypto.peers import Peer, Table, address_of
 from tests.crypto.test_token import Door, joiner
+from tests.tables.rows import true_messages, true_rows
 
 Target = Callable[[bytes], None]
 CORPUS = Path(__file__).parent / "corpus"
@@ -124,6 +130,8 @@ TARGETS: dict[str, Target] = {
     "handover": decoder(unpack_handover_untrusted),
     "wanted": decoder(decode_wanted_untrusted),
     "certificates": decoder(decode_certificates_untrusted),
+    "row": decoder(lambda data: decode_row_untrusted(data, b"key")),
+    "sync": decoder(decode_message_untrusted),
     "unframe": unframe,
     "token": token,
     "datagram": channels(streamed=False),
@@ -174,6 +182,8 @@ def recorded() -> dict[str, list[bytes]]:
         "handover": [b"", b"\x00data", b"\x02"],
         "wanted": [bytes(32)],
         "certificates": [b"\x91\xc4\x01a"],
+        "row": [row.item for row in true_rows()],
+        "sync": [encode_message(message) for message in true_messages()],
         "unframe": [frame(b"packet") + frame(b"another")],
         "token": [Token(digest, bytes(16)).text().encode()],
         "datagram": [packet.data for packet in packets if not packet.streamed],

@@ -1,0 +1,70 @@
+"""What all parts of the tables share: state, bounds, and the way out."""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from random import Random
+
+from swarmnet.ids import NodeId, Scope
+from swarmnet.tables.config import TableConfig
+from swarmnet.tables.outputs import Output
+from swarmnet.tables.row import TableName
+from swarmnet.tables.rules import Rules
+from swarmnet.tables.shelf import Shelf
+from swarmnet.tables.view import Views
+from swarmnet.timers import Timers
+
+
+class Due(Enum):
+    """Why the tables wake."""
+
+    NEWS = auto()
+    """Something is new in a scope: compare digests with a neighbour."""
+    COMPARE = auto()
+    """A scope's digest was not compared for a while."""
+    PAGE = auto()
+    """A donor may have died."""
+    COLLECT = auto()
+    """Tombstones of our own may be old enough, or rows are to be written again."""
+
+
+Reason = tuple[Due, Scope | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Seams:
+    """What the tables are handed of the rooms beside them.
+
+    `sign` returns our signature, 64 bytes. `may_write` says whether a node's rows of a
+    table count; it may change its mind (`roles_changed`). `tokens` are the bytes that
+    may be sent now, negative in debt, and `charge` takes some. `neighbours` are those
+    in a scope to whom news goes first, `near` how far a node is in s, or None.
+    """
+
+    sign: Callable[[bytes], bytes]
+    may_write: Callable[[NodeId, TableName], bool]
+    tokens: Callable[[float], float]
+    charge: Callable[[float, int], None]
+    neighbours: Callable[[Scope], Sequence[NodeId]]
+    distance: Callable[[NodeId], float | None]
+
+
+@dataclass(slots=True)
+class Core:
+    """The shared state. `counters` are for people: how often something happened."""
+
+    me: NodeId
+    config: TableConfig
+    random: Random
+    seams: Seams
+    rules: Rules
+    shelves: dict[Scope, Shelf]
+    views: Views
+    timers: Timers[Reason] = field(default_factory=Timers)
+    outputs: deque[Output] = field(default_factory=deque)
+    counters: dict[str, int] = field(default_factory=dict)
+
+    def count(self, name: str, by: int = 1) -> None:
+        """Count something that happened."""
+        self.counters[name] = self.counters.get(name, 0) + by

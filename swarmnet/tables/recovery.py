@@ -1,0 +1,72 @@
+"""Rows of our own that come from others: we wrote them in a life we know nothing of.
+
+Its state was lost, or an older one was restored. What we have said in this life stands
+above them; the rest is as good as anything that we said then.
+"""
+
+from dataclasses import replace
+
+from swarmnet.ids import CLUSTER, Scope
+from swarmnet.tables.core import Core
+from swarmnet.tables.door import Door, Verdict
+from swarmnet.tables.facts import NodeFacts, node_facts
+from swarmnet.tables.outputs import MaskWanted, Recovered, Save
+from swarmnet.tables.row import ATTACHMENT, NODE, Row
+from swarmnet.tables.writer import Writer
+
+
+class Recovery:
+    """Takes our own rows back."""
+
+    __slots__ = ("_core", "_door", "_writer", "moved")
+
+    def __init__(self, core: Core, door: Door, writer: Writer) -> None:
+        self._core = core
+        self._door = door
+        self._writer = writer
+        self.moved: dict[Scope, None] = {}
+        """The scopes that rows taken back have opened or closed."""
+
+    def recover(self, row: Row) -> None:
+        """Take a row of our own, whose signature is good, from others."""
+        core, writer = self._core, self._writer
+        # Much may have come since it was judged.
+        if core.rules.is_revoked(core.me) or self._door.judge(row) is not Verdict.NEWS:
+            return
+        core.count("own_rows_recovered")
+        if row.epoch >= writer.epoch:
+            writer.outbid(row.epoch)
+        if row.table == NODE and row.scope == CLUSTER and row.key == core.me:
+            told, facts = node_facts(row) or NodeFacts(), writer.facts
+            collected = max(told.collected, facts.collected)
+            floor = max(told.floor, facts.floor)
+            writer.stand(replace(facts, collected=collected, floor=floor))
+            return
+        held = core.shelves[row.scope].get(core.me, row.name)
+        if not row.is_durable and row.version < writer.facts.floor:
+            core.count("own_rows_void")
+        elif held is not None and writer.is_new(held):
+            writer.rewrite(held)
+        elif self._door.judge(row) is Verdict.NEWS:
+            self._take_back(row)
+
+    def _take_back(self, row: Row) -> None:
+        core = self._core
+        core.outputs.append(Save(row))
+        self._door.apply(row)
+        core.outputs.append(Recovered(row))
+        if core.rules.is_masked(row) and not row.is_deleted:
+            core.outputs.append(MaskWanted(row, row.version))
+        if row.table == ATTACHMENT and row.scope == CLUSTER:
+            self._follow(Scope(row.key))
+
+    def _follow(self, scope: Scope) -> None:
+        """Take part in a network or not, as our row says that we do."""
+        takes_part = self._core.rules.is_attached(self._core.me, scope)
+        if takes_part == (scope in self._core.shelves):
+            return
+        self.moved[scope] = None
+        if takes_part:
+            self._writer.open(scope)
+        else:
+            self._writer.close(scope)

@@ -1,0 +1,113 @@
+"""Removing a node: what it wrote stands up to a cut that all members agree about.
+
+A removed node may be alive behind a partition, and go on writing. So every member says
+in its `node` row up to where it holds the removed one's rows, and takes nothing newer
+but what another member has said to hold. Once all have spoken, whoever removed the node
+writes the greatest of these, the cut, into the revocation: then nobody need remember.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Final
+
+from swarmnet.errors import Refused
+from swarmnet.ids import CLUSTER, NodeId
+from swarmnet.tables.core import Core
+from swarmnet.tables.door import Door
+from swarmnet.tables.facts import NEVER, encode_revocation
+from swarmnet.tables.row import REVOCATION, Flag, Row, Version
+from swarmnet.tables.writer import Writer
+
+_ACKS_MAX: Final = 16
+"""In one row; further removals wait until some of these are settled."""
+
+
+class Removal:
+    """What one node does about nodes that were removed.
+
+    `is_complete` is whether nothing of the cluster's rows is still to come.
+    """
+
+    __slots__ = ("_core", "_door", "_is_complete", "_writer")
+
+    def __init__(
+        self, core: Core, door: Door, writer: Writer, is_complete: Callable[[], bool]
+    ) -> None:
+        self._core = core
+        self._is_complete = is_complete
+        self._door = door
+        self._writer = writer
+
+    def revoke(self, node: NodeId) -> Row:
+        """Remove a node: its rows that are not durable are void from now on.
+
+        Raises:
+            Refused: it is ourselves, or we may not.
+        """
+        core = self._core
+        if node == core.me:
+            raise Refused(f"node {node.hex()}: a node does not remove itself; leave")
+        if not core.seams.may_write(core.me, REVOCATION):
+            raise Refused(f"node {node.hex()}: only a manager removes nodes")
+        name = (REVOCATION, bytes(node))
+        held = core.shelves[CLUSTER].get(core.me, name)
+        if held is not None and not held.is_deleted:
+            return held
+        row = self._writer.put(CLUSTER, name, encode_revocation(None), Flag.DURABLE)
+        self.review()
+        return row
+
+    def review(self) -> None:
+        """Acknowledge what was removed, and settle what all have acknowledged."""
+        if not self._core.rules.is_revoked(self._core.me):
+            self.acknowledge()
+            self._settle()
+
+    def acknowledge(self) -> None:
+        """Say of every removed node up to where we hold its rows."""
+        rules, writer = self._core.rules, self._writer
+        open_ = [node for node in rules.revoked() if rules.cut_of(node) is None]
+        acks = {n: v for n, v in writer.facts.acks.items() if n in open_}
+        fresh = [node for node in open_ if node not in acks][: _ACKS_MAX - len(acks)]
+        if not fresh and acks == writer.facts.acks:
+            return
+        for node in self._state(acks, {node: self._newest_of(node) for node in fresh}):
+            self._door.purge(node)
+
+    def _state(
+        self, acks: dict[NodeId, Version], fresh: dict[NodeId, Version]
+    ) -> Iterable[NodeId]:
+        """Write what we acknowledge; return which of the fresh found room."""
+        while True:
+            facts = replace(self._writer.facts, acks=acks | fresh)
+            try:
+                self._writer.state(facts)
+            except Refused:
+                # What we say of ourselves leaves too little room: some later.
+                self._core.count("acknowledgements_late")
+            else:
+                return fresh
+            if not fresh:
+                return ()
+            fresh.popitem()
+
+    def _newest_of(self, node: NodeId) -> Version:
+        shelves = self._core.shelves.values()
+        rows = (row for shelf in shelves for row in shelf.rows_of(node).values())
+        return max((row.version for row in rows), default=NEVER)
+
+    def _settle(self) -> None:
+        core = self._core
+        if not self._is_complete():
+            # Among what is to come may be one who has not acknowledged.
+            return
+        for row in list(core.shelves[CLUSTER].rows_of(core.me).values()):
+            if row.table != REVOCATION or row.is_deleted:
+                continue
+            node = NodeId(row.key)
+            if core.rules.cut_of(node) is None and not core.rules.awaited(node):
+                cut = core.rules.acknowledged(node)
+                self._writer.put(
+                    CLUSTER, row.name, encode_revocation(cut), Flag.DURABLE
+                )
+                self._door.purge(node)
