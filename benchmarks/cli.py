@@ -25,11 +25,17 @@ from benchmarks import (
     leave,
     partition,
     pause,
+    rows,
     sealed,
     simulator,
     sketch,
     stalls,
     sustained,
+    table_bytes,
+    table_churn,
+    table_join,
+    table_load,
+    table_update,
     update,
     views,
 )
@@ -63,6 +69,12 @@ QUESTIONS: Final[dict[str, Question]] = {
         channels.QUESTION,
         flood.QUESTION,
         sealed.QUESTION,
+        rows.QUESTION,
+        table_update.QUESTION,
+        table_churn.QUESTION,
+        table_load.QUESTION,
+        table_join.QUESTION,
+        table_bytes.QUESTION,
         simulator.QUESTION,
         fidelity.QUESTION,
     )
@@ -152,8 +164,8 @@ def _directory(out: str) -> Path:
 
 def _write(directory: Path, text: str, answers: Mapping[str, list[Row]]) -> None:
     (directory / "results.json").write_text(text + "\n", encoding="utf-8")
-    for name, rows in answers.items():
-        draw(directory, name, rows)
+    for name, found in answers.items():
+        draw(directory, name, found)
 
 
 def call(arguments: list[str] | None = None) -> int:

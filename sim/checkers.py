@@ -73,6 +73,11 @@ RULES: Final[Mapping[str, Rule]] = {
         "an outsider's packet changes nothing, and brings no longer answer", OTHERS
     ),
     "liar": Rule("one lying member gets no healthy one declared dead", OTHERS),
+    "row_owner": Rule("every row that is shown was written by its owner, as it is"),
+    "row_version": Rule("what one life shows of an owner's row never goes back"),
+    "row_scope": Rule("a node outside a network holds none of its rows"),
+    "row_union": Rule("after calm, views are the union of what owners last wrote"),
+    "row_quiet": Rule("digests stop changing when nothing changes"),
     "exception": Rule("no engine raises", _ALL),
 }
 

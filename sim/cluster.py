@@ -132,6 +132,10 @@ class Cluster:
         for host in self.hosts:
             self._boot(host, boot_epoch=1, view=view, held=held)
 
+    def start_with_view(self, host: Host, view: object) -> None:
+        """Boot a node with a view of its own, as the profile makes them."""
+        self._boot(host, boot_epoch=1, view=view)
+
     def start_alone(self, host: Host) -> None:
         """Boot a node that knows nobody."""
         self._boot(host, boot_epoch=1, view=None)

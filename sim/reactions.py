@@ -3,6 +3,8 @@
 from typing import TYPE_CHECKING
 
 from sim.profiles.contract import Engine
+from sim.profiles.tabled import Tabled
+from swarmnet.node.outputs import Output, VerifySignatures
 from swarmnet.swim.outputs import (
     Deliver,
     Departed,
@@ -10,7 +12,6 @@ from swarmnet.swim.outputs import (
     Joined,
     JoinFailed,
     MemberChanged,
-    Output,
     ReachChanged,
     SendDatagram,
     SendStream,
@@ -48,6 +49,9 @@ def react(
         case IdentityConflict(boot_epoch, address):
             other = cluster.index_at(address)
             cluster.process_event(host, f"conflict epoch={boot_epoch}", other)
+        case VerifySignatures():
+            assert isinstance(engine, Tabled), "only rows come in such numbers"
+            engine.verify(now, output)
         case SignerUnknown():
             raise AssertionError("whoever lacks a key asks for it by itself")
         case SendDatagram():

@@ -57,6 +57,10 @@ class Streams:
         self._random = Random(f"{seed}/streams")
         self._open: dict[tuple[int, bytes, int], _Stream] = {}
         self._prune_above = 64
+        self.downlinks: dict[int, float] = {}
+        """Bytes per second that come through to some hosts; others have no limit."""
+        self.downloaded: Counter[int] = Counter()
+        self._busy_until_s: dict[int, float] = {}
 
     def send(self, source: Endpoint, output: SendStream) -> None:
         """Queue one frame on the stream to `output.address`."""
@@ -104,11 +108,22 @@ class Streams:
             if arrival_s == inf:
                 self._lose(stream)
                 return
-            stream.arrival_s = max(stream.arrival_s, arrival_s)
+            arrival_s = max(stream.arrival_s, arrival_s)
+            stream.arrival_s = self._through(target.index, len(frame), arrival_s)
             stream.open_until_s = stream.arrival_s + IDLE_S
             self._world.at(
                 stream.arrival_s, self._land, stream, target, target.life, frame
             )
+
+    def _through(self, target: int, size: int, arrival_s: float) -> float:
+        """Return when a frame is through the target's own link, if that is narrow."""
+        rate = self.downlinks.get(target)
+        self.downloaded[target] += size
+        if rate is None:
+            return arrival_s
+        through_s = max(arrival_s, self._busy_until_s.get(target, 0.0)) + size / rate
+        self._busy_until_s[target] = through_s
+        return through_s
 
     def _lose(self, stream: _Stream) -> None:
         """Break a stream of which one packet does not get through.

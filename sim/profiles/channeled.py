@@ -5,18 +5,22 @@ sent a packet is not listened to: the packet itself must show it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from sim.ledger import Ledger, NotedIdentity
 from sim.pki import WALL_S, Pki
 from sim.profiles.contract import Identity
+from sim.profiles.planed import first_row, first_storage
+from sim.profiles.tabled import Storage, Tabled
 from swarmnet.crypto.channel import Parcel
 from swarmnet.crypto.packets import Kind, has_mac1, kind_of
 from swarmnet.crypto.trust import Directory
 from swarmnet.ids import Address, NodeId
-from swarmnet.node.credentials import Credentials, NodeSettings
+from swarmnet.node.about import encode_about
+from swarmnet.node.credentials import Credentials
 from swarmnet.node.engine import Node
+from swarmnet.node.settings import NodeSettings
 from swarmnet.swim.claim import SIGN_DOMAIN
 from swarmnet.swim.codec import claim_of, encode_own_body
 from swarmnet.swim.core import Route
@@ -24,6 +28,7 @@ from swarmnet.swim.member import Member
 from swarmnet.swim.messages import Digest
 from swarmnet.swim.outputs import State
 from swarmnet.swim.roster import Roster
+from swarmnet.tables.engine import StoredRows
 
 _FIRST_VERSION = (1, 0)
 
@@ -48,16 +53,21 @@ class Acquaintance:
 
     roster: Roster
     directory: Directory
+    known: tuple[bytes, ...] = ()
+    storage: Storage | None = None
 
 
-class ChanneledNode:
+class ChanneledNode(Tabled):
     """A `Node` behind the simulator's contract of an engine.
 
     `watch` is for checkers. The last few methods are for those who look where nobody
     outside a process can, and for members that lie.
     """
 
-    def __init__(self, node: Node, directory: Directory) -> None:
+    def __init__(
+        self, me: NodeId, node: Node, directory: Directory, storage: Storage
+    ) -> None:
+        super().__init__(me, node, directory.trust.signatures.verify, storage)
         self.inner = node
         self.watch: Watch | None = None
         self._directory = directory
@@ -68,7 +78,6 @@ class ChanneledNode:
         self.relay = node.relay
         self.note_late = node.note_late
         self.handle_timeout = node.handle_timeout
-        self.poll_output = node.poll_output
         self.poll_timeout = node.poll_timeout
         self.states = node.states
         self.incarnation = node.incarnation
@@ -97,7 +106,8 @@ class ChanneledNode:
 
     def save(self) -> Acquaintance:
         """Return what a restart with state is given as `view`."""
-        return Acquaintance(self.inner.save(), self._directory.copy())
+        directory = self._directory.copy()
+        return Acquaintance(self.inner.save(), directory, storage=self.storage)
 
     def say(
         self, now: float, to: Route, message: bytes, *, streamed: bool = False
@@ -148,7 +158,10 @@ def full_acquaintance(outfit: Outfit, identities: Sequence[Identity]) -> Acquain
         NodeId(b""), config.cluster_key, config.rings, serials_of(directory)
     )
     roster.fill(_first_claim(outfit, identity) for identity in identities)
-    return Acquaintance(roster, directory)
+    if not outfit.settings.introduces:
+        return Acquaintance(roster, directory)
+    known = tuple(_first_row(outfit, identity) for identity in identities)
+    return Acquaintance(roster, directory, known)
 
 
 def build_node(
@@ -166,8 +179,14 @@ def build_node(
     directory.learn(chain, WALL_S)
     keys = Random(random.getrandbits(64))
     own = NotedIdentity(pki.identity(index), outfit.ledger)
+    storage = Storage()
+    rows: StoredRows | None = None
+    if known is not None:
+        key = outfit.settings.tables.cluster_key
+        storage = known.storage or first_storage(identity.node, known.known, key)
+        rows = replace(storage.stored(), known=known.known)
     node = Node(
-        Credentials(own, chain.encoded, directory, WALL_S),
+        Credentials(own, chain.encoded, directory, WALL_S, rows),
         identity.address,
         outfit.settings,
         random,
@@ -175,7 +194,7 @@ def build_node(
         boot_epoch=boot_epoch,
         view=None if known is None else known.roster,
     )
-    return ChanneledNode(node, directory)
+    return ChanneledNode(identity.node, node, directory, storage)
 
 
 def serials_of(directory: Directory) -> Callable[[NodeId], bytes]:
@@ -187,6 +206,12 @@ def serials_of(directory: Directory) -> Callable[[NodeId], bytes]:
         return number
 
     return serial
+
+
+def _first_row(outfit: Outfit, identity: Identity) -> bytes:
+    keys = NotedIdentity(outfit.pki.identity(identity.index), outfit.ledger)
+    about = encode_about(outfit.pki.chain(identity.index).encoded)
+    return first_row(identity.node, keys.sign, about)
 
 
 def _first_claim(outfit: Outfit, identity: Identity) -> Member:

@@ -10,7 +10,8 @@ from random import Random
 from typing import Protocol
 
 from swarmnet.ids import Address, NodeId
-from swarmnet.swim.outputs import Output, Payload, State
+from swarmnet.node.outputs import Output
+from swarmnet.swim.outputs import Payload, State
 
 
 @dataclass(frozen=True, slots=True)

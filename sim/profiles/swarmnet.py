@@ -18,10 +18,11 @@ from sim.ledger import Ledger
 from sim.pki import pki_of
 from sim.profiles.channeled import Acquaintance, Outfit, build_node, full_acquaintance
 from sim.profiles.contract import Engine, Identity
+from sim.profiles.planed import Memory, build_plane, first_row
 from swarmnet.crypto.settings import ChannelSettings
 from swarmnet.errors import Refused
 from swarmnet.ids import NodeId
-from swarmnet.node.credentials import NodeSettings
+from swarmnet.node.settings import NodeSettings, node_swim
 from swarmnet.swim.claim import SIGN_DOMAIN
 from swarmnet.swim.codec import claim_of, encode_own_body
 from swarmnet.swim.config import SwimConfig
@@ -31,13 +32,17 @@ from swarmnet.swim.engine import Swim
 from swarmnet.swim.member import Member
 from swarmnet.swim.outputs import State
 from swarmnet.swim.roster import Roster
+from swarmnet.tables.config import TableConfig
 
 _PROOF_BYTES: Final = 64
 _FIRST_VERSION: Final = (1, 0)
 CHANNELS: Final = "channels"
+TABLES: Final = "tables"
 
 
-def _numbers(settings: type[SwimConfig | ChannelSettings]) -> tuple[Field[object], ...]:
+def _numbers(
+    settings: type[SwimConfig | ChannelSettings | TableConfig],
+) -> tuple[Field[object], ...]:
     kinds = (int, float, "int", "float")
     return tuple(field for field in fields(settings) if field.type in kinds)
 
@@ -48,7 +53,13 @@ _CHANNEL_NUMBERS: Final = tuple(
     for field in _numbers(ChannelSettings)
     if field.name not in {shared.name for shared in _NUMBERS}
 )
-Settings = TypeVar("Settings", SwimConfig, ChannelSettings)
+_TABLE_NUMBERS: Final = tuple(
+    field
+    for field in _numbers(TableConfig)
+    if field.name not in {shared.name for shared in (*_NUMBERS, *_CHANNEL_NUMBERS)}
+)
+Settings = TypeVar("Settings", SwimConfig, ChannelSettings, TableConfig)
+_View = Roster | Acquaintance | Memory
 
 
 def simulated_proof(author: NodeId, message: bytes) -> bytes:
@@ -82,13 +93,26 @@ class SwarmnetProfile:
 
     def __init__(self, settings: Mapping[str, str]) -> None:
         rest = dict(settings)
-        self.seals = _switch(rest.pop(CHANNELS, "off"))
+        self.seals = _switch(CHANNELS, rest.pop(CHANNELS, "off"))
+        self.has_tables = _switch(TABLES, rest.pop(TABLES, "off"))
         names = {field.name for field in _CHANNEL_NUMBERS}
         told = {key: rest.pop(key) for key in sorted(names & rest.keys())}
         if told and not self.seals:
             raise Refused(f"setting {min(told)!r}: it wants {CHANNELS}=on as well")
         self._channel_settings = _read(ChannelSettings(), _CHANNEL_NUMBERS, told)
-        self.config = _read(SwimConfig(), _NUMBERS, rest)
+        names = {field.name for field in _TABLE_NUMBERS}
+        told = {key: rest.pop(key) for key in sorted(names & rest.keys())}
+        if told and not self.has_tables:
+            raise Refused(f"setting {min(told)!r}: it wants {TABLES}=on as well")
+        tables = _read(TableConfig(), _TABLE_NUMBERS, told)
+        swim = node_swim() if self.has_tables else SwimConfig()
+        self.config = _read(swim, _NUMBERS, rest)
+        self.settings = NodeSettings(
+            self.config,
+            self._channel_settings,
+            replace(tables, cluster_key=self.config.cluster_key),
+            introduces=self.has_tables,
+        )
         # What sealing costs is in the packets themselves, where they are sealed.
         self.overhead_bytes = 0 if self.seals else self.config.channel_bytes
         self.datagram_bytes_max = self.config.datagram_bytes - self.overhead_bytes
@@ -102,16 +126,16 @@ class SwarmnetProfile:
         if not self.seals:
             return None
         if self.outfit is None:
-            settings = NodeSettings(self.config, self._channel_settings)
-            self.outfit = Outfit(pki_of(seed), settings, Ledger())
+            self.outfit = Outfit(pki_of(seed), self.settings, Ledger())
         return self.outfit.pki.node(index)
 
     @staticmethod
     def settings_help() -> Mapping[str, str]:
         """Return one line for every key that `--set` takes."""
-        swim, channels = SwimConfig(), ChannelSettings()
+        swim, channels, tables = SwimConfig(), ChannelSettings(), TableConfig()
         return {
             CHANNELS: "on or off (the default): real keys and sealed packets",
+            TABLES: "on or off (the default): nodes write and hold rows",
             **{
                 field.name: f"default {getattr(swim, field.name):g};"
                 " see swarmnet/swim/config.py"
@@ -121,6 +145,11 @@ class SwarmnetProfile:
                 field.name: f"default {getattr(channels, field.name):g}; with"
                 " channels=on; see swarmnet/crypto/settings.py"
                 for field in _CHANNEL_NUMBERS
+            },
+            **{
+                field.name: f"default {getattr(tables, field.name):g}; with"
+                " tables=on; see swarmnet/tables/config.py"
+                for field in _TABLE_NUMBERS
             },
         }
 
@@ -141,14 +170,16 @@ class SwarmnetProfile:
         repair_s = 4 * (config.repair_delay_s + config.repair_interval_s)
         return contact_s + config.suspicion_max_s + probe_s + repair_s
 
-    def full_view(self, identities: Sequence[Identity]) -> Roster | Acquaintance:
+    def full_view(self, identities: Sequence[Identity]) -> _View:
         """Return a view in which all `identities` are alive, in their first life."""
         if self.outfit is not None:
             return full_acquaintance(self.outfit, identities)
         config = self.config
         roster = Roster(NodeId(b""), config.cluster_key, config.rings, _serial)
         roster.fill(_first_claim(identity) for identity in identities)
-        return roster
+        if not self.has_tables:
+            return roster
+        return Memory(roster, tuple(_first_row(identity) for identity in identities))
 
     def build(
         self, identity: Identity, *, boot_epoch: int, random: Random, view: object
@@ -157,6 +188,11 @@ class SwarmnetProfile:
         if self.outfit is not None:
             assert view is None or isinstance(view, Acquaintance), "another's view"
             return build_node(self.outfit, identity, (boot_epoch, view), random)
+        if self.has_tables:
+            assert view is None or isinstance(view, Memory), "another's view"
+            seams = seams_of(identity.node)
+            start = (boot_epoch, view)
+            return build_plane(identity, self.settings, seams, start, random)
         assert view is None or isinstance(view, Roster), "a view of another profile"
         return Swim(
             Route(identity.node, identity.address),
@@ -168,9 +204,9 @@ class SwarmnetProfile:
         )
 
 
-def _switch(text: str) -> bool:
+def _switch(name: str, text: str) -> bool:
     if text not in ("on", "off"):
-        raise Refused(f"setting {CHANNELS}={text!r}: want on or off")
+        raise Refused(f"setting {name}={text!r}: want on or off")
     return text == "on"
 
 
@@ -192,6 +228,10 @@ def _read(
             want = "an integer" if known[key] else "a number"
             raise Refused(f"setting {key}={text!r}: want {want}") from None
     return replace(defaults, **values)
+
+
+def _first_row(identity: Identity) -> bytes:
+    return first_row(identity.node, seams_of(identity.node).sign, b"")
 
 
 def _first_claim(identity: Identity) -> Member:

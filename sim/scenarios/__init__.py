@@ -17,6 +17,12 @@ from sim.scenarios import (
     partition,
     pause,
     restart,
+    scope,
+    table_chaos,
+    table_churn,
+    table_join,
+    table_sync,
+    table_update,
     update,
 )
 from sim.scenarios.scenario import ScenarioKind
@@ -38,5 +44,11 @@ SCENARIOS: Final[Mapping[str, ScenarioKind]] = {
         hostile_member,
         idle,
         chaos,
+        table_update,
+        table_churn,
+        table_sync,
+        table_join,
+        scope,
+        table_chaos,
     )
 }

@@ -115,6 +115,21 @@ def check_channels(profile: "Profile", name: str) -> None:
         raise Refused(f"setting channels='off': {name} attacks channels; want on")
 
 
+def check_tables(profile: "Profile", _setting: Setting, _nodes: int) -> None:
+    """Refuse a profile without tables.
+
+    Raises:
+        Refused: with the one that has them, or the setting that turns them on.
+    """
+    has_tables = getattr(profile, "has_tables", None)
+    if has_tables is None:
+        raise Refused(
+            f"profile {profile.name!r}: has no tables; want --profile swarmnet"
+        )
+    if not has_tables:
+        raise Refused("setting tables='off': this scenario writes rows; want on")
+
+
 def note_attack(cluster: "Cluster", name: str) -> None:
     """Write down that an attack begins, and count it."""
     what = f"attack_{name.lower()}"

@@ -1,29 +1,22 @@
-"""What a node is given at its start: who it is, whom it knows, how it behaves."""
+"""What a node is given at its start: who it is, and whom it knows."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from swarmnet.crypto.identity import Identity
-from swarmnet.crypto.settings import ChannelSettings
 from swarmnet.crypto.trust import Directory
-from swarmnet.swim.config import SwimConfig
+from swarmnet.tables.engine import StoredRows
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
     """Who a node is and whom it knows: its keys, its own chain, its directory.
 
-    `wall` is Unix seconds at the start.
+    `wall` is Unix seconds at the start. `rows` are those that were stored in earlier
+    lives; None if there are none, or they were lost.
     """
 
     identity: Identity
     chain: bytes
     directory: Directory
     wall: float
-
-
-@dataclass(frozen=True, slots=True)
-class NodeSettings:
-    """The settings of all rooms."""
-
-    swim: SwimConfig = field(default_factory=SwimConfig)
-    channels: ChannelSettings = field(default_factory=ChannelSettings)
+    rows: StoredRows | None = None

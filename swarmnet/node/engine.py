@@ -1,47 +1,42 @@
-"""One node: membership over channels that only members can open.
+"""One node: its control plane over channels that only members can open.
 
 Theory of operation. A packet from the underlay goes to the channels; what they hand up
-is an authenticated peer's, and goes to the room that its first byte names. What the
-membership engine wants sent is sealed for its peer. Both have their timers; the node
-has the earlier of the two. What a node may wait for is bounded where it waits.
+is an authenticated peer's, and goes to the control plane (`plane`), or here if it is
+about certificates. What the control plane wants sent is sealed for its peer. Both have
+timers; the node has the earlier of the two. What may wait is bounded where it waits.
 
-Methods are of the same four kinds as those of `swim.engine.Swim`, under the same names.
+Methods are of the same four kinds as those of `plane.Plane`, under the same names.
 Two differ: `receive_datagram` and `receive_stream` take raw packets, of which the
 channels find out who sent them. `SendDatagram` and `SendStream` name no peer, for the
 packet itself does.
 """
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from random import Random
-from typing import Final
+from typing import Final, TypeVar
 
 from swarmnet.crypto.channel import Parcel
 from swarmnet.crypto.channels import Channels
 from swarmnet.crypto.identity import RandomBytes
 from swarmnet.crypto.proofs import Proofs
 from swarmnet.crypto.switchboard import Received, Transmit
-from swarmnet.errors import BadPacket
-from swarmnet.ids import Address, NodeId, Scope
-from swarmnet.node.acquaintances import Acquaintances, named_untrusted
-from swarmnet.node.credentials import Credentials, NodeSettings
-from swarmnet.node.envelope import (
-    CERTIFICATES,
-    CERTIFICATES_WANTED,
-    SWIM,
-    decode_certificates_untrusted,
-    decode_wanted_untrusted,
-    encode_certificates,
-    encode_wanted,
-    wrap_swim,
-)
-from swarmnet.node.introductions import Introductions
+from swarmnet.ids import CLUSTER, Address, NodeId
+from swarmnet.node.about import encode_about
+from swarmnet.node.acquaintances import Acquaintances
+from swarmnet.node.authors import Authors
+from swarmnet.node.credentials import Credentials
+from swarmnet.node.envelope import SWIM, TABLES
+from swarmnet.node.exchange import KINDS, CertificateExchange
+from swarmnet.node.outputs import Output
+from swarmnet.node.plane import Plane
 from swarmnet.node.replayable import is_replayable
+from swarmnet.node.settings import NodeSettings
 from swarmnet.swim.codec import encode_frame
-from swarmnet.swim.core import Route, Seams
+from swarmnet.swim.core import Route
 from swarmnet.swim.engine import Swim
 from swarmnet.swim.outputs import (
-    Output,
     Payload,
     SendDatagram,
     SendStream,
@@ -49,7 +44,11 @@ from swarmnet.swim.outputs import (
     State,
 )
 from swarmnet.swim.roster import Roster
+from swarmnet.tables.engine import Tables
+from swarmnet.tables.row import REVOCATION
+from swarmnet.tables.view import Change
 
+Result = TypeVar("Result")
 _WARM_INTERVAL_S: Final = 1.0
 """How often sessions with ring neighbours are seen to: news goes to them first, and
 must not wait for a handshake, nor cost one."""
@@ -60,12 +59,14 @@ class Node:
 
     __slots__ = (
         "_acquaintances",
+        "_authors",
         "_channels",
         "_counters",
-        "_introductions",
+        "_exchange",
         "_me",
         "_outputs",
-        "_swim",
+        "_plane",
+        "_removals",
         "_wall_offset_s",
         "_warm_at",
     )
@@ -93,15 +94,18 @@ class Node:
             random_bytes,
             settings.channels,
         )
-        self._swim = Swim(
+        self._authors = authors = Authors(identity, directory, known)
+        self._plane = Plane(
             Route(identity.node, address),
-            settings.swim,
+            replace(settings, about=encode_about(credentials.chain)),
             random,
-            Seams(known.sign, known.verify, known.serial),
+            authors.seams(),
             boot_epoch=boot_epoch,
             view=view,
+            rows=credentials.rows,
         )
-        self._introductions = Introductions()
+        self._removals = self._plane.tables.watch(CLUSTER, REVOCATION)
+        self._exchange = CertificateExchange(known, self._post, self._note_learned)
         self._outputs: deque[Output] = deque()
         self._counters: dict[str, int] = {}
         self._wall_offset_s: float | None = None
@@ -113,18 +117,18 @@ class Node:
         """Begin to probe, and tell those we know that we are back."""
         phase = int.from_bytes(self._me[:2], "big") / 0x1_0000
         self._warm_at = now + phase * _WARM_INTERVAL_S
-        self._swim.start(now)
+        self._plane.start(now)
         self._settle(now)
 
     def join(self, now: float, addresses: Sequence[Address]) -> None:
         """Join through any one of `addresses`, tried in turn until `Joined`."""
-        self._swim.join(now, addresses)
+        self._plane.join(now, addresses)
         self._settle(now)
 
     def leave(self, now: float) -> None:
         """Leave gracefully; `Departed` says when the process may exit."""
         self._warm_at = float("inf")
-        self._swim.leave(now)
+        self._plane.leave(now)
         self._settle(now)
 
     def update(
@@ -135,7 +139,7 @@ class Node:
         Raises:
             Refused: the metadata is too long; nothing has changed.
         """
-        self._swim.update(now, address, meta)
+        self._plane.update(now, address, meta)
         self._settle(now)
 
     def publish(self, now: float, payload: Payload) -> None:
@@ -144,21 +148,28 @@ class Node:
         Raises:
             Refused: it is too large, or its scope unknown; nothing was sent.
         """
-        self._swim.publish(now, payload)
+        self._plane.publish(now, payload)
         self._settle(now)
 
     def relay(self, now: float, payload: Payload) -> None:
         """Pass on a delivered payload, now that its owner has found it good."""
-        self._swim.relay(now, payload)
+        self._plane.relay(now, payload)
         self._settle(now)
 
-    def attach(self, scope: Scope, members: Iterable[NodeId]) -> None:
-        """Count `members` into a network's scope."""
-        self._swim.attach(scope, members)
+    def command(self, now: float, verb: Callable[[Tables], Result]) -> Result:
+        """Let `verb` write to the tables, and do what follows; return its result.
 
-    def detach(self, scope: Scope, members: Iterable[NodeId]) -> None:
-        """Count `members` out of a network's scope."""
-        self._swim.detach(scope, members)
+        Raises:
+            Refused: as the verb does; then nothing was written.
+        """
+        result = self._plane.command(now, verb)
+        self._settle(now)
+        return result
+
+    def verified(self, now: float, number: int, verdicts: Sequence[bool]) -> None:
+        """Take the answer to a `VerifySignatures`."""
+        self._plane.verified(now, number, verdicts)
+        self._settle(now)
 
     def note_wall(self, now: float, wall: float) -> None:
         """Take the calendar's time: it decides whose certificate has expired."""
@@ -187,11 +198,11 @@ class Node:
 
     def stream_failed(self, now: float, address: Address) -> None:
         """A stream could not be opened, or broke: nothing sent on it counts."""
-        self._swim.stream_failed(now, None, address)
+        self._plane.stream_failed(now, None, address)
 
     def note_late(self, now: float, seconds: float) -> None:
         """The driver ran that much later than it was asked to."""
-        self._swim.note_late(now, seconds)
+        self._plane.note_late(now, seconds)
         self._settle(now)
 
     def handle_timeout(self, now: float) -> None:
@@ -200,7 +211,7 @@ class Node:
         if now >= self._warm_at:
             self._warm_at = now + _WARM_INTERVAL_S
             self._warm(now)
-        self._swim.handle_timeout(now)
+        self._plane.handle_timeout(now)
         self._channels.handle_timeout(now)
         self._settle(now)
 
@@ -213,7 +224,7 @@ class Node:
     def poll_timeout(self) -> float | None:
         """Return when `handle_timeout` is wanted next."""
         deadlines = (
-            self._swim.poll_timeout(),
+            self._plane.poll_timeout(),
             self._channels.poll_timeout(),
             None if self._warm_at == float("inf") else self._warm_at,
         )
@@ -224,15 +235,20 @@ class Node:
     @property
     def swim(self) -> Swim:
         """The membership engine, to be looked at and not driven."""
-        return self._swim
+        return self._plane.swim
+
+    @property
+    def tables(self) -> Tables:
+        """The tables, to be looked at and watched; written to by `command`."""
+        return self._plane.tables
 
     def states(self) -> Mapping[NodeId, State]:
         """Return every other member's state."""
-        return self._swim.states()
+        return self._plane.states()
 
     def incarnation(self, member: NodeId) -> tuple[int, int] | None:
         """Return a member's (boot epoch, incarnation), or None for a stranger."""
-        return self._swim.incarnation(member)
+        return self._plane.incarnation(member)
 
     def counters(self) -> Mapping[str, int]:
         """Return how often things happened, by name."""
@@ -240,11 +256,13 @@ class Node:
             f"channel_{name}": count
             for name, count in self._channels.counters().items()
         }
-        return {**self._swim.counters(), **channels, **self._counters}
+        certificates = self._exchange.counters
+        own = {**certificates, **self._counters}
+        return {**self._plane.counters(), **channels, **own}
 
     def save(self) -> Roster:
         """Return what a later life of this node may start from."""
-        return self._swim.save()
+        return self._plane.swim.save()
 
     # How it hangs together
 
@@ -255,7 +273,7 @@ class Node:
 
     def _settle(self, now: float) -> None:
         """Carry values between the rooms until nothing is left to carry."""
-        channels, swim = self._channels, self._swim
+        channels, plane = self._channels, self._plane
         moved = True
         while moved:
             moved = False
@@ -265,12 +283,21 @@ class Node:
                     self._transmit(given)
                 else:
                     self._take(now, given)
-            while (wanted := swim.poll_output()) is not None:
+            while (wanted := plane.poll_output()) is not None:
                 moved = True
                 self._carry(now, wanted)
+            while (removal := self._removals.poll()) is not None:
+                self._remove(removal)
             if not moved:
                 # An answer to a handshake waits for what it may carry, until here.
                 moved = channels.flush(now)
+
+    def _remove(self, removal: Change) -> None:
+        """Have no more to do with a node that a manager has removed."""
+        node = NodeId(removal.name[1])
+        if removal.current is not None and node != self._me:
+            self._authors.revoke(node)
+            self.cut(node)
 
     def _transmit(self, packet: Transmit) -> None:
         kind = SendStream if packet.streamed else SendDatagram
@@ -278,46 +305,38 @@ class Node:
 
     def _take(self, now: float, received: Received) -> None:
         """Hand a peer's bytes to the room that they are for."""
-        kind, body = received.data[:1], received.data[1:]
-        if kind == SWIM:
+        peer, kind, body = received.peer, received.data[:1], received.data[1:]
+        if received.early and not (kind == SWIM and is_replayable(body)):
+            # It may be a replay, or by somebody who has stolen our own key.
+            self._count("early_refused")
+            return
+        if kind in (SWIM, TABLES):
             if received.streamed:
-                self._swim.receive_stream(now, received.peer, received.source, body)
+                source = received.source
+                self._plane.receive_stream(now, peer, source, received.data)
             else:
                 # Where its packets come from just now is the channels' business.
-                home = self._home(received.peer, received.source)
-                self._swim.receive_datagram(now, received.peer, home, body)
+                home = self._home(peer, received.source)
+                self._plane.receive_datagram(now, peer, home, received.data)
             return
-        try:
-            if kind == CERTIFICATES_WANTED and not received.early:
-                self._hand_over(now, received, decode_wanted_untrusted(body))
-            elif kind == CERTIFICATES:
-                chains = decode_certificates_untrusted(body)
-                self._learn(now, received.peer, chains)
-            else:
-                self._count("envelopes_unknown")
-        except BadPacket:
-            self._count("bad_envelopes")
+        if kind in KINDS:
+            home = self._home(peer, received.source)
+            self._exchange.receive(now, peer, home, received.data)
+        else:
+            self._count("envelopes_unknown")
 
     def _carry(self, now: float, output: Output) -> None:
-        """Seal what membership wants sent; pass on what it says."""
+        """Seal what the control plane wants sent; pass on what it says."""
         match output:
             case SendDatagram(peer, address, frame):
                 assert peer is not None, "a datagram has an addressee"
                 self._send(now, peer, address, frame, streamed=False)
             case SendStream(None, address, frame):
-                parcel = Parcel(
-                    wrap_swim(frame),
-                    address,
-                    streamed=True,
-                    replayable=False,
-                    since=now,
-                )
-                self._channels.send_to_address(now, parcel)
+                self._channels.send_to_address(now, _first(now, address, frame))
             case SendStream(peer, address, frame) if peer is not None:
                 self._send(now, peer, address, frame, streamed=True)
             case SignerUnknown():
-                self._introductions.park(now, output)
-                self._ask(now)
+                self._exchange.note_unknown(now, output)
             case _:
                 self._outputs.append(output)
 
@@ -330,70 +349,52 @@ class Node:
         *,
         streamed: bool,
     ) -> None:
-        replayable = not self._channels.is_open(now, peer) and is_replayable(frame)
+        is_swim = frame[:1] == SWIM and not self._channels.is_open(now, peer)
+        seen_twice = is_swim and is_replayable(frame[1:])
         parcel = Parcel(
-            wrap_swim(frame),
+            frame,
             address,
             streamed=streamed,
-            replayable=replayable,
+            replayable=seen_twice,
             since=now,
+            claimed=self._plane.address_of(peer) is not None,
         )
         self._channels.send(now, peer, parcel)
 
     def _warm(self, now: float) -> None:
         """Open channels to the ring neighbours, where there are none."""
-        for node in self._swim.neighbours():
-            member = self._swim.member(node)
-            if member is not None and member.claim.address is not None:
-                self._channels.open(now, node, member.claim.address)
+        for node in self._plane.swim.neighbours():
+            address = self._plane.address_of(node)
+            if address is not None:
+                self._channels.open(now, node, address)
 
     def _home(self, peer: NodeId, source: Address) -> Address:
         """Return where a member says that it is; of a stranger, where it was heard."""
-        member = self._swim.member(peer)
-        claimed = None if member is None else member.claim.address
+        claimed = self._plane.address_of(peer)
         return source if claimed is None else claimed
-
-    # Certificates
-
-    def _ask(self, now: float) -> None:
-        for peer, address, authors in self._introductions.questions():
-            self._post(now, peer, address, encode_wanted(authors), streamed=False)
 
     def _post(
         self, now: float, peer: NodeId, to: Address, data: bytes, *, streamed: bool
     ) -> None:
         """Send what must not be seen twice."""
-        parcel = Parcel(data, to, streamed=streamed, replayable=False, since=now)
+        claimed = self._plane.address_of(peer) is not None
+        parcel = Parcel(
+            data, to, streamed=streamed, replayable=False, since=now, claimed=claimed
+        )
         self._channels.send(now, peer, parcel)
 
-    def _hand_over(
-        self, now: float, received: Received, wanted: Sequence[NodeId]
+    def _note_learned(
+        self, now: float, node: NodeId, claims: Sequence[SignerUnknown]
     ) -> None:
-        """Give a peer the certificates that he asks for, as far as he may have them."""
-        granted = self._introductions.may_give(now, received.peer, len(wanted))
-        if granted < len(wanted):
-            self._count("certificates_refused")
-        chains = (self._acquaintances.chain_of(node) for node in wanted[:granted])
-        found = [chain for chain in chains if chain is not None]
-        if found:
-            home = self._home(received.peer, received.source)
-            data, streamed = encode_certificates(found), len(found) > 1
-            self._post(now, received.peer, home, data, streamed=streamed)
-
-    def _learn(self, now: float, peer: NodeId, chains: Sequence[bytes]) -> None:
-        """Take certificates that we wait for, and the claims that wait for them."""
-        for chain in chains:
-            if not self._introductions.awaits(now, peer, named_untrusted(chain)):
-                self._count("certificates_unread")
-                continue
-            node = self._acquaintances.learn(chain)
-            if node is None:
-                self._count("certificates_bad")
-                self._introductions.note_false(now, peer)
-                continue
-            for claim in self._introductions.release(node):
-                frame = encode_frame((claim.item,))
-                self._swim.receive_datagram(now, claim.sender, claim.source, frame)
+        for claim in claims:
+            frame = SWIM + encode_frame((claim.item,))
+            self._plane.receive_datagram(now, claim.sender, claim.source, frame)
+        self._plane.roles_changed(now, node)
 
     def _count(self, name: str) -> None:
         self._counters[name] = self._counters.get(name, 0) + 1
+
+
+def _first(now: float, address: Address, frame: bytes) -> Parcel:
+    """Return what is said first to whoever is at an address."""
+    return Parcel(frame, address, streamed=True, replayable=False, since=now)

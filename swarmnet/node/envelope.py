@@ -18,6 +18,7 @@ from swarmnet.wire import blob, pack, unpack_array_untrusted
 SWIM: Final = b"\0"
 CERTIFICATES_WANTED: Final = b"\1"
 CERTIFICATES: Final = b"\2"
+TABLES: Final = b"\3"
 WANTED_MAX: Final = 64
 """How many certificates one message asks for."""
 

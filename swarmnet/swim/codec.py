@@ -67,6 +67,8 @@ from swarmnet.wire import (
 
 VERSION: Final = 1
 PAYLOAD_KEY_BYTES_MAX: Final = 64
+RIDER_BYTES_MAX: Final = 128
+"""Of what the room above says to whoever is pinged."""
 _BODY_BYTES_MAX: Final = 1024
 _PAYLOAD_BODY_BYTES_MAX: Final = 1 << 16
 _PROOF_BYTES_MAX: Final = 128
@@ -115,8 +117,9 @@ FRAME_OVERHEAD_BYTES: Final = 4
 def encode_message(message: Message) -> bytes:
     """Return a message's bytes, to stand in a frame."""
     match message:
-        case Ping(sequence, Digest(sum128, count)):
-            return pack((Kind.PING, sequence, sum128, count))
+        case Ping(sequence, Digest(sum128, count), rider):
+            more = (rider,) if rider else ()
+            return pack((Kind.PING, sequence, sum128, count, *more))
         case Ack(sequence, coordinate):
             where = () if coordinate is None else (coordinate.pack(),)
             return pack((Kind.ACK, sequence, *where))
@@ -176,7 +179,8 @@ def _digest(sum128: object, count: object) -> Digest:
 
 def _ping(fields: list[object]) -> Ping:
     array(fields, 4)
-    return Ping(natural(fields[1]), _digest(fields[2], fields[3]))
+    rider = blob(fields[4], RIDER_BYTES_MAX) if len(fields) > 4 else b""
+    return Ping(natural(fields[1]), _digest(fields[2], fields[3]), rider)
 
 
 def _ack(fields: list[object]) -> Ack:

@@ -30,12 +30,15 @@ class Seams:
     `sign(message)` returns this node's proof of at most 128 bytes; `verify(author,
     message, proof)` says whether it is `author`'s, or None if his key is not known
     here; `serial(node)` is the number that whoever admitted the node chose for it,
-    which places it on the rings, and is asked only for those whose proof was good.
+    which places it on the rings, and is asked only for those whose proof was good;
+    `rider(node)` is what the room above has to say to a member that is pinged, at most
+    `codec.RIDER_BYTES_MAX` bytes.
     """
 
     sign: Sign
     verify: Verify
     serial: Callable[[NodeId], bytes]
+    rider: Callable[[NodeId], bytes] = lambda _node: b""
 
 
 class Due(IntEnum):

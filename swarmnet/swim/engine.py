@@ -18,7 +18,7 @@ from random import Random
 from typing import Final
 
 from swarmnet.errors import BadPacket, Refused
-from swarmnet.ids import Address, NodeId, Scope
+from swarmnet.ids import CLUSTER, Address, NodeId, Scope
 from swarmnet.swim.agenda import Agenda
 from swarmnet.swim.awareness import Awareness
 from swarmnet.swim.budget import Budget
@@ -49,7 +49,7 @@ from swarmnet.swim.messages import (
     WantClaims,
     Welcome,
 )
-from swarmnet.swim.outputs import Output, Payload, State
+from swarmnet.swim.outputs import Output, Payload, Rode, State
 from swarmnet.swim.payloads import Payloads
 from swarmnet.swim.reach import Reach
 from swarmnet.swim.relay import Rank, Relay
@@ -207,10 +207,7 @@ class Swim:
         self._receive(now, Route(sender, source), data, streamed=True)
 
     def stream_failed(self, now: float, peer: NodeId | None, address: Address) -> None:
-        """A stream could not be opened, or broke: nothing sent on it counts.
-
-        Whoever waits for an answer has a timer, so there is nothing to do but count.
-        """
+        """A stream broke: who waits for an answer has a timer, so it is counted."""
         del now, peer, address
         self._core.count("streams_failed")
 
@@ -262,19 +259,26 @@ class Swim:
             "health_score": self._core.awareness.score,
         }
 
-    def neighbours(self) -> Sequence[NodeId]:
+    def neighbours(self, scope: Scope = CLUSTER) -> Sequence[NodeId]:
         """Return whom this node's news goes to first: its neighbours on the rings."""
-        return tuple(self._core.roster.rings.neighbours())
+        rings = self._scopes.rings(scope)
+        return () if rings is None else tuple(rings.neighbours())
+
+    def distance(self, member: NodeId) -> float | None:
+        """Return the round trip to a member in s, as far as it can be told, or None."""
+        return self._core.round_trips.estimate(member)
+
+    @property
+    def budget(self) -> Budget:
+        """The bytes that this node may send: the rooms above draw on it as well."""
+        return self._core.budget
 
     def coordinate(self) -> Coordinate:
         """Return where this node is in Vivaldi's space, as far as it can tell."""
         return self._core.round_trips.coordinate
 
     def degraded(self) -> Mapping[NodeId, Reach]:
-        """Return the members that answer us by detours or not at all, and how.
-
-        True of this node alone, and never told to others.
-        """
+        """Return the members that answer this node by detours or not, and how."""
         return self._core.reaches.degraded()
 
     def save(self) -> Roster:
@@ -339,6 +343,8 @@ class Swim:
                     now, route, message.sequence, streamed=streamed
                 )
                 self._repair.receive_digest(now, route, message.digest)
+                if message.rider:
+                    self._core.outputs.append(Rode(route.node, message.rider))
             case Ack():
                 self._take_ack(now, route.node, message, streamed=streamed)
             case Nack():
@@ -361,9 +367,9 @@ class Swim:
     def _take_ack(
         self, now: float, sender: NodeId, ack: Ack, *, streamed: bool
     ) -> None:
-        if self._agenda.leaving.receive_ack(ack.sequence, sender):
-            return
-        if not self._agenda.helping.receive_ack(now, sender, ack.sequence):
+        agenda, sequence = self._agenda, ack.sequence
+        is_ours = not agenda.leaving.receive_ack(sequence, sender)
+        if is_ours and not agenda.helping.receive_ack(now, sender, sequence):
             self._prober.receive_ack(now, sender, ack, streamed=streamed)
 
     def _take_repair(self, now: float, route: Route, message: Message) -> None:

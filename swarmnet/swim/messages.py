@@ -22,10 +22,14 @@ class Digest:
 
 @dataclass(frozen=True, slots=True)
 class Ping:
-    """Are you there? Answered by an Ack with the same sequence number."""
+    """Are you there? Answered by an Ack with the same sequence number.
+
+    `rider` is what the room above has to say to whoever is pinged: opaque here.
+    """
 
     sequence: int
     digest: Digest
+    rider: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,6 +129,14 @@ class IdentityConflict:
 
 
 @dataclass(frozen=True, slots=True)
+class Rode:
+    """A ping has brought what the room above has to say at `sender` (`Seams.rider`)."""
+
+    sender: NodeId
+    rider: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class SignerUnknown:
     """A claim whose author's key is not known here: nothing was made of it.
 
@@ -153,4 +161,5 @@ Output = (
     | Departed
     | IdentityConflict
     | SignerUnknown
+    | Rode
 )

@@ -47,7 +47,9 @@ class Pinger:
             self._core.send(now, route, items)
 
     def _items(self, target: NodeId) -> tuple[bytes, ...]:
-        ping = encode_message(Ping(self._sequence, self._core.roster.digest()))
+        core = self._core
+        rider = core.seams.rider(target)
+        ping = encode_message(Ping(self._sequence, core.roster.digest(), rider))
         return (*self._accusations(target), ping)
 
     def _accusations(self, node: NodeId | None) -> tuple[bytes, ...]:

@@ -9,11 +9,15 @@ from heapq import heappop, heappush
 from random import Random
 
 from sim.pki import WALL_S, Pki
+from swarmnet.crypto.identity import verify_signature
 from swarmnet.crypto.trust import Directory
 from swarmnet.ids import Address, NodeId
-from swarmnet.node.credentials import Credentials, NodeSettings
+from swarmnet.node.credentials import Credentials
 from swarmnet.node.engine import Node
-from swarmnet.swim.outputs import Output, SendDatagram, SendStream, State
+from swarmnet.node.outputs import Output, VerifySignatures
+from swarmnet.node.settings import NodeSettings
+from swarmnet.swim.outputs import SendDatagram, SendStream, State
+from swarmnet.tables.engine import Tables
 
 Send = SendDatagram | SendStream
 LATENCY_S = 0.001
@@ -34,6 +38,8 @@ class Table:
         self.passed: list[tuple[int, Send]] = []
         self.notes: list[tuple[int, Output]] = []
         self.drop: Callable[[int, Send], bool] = lambda _number, _send: False
+        self.verified = 0
+        """How many signatures nodes have given out to be verified."""
         self.nodes: dict[int, Node] = {}
         self.directories: dict[int, Directory] = {}
         self._heap: list[tuple[float, int, int, int, bytes, bool]] = []
@@ -72,6 +78,11 @@ class Table:
     def join(self, number: int, through: int) -> None:
         """Let a node join through another."""
         self.nodes[number].join(self.now, [address(through)])
+        self._drain(number)
+
+    def command(self, number: int, verb: Callable[[Tables], object]) -> None:
+        """Let a node write to its tables."""
+        self.nodes[number].command(self.now, verb)
         self._drain(number)
 
     def give(self, source: int, target: int, data: bytes, *, streamed: bool) -> None:
@@ -125,6 +136,11 @@ class Table:
     def _drain(self, number: int) -> None:
         node = self.nodes[number]
         while (output := node.poll_output()) is not None:
+            if isinstance(output, VerifySignatures):
+                self.verified += len(output.claims)
+                verdicts = [verify_signature(*claim) for claim in output.claims]
+                node.verified(self.now, output.number, verdicts)
+                continue
             if not isinstance(output, Send):
                 self.notes.append((number, output))
                 continue

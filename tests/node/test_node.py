@@ -58,7 +58,7 @@ def test_no_name_claim_or_payload_is_seen_on_the_wire() -> None:
     delivered = [one for _, one in table.notes if isinstance(one, Deliver)]
     assert [one.payload.data for one in delivered] == [secret, secret]
     for _, output in table.passed:
-        for word in (secret, bytes(table.id(2)), b"n2"):
+        for word in (secret, bytes(table.id(2)), table.pki.chain(2).encoded[:64]):
             assert word not in output.data
         assert output.peer is None
 

@@ -31,7 +31,7 @@ from sim.workers import WorkerLost, Workers
         ("run update --set count=0", "--set count=0: want a whole number of 1"),
         ("run idle --without rain", "fault 'rain': want crash, restart"),
         ("run idle --without pause.x", "fault 'pause.x': want crash, restart"),
-        ("shrink update", "scenario 'update': it draws no faults; want chaos"),
+        ("shrink update", "scenario 'update': it draws no faults; want chaos, table-"),
         ("run idle --trace /nowhere/x", "trace file '/nowhere/x': No such file"),
         ("run idle --plot x.gif", "plot file 'x.gif': want a name ending in"),
         ("run idle --format xml", "Invalid value for '--format'"),
@@ -100,8 +100,9 @@ def test_the_list_names_scenarios_figures_and_keys(
     document = json.loads(capsys.readouterr().out)
     assert "heal_s" in document["scenarios"]["partition"]["figures"]
     sets = {name: kind["sets"] for name, kind in document["scenarios"].items()}
-    hostile = {"hostile-outsider", "hostile-member"}
-    assert {name for name, told in sets.items() if told} == hostile
+    channels = {"hostile-outsider", "hostile-member"}
+    tables = {name for name in sets if name.startswith("table-")} | {"scope"}
+    assert {name for name, told in sets.items() if told} == channels | tables
 
 
 def test_the_module_is_a_command() -> None:

@@ -164,7 +164,9 @@ def test_a_run_that_passes_has_nothing_to_shrink() -> None:
 def test_a_scenario_that_draws_no_faults_is_refused() -> None:
     with pytest.raises(Refused) as caught:
         shrink(Options("idle", profile="toy"), 1, toy_registry())
-    assert str(caught.value) == "scenario 'idle': it draws no faults; want chaos"
+    assert str(caught.value) == (
+        "scenario 'idle': it draws no faults; want chaos, table-chaos"
+    )
 
 
 @pytest.mark.slow

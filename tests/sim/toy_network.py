@@ -7,10 +7,10 @@ from random import Random
 
 from sim.profiles.contract import Engine, Identity, Profile
 from swarmnet.ids import Address, NodeId
+from swarmnet.node.outputs import Output
 from swarmnet.swim.outputs import (
     Deliver,
     MemberChanged,
-    Output,
     Payload,
     SendDatagram,
     SendStream,

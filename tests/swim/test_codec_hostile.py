@@ -198,7 +198,7 @@ def test_a_frame_of_a_later_version_is_read() -> None:
 @pytest.mark.parametrize(
     "message",
     [
-        Ping(1, DIGEST),
+        Ping(1, DIGEST, b"rider"),
         Ack(1, ORIGIN),
         Nack(1),
         PingRequest(1, node(2), address(2), 0.4),

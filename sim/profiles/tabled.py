@@ -1,0 +1,115 @@
+"""What the simulator adds to an engine that has tables: storage, and a verifier.
+
+Storage keeps what `Save` gave out, and survives the process. Signatures that a node
+would have verified by another thread are verified at once: that takes no virtual time.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+from swarmnet.ids import NodeId, Scope
+from swarmnet.node.outputs import Output, VerifySignatures
+from swarmnet.tables.engine import StoredRows, Tables
+from swarmnet.tables.outputs import (
+    Completed,
+    MaskWanted,
+    Outbid,
+    Recovered,
+    Save,
+    Unsave,
+)
+from swarmnet.tables.row import Row, TableName
+
+Result = TypeVar("Result")
+Note = Completed | Recovered | Outbid | MaskWanted
+Place = tuple[Scope, TableName, bytes]
+
+
+class Inner(Protocol):
+    """An engine with tables, whole or behind no channels."""
+
+    @property
+    def tables(self) -> Tables: ...
+
+    def command(self, now: float, verb: Callable[[Tables], Result]) -> Result: ...
+
+    def verified(self, now: float, number: int, verdicts: Sequence[bool]) -> None: ...
+
+    def poll_output(self) -> Output | None: ...
+
+
+@dataclass(slots=True)
+class Storage:
+    """The rows that a node has stored, its own; and what it was told of them."""
+
+    rows: dict[Place, bytes] = field(default_factory=dict)
+    notes: list[Note] = field(default_factory=list)
+    saved: Callable[[Row], None] = lambda _row: None
+    """Told of each row that is stored: now its owner has said it."""
+
+    def take(self, output: Output) -> bool:
+        """Take an output that is for storage, or a note; return whether it was one."""
+        match output:
+            case Save(row):
+                self.rows[_place(row)] = row.item
+                self.saved(row)
+            case Unsave(row):
+                if self.rows.get(_place(row)) == row.item:
+                    del self.rows[_place(row)]
+            case Completed() | Recovered() | Outbid() | MaskWanted():
+                self.notes.append(output)
+            case _:
+                return False
+        return True
+
+    def stored(self) -> StoredRows:
+        """Return what a later life is started from."""
+        return StoredRows(own=tuple(self.rows.values()))
+
+
+class Tabled:
+    """An engine with tables behind the simulator's contract: what all such share."""
+
+    def __init__(
+        self,
+        node: NodeId,
+        inner: Inner,
+        check: Callable[[bytes, bytes, bytes], bool],
+        storage: Storage,
+    ) -> None:
+        self.node = node
+        self.storage = storage
+        self._inner = inner
+        self._check = check
+
+    @property
+    def tables(self) -> Tables:
+        """The tables, to be looked at and watched."""
+        return self._inner.tables
+
+    def command(self, now: float, verb: Callable[[Tables], Result]) -> Result:
+        """Let `verb` write to the tables."""
+        return self._inner.command(now, verb)
+
+    def poll_output(self) -> Output | None:
+        """Return the next output that is not for storage."""
+        while (output := self._inner.poll_output()) is not None:
+            if not self.storage.take(output):
+                return output
+        return None
+
+    def verify(self, now: float, wanted: VerifySignatures) -> None:
+        """Verify signatures, and tell the engine whose they are."""
+        verdicts = [self._check(*claim) for claim in wanted.claims]
+        self._inner.verified(now, wanted.number, verdicts)
+
+
+def _place(row: Row) -> Place:
+    return (row.scope, row.table, row.key)
+
+
+def tabled(engine: object) -> Tabled:
+    """Return an engine of whom it is known that it has tables."""
+    assert isinstance(engine, Tabled), "tables are on"
+    return engine

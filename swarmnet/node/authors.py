@@ -1,0 +1,79 @@
+"""Whose rows count: by which key they are verified, and who may write what."""
+
+from swarmnet.crypto.certificate import Role
+from swarmnet.crypto.identity import Identity
+from swarmnet.crypto.trust import Directory
+from swarmnet.ids import NodeId
+from swarmnet.node.about import chain_of_untrusted
+from swarmnet.node.acquaintances import Acquaintances, named_untrusted
+from swarmnet.node.plane import PlaneSeams
+from swarmnet.tables.row import REVOCATION, TOKEN, TableName
+
+_MANAGERS_TABLES = frozenset({REVOCATION, TOKEN})
+
+
+class Authors:
+    """The directory as the tables see it."""
+
+    __slots__ = ("_acquaintances", "_directory", "_identity")
+
+    def __init__(
+        self, identity: Identity, directory: Directory, acquaintances: Acquaintances
+    ) -> None:
+        self._identity = identity
+        self._directory = directory
+        self._acquaintances = acquaintances
+
+    def seams(self) -> PlaneSeams:
+        """Return all that a control plane is handed."""
+        known = self._acquaintances
+        return PlaneSeams(
+            sign=known.sign,
+            verify=known.verify,
+            serial=known.serial,
+            signer=self.signer,
+            check=self.check,
+            may_write=self.may_write,
+            introduce=self.introduce,
+        )
+
+    def signer(self, node: NodeId) -> bytes | None:
+        """Return the key under which a node's rows are verified, or None.
+
+        That of a removed node, too: the tables know up to where its word counts.
+        """
+        if node == self._identity.node:
+            return self._identity.signing_public
+        return self._directory.past_signer(node)
+
+    def check(self, key: bytes, message: bytes, proof: bytes) -> bool:
+        """Return whether the holder of `key` signed `message`."""
+        return self._directory.trust.signatures.verify(key, message, proof)
+
+    def may_write(self, node: NodeId, table: TableName) -> bool:
+        """Return whether a node's rows of a table count.
+
+        They do if its certificate stands, expired or not; and if it was removed itself,
+        for what it wrote before. They do not if that was made void with its issuer.
+        """
+        chain = self._directory.chain(node)
+        if chain is None:
+            return node == self._identity.node and table not in _MANAGERS_TABLES
+        is_manager = chain.certificate.subject.role is Role.MANAGER
+        if table in _MANAGERS_TABLES and not is_manager:
+            return False
+        stands = self._directory.signer(node) is not None
+        return stands or self._directory.trust.is_revoked(node)
+
+    def introduce(self, about: bytes) -> None:
+        """Take up the certificate that a node's own row brings, if it is new here."""
+        chain = chain_of_untrusted(about)
+        node = None if chain is None else named_untrusted(chain)
+        if chain is None or node is None:
+            return
+        if self._acquaintances.chain_of(node) != chain:
+            self._acquaintances.learn(chain)
+
+    def revoke(self, node: NodeId) -> None:
+        """Believe a node no more: a manager has removed it."""
+        self._directory.trust.revoke_node(node)
