@@ -43,7 +43,7 @@ from swarmnet.tables.shelf import Shelf
 from swarmnet.tables.snapshot import Snapshots, donors_of
 from swarmnet.tables.sync import Sync
 from swarmnet.tables.view import Views, Watch
-from swarmnet.tables.writer import Writer, stored_rows
+from swarmnet.tables.writer import Writer, check_free, stored_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +147,10 @@ class Tables:
         """Write a row of our own; nothing happens if it says this already.
 
         Raises:
-            Refused: a bound is exceeded, or we take no part in the scope.
+            Refused: a bound is exceeded, we take no part in the scope, or the table has
+                a command of its own.
         """
+        check_free(scope, name)
         flags = Flag.DURABLE if durable else Flag(0)
         return self._wrote(now, self._writer.put(scope, name, value, flags))
 
@@ -158,6 +160,7 @@ class Tables:
         Raises:
             Refused: there is none.
         """
+        check_free(scope, name)
         return self._wrote(now, self._writer.delete(scope, name))
 
     def mask(self, now: float, scope: Scope, name: Name, owner: NodeId) -> Row:

@@ -363,6 +363,18 @@ class Writer:
             )
 
 
+def check_free(scope: Scope, name: Name) -> None:
+    """Refuse a table of which the tables themselves see to what is written.
+
+    Raises:
+        Refused: it is one.
+    """
+    verbs = {NODE: "introduce and leave", ATTACHMENT: "attach and detach"}
+    verb = verbs.get(name[0]) if scope == CLUSTER else None
+    if verb is not None:
+        raise Refused(f"table {name[0]}: written by {verb} alone")
+
+
 def stored_rows(items: Iterable[bytes], hash_key: bytes) -> list[Row]:
     """Return rows as storage holds them."""
     return [decode_row_untrusted(item, hash_key) for item in items]

@@ -11,7 +11,15 @@ from swarmnet.ids import CLUSTER, Scope
 from swarmnet.sketch import hash_item as true_hash
 from swarmnet.tables.config import ROW_BYTES_MAX, TableConfig
 from swarmnet.tables.facts import NodeFacts
-from swarmnet.tables.row import ENDPOINT, NODE, SERVICE, Name, Row, TableName
+from swarmnet.tables.row import (
+    ATTACHMENT,
+    ENDPOINT,
+    NODE,
+    SERVICE,
+    Name,
+    Row,
+    TableName,
+)
 from swarmnet.tables.shelf import Shelf, place_of
 from tests.tables.rows import (
     DELETED,
@@ -237,3 +245,19 @@ def test_a_delete_needs_no_room() -> None:
     with pytest.raises(Refused, match="not a row of ours"):
         wire[1].delete(wire.now, NET, endpoint(1))
     assert NODE not in {one.table for one in wire[1].rows(NET).values()}
+
+
+@pytest.mark.parametrize(
+    ("table", "verbs"),
+    [(NODE, "introduce and leave"), (ATTACHMENT, "attach and detach")],
+)
+def test_tables_with_commands_of_their_own_are_written_by_those_alone(
+    table: TableName, verbs: str
+) -> None:
+    wire = Wire(1)
+    name = (table, b"key")
+    refusal = f"table {table}: written by {verbs} alone"
+    with pytest.raises(Refused, match=refusal):
+        wire[1].put(wire.now, CLUSTER, name, b"value")
+    with pytest.raises(Refused, match=refusal):
+        wire[1].delete(wire.now, CLUSTER, name)
