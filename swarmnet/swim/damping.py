@@ -26,8 +26,11 @@ READMISSION: Final = Thresholds(half_life_s=30.0, cutoff=1.5, reuse=0.75, most=3
 _FLAP: Final = 1.0
 _UNANSWERED: Final = 0.25
 """A probe of a suppressed member that fails shows that its trouble goes on."""
-_SPOKE_S: Final = 5.0
-"""Speaking for so long while dead is no matter of what was under way at its death."""
+_SPOKE_S: Final = 3.0
+"""Who returns so long after he was heard to speak had time to be heard from before: so
+it was no pause that has just ended."""
+_UNDER_WAY_S: Final = 1.0
+"""What is heard so soon after a death was under way when it was concluded."""
 _CUT_S: Final = 5.0
 _CUT_SHARE: Final = 1 / 8
 """So many of the members, dead within so long of each other, were cut off."""
@@ -70,7 +73,8 @@ class Damping:
 
         Not one that is kept out, for that one may well be heard.
         """
-        if node not in self._answering:
+        died = self._died.get(node, float("-inf"))
+        if node not in self._answering and now - died >= _UNDER_WAY_S:
             self._spoke.setdefault(node, now)
 
     def note_probe(self, now: float, node: NodeId, *, answered: bool) -> None:

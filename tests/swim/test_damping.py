@@ -162,6 +162,23 @@ def test_a_dead_member_that_speaks_for_long_counts_twice() -> None:
     assert damping.keeps_out(6.1, member)
 
 
+def test_who_is_heard_late_to_speak_while_dead_counts_twice_as_well() -> None:
+    # One of 199 heard of it 4.7 s before the return, and let the deaf one in alone.
+    (member,) = living(2)
+    damping = crowd()
+    damping.note_death(0.0, member)
+    damping.note_spoke(11.5, node(2))
+    assert damping.keeps_out(16.2, member)
+
+
+def test_who_speaks_and_returns_at_once_has_only_been_paused() -> None:
+    (member,) = living(2)
+    damping = crowd()
+    damping.note_death(0.0, member)
+    damping.note_spoke(11.5, node(2))
+    assert not damping.keeps_out(13.0, member)
+
+
 def test_a_word_that_was_under_way_at_its_death_is_not_held_against_it() -> None:
     (member,) = living(2)
     damping = crowd()
