@@ -131,8 +131,11 @@ class Rows:
         """Take note of a row that its owner has stored, and so has said."""
         if row.table == ENDPOINT:
             about = (host.index, row.scope, row.name)
-            self._written.setdefault(about, {})[row.version] = row.body
-            self._owners[host.index].rows[row.scope, row.name] = row
+            written = self._written.setdefault(about, {})
+            # What an earlier life has said and this one took back is no new word.
+            if row.version not in written:
+                written[row.version] = row.body
+                self._owners[host.index].rows[row.scope, row.name] = row
 
     # What is looked at
 
@@ -226,6 +229,9 @@ class Rows:
                 about = _show(row, self._index(row))
                 yield host, f"{about} is dormant, its owner runs"
         for key, held in shown.items():
+            if held.row.owner not in running and not held.dormant:
+                row = held.row
+                yield host, f"{_show(row, self._index(row))} is awake, its owner is not"
             if key not in expected and held.row.owner in running:
                 row = held.row
                 yield host, f"shows {_show(row, self._index(row))}, it is no more"

@@ -59,7 +59,7 @@ class TableChaos(Scenario):
         self._false = FalseDeaths(cluster)
         self._agreed_s: float | None = None
         self._quiet: dict[tuple[int, Scope], object] = {}
-        self._epochs: dict[int, int] = {}
+        self._lost: dict[tuple[int, int], None] = {}
         self._writes = 0
 
     def begin(self) -> None:
@@ -103,8 +103,10 @@ class TableChaos(Scenario):
 
     def host_changed(self, host: "Host") -> None:
         """Follow whose state was lost: what it said before is over."""
-        is_first = host.boot_epoch == 1 and host.life > 1
-        if host.index < self.cluster.nodes and host.up and is_first:
+        is_lost = host.boot_epoch == 1 and host.life > 1 and host.up
+        life = (host.index, host.life)
+        if host.index < self.cluster.nodes and is_lost and life not in self._lost:
+            self._lost[life] = None
             self._rows.lost(host)
 
     def _calm(self) -> None:

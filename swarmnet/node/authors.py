@@ -1,5 +1,7 @@
 """Whose rows count: by which key they are verified, and who may write what."""
 
+from collections.abc import Iterable
+
 from swarmnet.crypto.certificate import Role
 from swarmnet.crypto.identity import Identity
 from swarmnet.crypto.trust import Directory
@@ -35,6 +37,7 @@ class Authors:
             check=self.check,
             may_write=self.may_write,
             introduce=self.introduce,
+            issued=self.issued,
         )
 
     def signer(self, node: NodeId) -> bytes | None:
@@ -74,6 +77,17 @@ class Authors:
         if self._acquaintances.chain_of(node) != chain:
             self._acquaintances.learn(chain)
 
-    def revoke(self, node: NodeId) -> None:
-        """Believe a node no more: a manager has removed it."""
-        self._directory.trust.revoke_node(node)
+    def issued(self, manager: NodeId, nodes: Iterable[NodeId]) -> int:
+        """Return the last serial of what a manager issued to some nodes; 0 for none."""
+        chains = (self._directory.chain(node) for node in nodes)
+        terms = (chain.certificate.terms for chain in chains if chain is not None)
+        return max((one.serial for one in terms if one.issuer == manager), default=0)
+
+    def revoke(self, node: NodeId, issued: int) -> None:
+        """Believe a node no more: a manager has removed it.
+
+        What it issued up to the serial `issued` stands.
+        """
+        trust = self._directory.trust
+        trust.cut_issuer(node, issued)
+        trust.revoke_node(node)

@@ -45,6 +45,7 @@ from swarmnet.swim.outputs import (
 )
 from swarmnet.swim.roster import Roster
 from swarmnet.tables.engine import Tables
+from swarmnet.tables.facts import revocation_issued
 from swarmnet.tables.row import REVOCATION
 from swarmnet.tables.view import Change
 
@@ -264,8 +265,6 @@ class Node:
         """Return what a later life of this node may start from."""
         return self._plane.swim.save()
 
-    # How it hangs together
-
     def _note_time(self, now: float) -> None:
         if self._wall_offset_s is None:
             self._wall_offset_s = self._acquaintances.wall - now
@@ -294,9 +293,9 @@ class Node:
 
     def _remove(self, removal: Change) -> None:
         """Have no more to do with a node that a manager has removed."""
-        node = NodeId(removal.name[1])
-        if removal.current is not None and node != self._me:
-            self._authors.revoke(node)
+        node, shown = NodeId(removal.name[1]), removal.current
+        if shown is not None and node != self._me:
+            self._authors.revoke(node, revocation_issued(shown.row))
             self.cut(node)
 
     def _transmit(self, packet: Transmit) -> None:

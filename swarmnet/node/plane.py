@@ -10,7 +10,7 @@ with the commands of `tables.engine.Tables` beside them.
 """
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from random import Random
@@ -64,7 +64,8 @@ class PlaneSeams:
 
     `sign`, `verify` and `serial` as in `swim.core.Seams`. `signer(node)` is the key
     under which a node's rows are verified, or None if it is unknown, and
-    `check(key, message, proof)` does it. `may_write` is as in `tables.core.Seams`.
+    `check(key, message, proof)` does it. `may_write` and `issued` are as in the seams
+    of the tables.
     `introduce(about)` is given what a `node` row says of its owner before its signature
     is looked at: it may hold the certificate that tells the key.
     """
@@ -76,6 +77,7 @@ class PlaneSeams:
     check: Callable[[bytes, bytes, bytes], bool]
     may_write: Callable[[NodeId, TableName], bool]
     introduce: Callable[[bytes], None]
+    issued: Callable[[NodeId, Iterable[NodeId]], int] = lambda _manager, _nodes: 0
 
 
 class Plane:
@@ -383,6 +385,7 @@ def _tables_seams(swim: Swim, seams: PlaneSeams) -> tables_core.Seams:
         charge=swim.budget.charge,
         neighbours=swim.neighbours,
         distance=swim.distance,
+        issued=seams.issued,
     )
 
 

@@ -55,6 +55,8 @@ VERSION: Final = 1
 KEY_BYTES_MAX: Final = 64
 TABLE_CHARACTERS_MAX: Final = 32
 LAMPORT_MAX: Final = 2**62
+VERSION_MAX: Final = 2**62
+"""Of an epoch and of a sequence: there is always a greater one left."""
 _KNOWN_TABLES: Final = {str(table): table for table in TABLES}
 """So that a hundred thousand rows share these names."""
 _BODY_FIELDS: Final = 10
@@ -118,8 +120,8 @@ def decode_row_untrusted(item: bytes, hash_key: bytes) -> Row:
         scope=Scope(_shared(blob(fields[2], SCOPE_BYTES_MAX))),
         key=blob(fields[3], KEY_BYTES_MAX, 1),
         owner=NodeId(_shared(blob(fields[4], NODE_ID_BYTES, NODE_ID_BYTES))),
-        epoch=natural(fields[5]),
-        sequence=natural(fields[6]),
+        epoch=natural(fields[5], VERSION_MAX),
+        sequence=natural(fields[6], VERSION_MAX),
         lamport=natural(fields[7], LAMPORT_MAX),
         flags=Flag(natural(fields[8], _FLAGS_MAX)),
         value=blob(fields[9], ROW_BYTES_MAX),

@@ -1,7 +1,7 @@
 """What all parts of the tables share: state, bounds, and the way out."""
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from random import Random
@@ -39,7 +39,9 @@ class Seams:
     `sign` returns our signature, 64 bytes. `may_write` says whether a node's rows of a
     table count; it may change its mind (`roles_changed`). `tokens` are the bytes that
     may be sent now, negative in debt, and `charge` takes some. `neighbours` are those
-    in a scope to whom news goes first, `near` how far a node is in s, or None.
+    in a scope to whom news goes first, `distance` how far a node is in s, or None.
+    `issued(manager, nodes)` is the last serial of those certificates of `nodes` that a
+    manager has issued, 0 if there is none.
     """
 
     sign: Callable[[bytes], bytes]
@@ -48,6 +50,7 @@ class Seams:
     charge: Callable[[float, int], None]
     neighbours: Callable[[Scope], Sequence[NodeId]]
     distance: Callable[[NodeId], float | None]
+    issued: Callable[[NodeId, Iterable[NodeId]], int] = lambda _manager, _nodes: 0
 
 
 @dataclass(slots=True)

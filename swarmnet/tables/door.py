@@ -10,7 +10,7 @@ from typing import Final
 
 from swarmnet.ids import CLUSTER, NodeId, Scope
 from swarmnet.tables.core import Core
-from swarmnet.tables.facts import mask_facts
+from swarmnet.tables.facts import attachment_since, mask_facts, node_facts
 from swarmnet.tables.outputs import ScopeChanged, Unsave
 from swarmnet.tables.row import ATTACHMENT, MASK, NODE, REVOCATION, Name, Row
 from swarmnet.tables.rules import Presence
@@ -108,9 +108,11 @@ class Door:
         core.outputs.append(ScopeChanged(scope, (), (core.me,)))
         return lasting
 
-    def purge(self, owner: NodeId) -> None:
-        """Drop whatever of an owner's rows is void now."""
-        for shelf in list(self._core.shelves.values()):
+    def purge(self, owner: NodeId, scope: Scope | None = None) -> None:
+        """Drop whatever of an owner's rows is void now, in one scope or in all."""
+        shelves = self._core.shelves
+        chosen = shelves if scope is None else {scope} & shelves.keys()
+        for shelf in [shelves[one] for one in chosen]:
             for row in list(shelf.rows_of(owner).values()):
                 if self._core.rules.is_void(row):
                     self._drop(shelf, row)
@@ -126,14 +128,26 @@ class Door:
         elif row.table == ATTACHMENT:
             self._note_attachment(row)
         elif row.table == NODE:
-            # What proves his role may have come with it.
-            self.note_roles(row.owner)
-            rules.note(row)
-            self.purge(row.owner)
-            self._purge_removed()
+            self._note_node(row)
         elif row.table == REVOCATION:
+            self._touch_masks_of(NodeId(row.key))
             rules.note(row)
             self.purge(NodeId(row.key))
+            self._purge_removed()
+
+    def _note_node(self, row: Row) -> None:
+        """Follow what a node says of itself, as far as that is new: it may say much."""
+        rules, owner = self._core.rules, row.owner
+        before = rules.facts_of(owner)
+        told = node_facts(row)
+        if told is None or told.about != before.about:
+            # What proves his role may have come with it.
+            self.note_roles(owner)
+        rules.note(row)
+        after = rules.facts_of(owner)
+        if (before.collected, before.floor) != (after.collected, after.floor):
+            self.purge(owner)
+        if before.acks != after.acks:
             self._purge_removed()
 
     def _purge_removed(self) -> None:
@@ -144,9 +158,14 @@ class Door:
 
     def _note_attachment(self, row: Row) -> None:
         scope = Scope(row.key)
+        rules = self._core.rules
+        held = (rules.is_attached(row.owner, scope), rules.since_of(row.owner, scope))
+        if held == (not row.is_deleted, attachment_since(row)):
+            rules.note(row)
+            return
         before = self._begin_attachment(scope, row.owner)
-        self._core.rules.note(row)
-        self.purge(row.owner)
+        rules.note(row)
+        self.purge(row.owner, scope)
         self._end_attachment(scope, row.owner, before=before)
 
     def _drop(self, shelf: Shelf, row: Row, *, is_void: bool = True) -> None:
@@ -169,7 +188,13 @@ class Door:
         shelf = self._core.shelves.get(scope)
         for name in () if shelf is None else shelf.rows_of(node):
             self._touch(scope, name)
+        self._touch_masks_of(node)
         return self._core.rules.is_attached(node, scope)
+
+    def _touch_masks_of(self, node: NodeId) -> None:
+        """Note what is shown of what a node's masks hide: they may count no more."""
+        for scope, _, mask in self._core.rules.masks_by(node):
+            self._touch(scope, mask.name)
 
     def _end_attachment(self, scope: Scope, node: NodeId, *, before: bool) -> None:
         core = self._core
@@ -188,10 +213,12 @@ class Door:
             self._touch(row.scope, facts.name)
 
     def _touch_all(self, owner: NodeId) -> None:
-        if self._core.views.watches:
-            for scope, shelf in self._core.shelves.items():
-                for name in shelf.rows_of(owner):
-                    self._touch(scope, name)
+        for scope, shelf in self._core.shelves.items():
+            for table in {name[0]: None for name in shelf.rows_of(owner)}:
+                if self._core.views.is_watched(scope, table):
+                    for name in shelf.rows_of(owner):
+                        if name[0] == table:
+                            self._touch(scope, name)
 
     def _touch(self, scope: Scope, name: Name) -> None:
         self._core.views.touch((scope, name))

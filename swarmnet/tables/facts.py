@@ -3,7 +3,7 @@
     node        [collected, floor, left, acks, about]         about: bytes for others
     attachment  [since, about]
     mask        [table, key, owner, version, lamport]   in the scope of what it masks
-    revocation  [cut]                                   nil as long as it is not known
+    revocation  [cut, issued]                           cut: nil until it is known
     version     [boot epoch, sequence]
     acks        [[node, version], ...]
 
@@ -16,7 +16,7 @@ from typing import Final
 
 from swarmnet.errors import BadPacket
 from swarmnet.ids import NODE_ID_BYTES, NodeId
-from swarmnet.tables.codec import KEY_BYTES_MAX, TABLE_CHARACTERS_MAX
+from swarmnet.tables.codec import KEY_BYTES_MAX, TABLE_CHARACTERS_MAX, VERSION_MAX
 from swarmnet.tables.config import ROW_BYTES_MAX
 from swarmnet.tables.row import Name, Row, TableName, Version
 from swarmnet.wire import array, blob, natural, pack, unpack_array_untrusted
@@ -120,13 +120,22 @@ def attachment_about(row: Row) -> bytes:
         return b""
 
 
-def encode_revocation(cut: Version | None) -> bytes:
+def encode_revocation(cut: Version | None, issued: int = 0) -> bytes:
     """Return the value of a `revocation` row.
 
     `cut` is up to where the removed node's durable rows stand, once every member has
-    acknowledged its removal.
+    acknowledged its removal. `issued` is the last serial of the certificates that it
+    has issued, and that stand: 0 if it has issued none.
     """
-    return pack((cut,))
+    return pack((cut, issued))
+
+
+def revocation_issued(row: Row) -> int:
+    """Return up to which serial the certificates stand that a removed node issued."""
+    try:
+        return natural(array(unpack_array_untrusted(row.value), 2)[1])
+    except BadPacket:
+        return 0
 
 
 def revocation_cut(row: Row) -> Version | None:
@@ -157,7 +166,7 @@ def mask_facts(row: Row) -> MaskFacts | None:
 
 def _version(value: object) -> Version:
     fields = array(value, 2)
-    return natural(fields[0]), natural(fields[1])
+    return natural(fields[0], VERSION_MAX), natural(fields[1], VERSION_MAX)
 
 
 def _ack(value: object) -> tuple[NodeId, Version]:

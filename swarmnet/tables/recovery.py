@@ -7,6 +7,7 @@ above them; the rest is as good as anything that we said then.
 from dataclasses import replace
 
 from swarmnet.ids import CLUSTER, Scope
+from swarmnet.tables.codec import VERSION_MAX
 from swarmnet.tables.core import Core
 from swarmnet.tables.door import Door, Verdict
 from swarmnet.tables.facts import NodeFacts, node_facts
@@ -34,10 +35,18 @@ class Recovery:
         if core.rules.is_revoked(core.me) or self._door.judge(row) is not Verdict.NEWS:
             return
         core.count("own_rows_recovered")
-        if row.epoch >= writer.epoch:
-            writer.outbid(row.epoch)
-        if row.table == NODE and row.scope == CLUSTER and row.key == core.me:
-            told, facts = node_facts(row) or NodeFacts(), writer.facts
+        is_node = row.table == NODE and row.scope == CLUSTER and row.key == core.me
+        told = (node_facts(row) if is_node else None) or NodeFacts()
+        # Void would be what we write below the horizon or the floor that we hear of.
+        latest = max(row.epoch, told.floor[0], told.collected[0])
+        if latest >= VERSION_MAX:
+            # Only a thief of our key says so, and nobody has a word after that.
+            core.count("own_rows_unbeatable")
+            return
+        if latest >= writer.epoch:
+            writer.outbid(latest)
+        if is_node:
+            facts = writer.facts
             collected = max(told.collected, facts.collected)
             floor = max(told.floor, facts.floor)
             writer.stand(replace(facts, collected=collected, floor=floor))

@@ -14,7 +14,7 @@ from swarmnet.errors import Refused
 from swarmnet.ids import CLUSTER, NodeId
 from swarmnet.tables.core import Core
 from swarmnet.tables.door import Door
-from swarmnet.tables.facts import NEVER, encode_revocation
+from swarmnet.tables.facts import NEVER, encode_revocation, revocation_issued
 from swarmnet.tables.row import REVOCATION, Flag, Row, Version
 from swarmnet.tables.writer import Writer
 
@@ -53,7 +53,9 @@ class Removal:
         held = core.shelves[CLUSTER].get(core.me, name)
         if held is not None and not held.is_deleted:
             return held
-        row = self._writer.put(CLUSTER, name, encode_revocation(None), Flag.DURABLE)
+        issued = core.seams.issued(node, core.rules.introduced())
+        value = encode_revocation(None, issued)
+        row = self._writer.put(CLUSTER, name, value, Flag.DURABLE)
         self.review()
         return row
 
@@ -107,7 +109,8 @@ class Removal:
             node = NodeId(row.key)
             if core.rules.cut_of(node) is None and not core.rules.awaited(node):
                 cut = core.rules.acknowledged(node)
+                issued = revocation_issued(row)
                 self._writer.put(
-                    CLUSTER, row.name, encode_revocation(cut), Flag.DURABLE
+                    CLUSTER, row.name, encode_revocation(cut, issued), Flag.DURABLE
                 )
                 self._door.purge(node)

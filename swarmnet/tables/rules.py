@@ -193,6 +193,10 @@ class Rules:
         """Return what membership says of a node; a stranger is as good as dead."""
         return self._presence.get(node, Presence.DEAD)
 
+    def introduced(self) -> list[NodeId]:
+        """Return the nodes whose own row is held."""
+        return list(self._nodes)
+
     def is_attached(self, node: NodeId, scope: Scope) -> bool:
         """Return whether a node may hold a scope's rows."""
         return scope == CLUSTER or node in self.attached.get(scope, ())
@@ -308,7 +312,12 @@ class Rules:
     def is_masked(self, row: Row) -> bool:
         """Return whether another node has said that a durable row is to go."""
         masks = self._masks.get((row.owner, row.scope, row.name), {})
-        return row.is_durable and any(mask.covers(row) for mask in masks.values())
+        return row.is_durable and any(
+            facts.covers(row)
+            and self.is_attached(mask[0], row.scope)
+            and not self.is_revoked(mask[0])
+            for mask, facts in masks.items()
+        )
 
     def is_past(self, owner: NodeId, version: Version) -> bool:
         """Return whether a durable row of that version is void, held or not."""
@@ -323,6 +332,8 @@ class Rules:
         """
         owner = row.owner
         if row.is_deleted or not self.may_write(owner, row.table):
+            return None
+        if row.table == NODE and row.scope == CLUSTER and row.key != owner:
             return None
         if row.is_durable:
             return None if self.is_masked(row) else Shown(row, dormant=False)

@@ -48,10 +48,14 @@ class Watch:
         for about in views.all_names():
             self.note(about, None)
 
+    def wants(self, scope: Scope, table: TableName) -> bool:
+        """Return whether it is told of a table in a scope."""
+        return self._scope in (None, scope) and self._table in (None, table)
+
     def note(self, about: About, previous: Shown | None) -> None:
         """Take note that another thing may be shown about a name than `previous`."""
         scope, (table, _) = about
-        if self._scope in (None, scope) and self._table in (None, table):
+        if self.wants(scope, table):
             self._pending.setdefault(about, previous)
 
     def poll(self) -> Change | None:
@@ -114,6 +118,10 @@ class Views:
         self.watches[watch] = None
         return watch
 
+    def is_watched(self, scope: Scope, table: TableName) -> bool:
+        """Return whether anybody is told of a table in a scope."""
+        return any(watch.wants(scope, table) for watch in self.watches)
+
     def before(self, row: Row) -> None:
         """Note what is shown about a row's name, before that may change."""
         if self.watches:
@@ -121,7 +129,7 @@ class Views:
 
     def touch(self, about: About) -> None:
         """As `before`, of a name."""
-        if self.watches:
+        if self.is_watched(about[0], about[1][0]):
             previous = self.shown(*about)
             for watch in self.watches:
                 watch.note(about, previous)

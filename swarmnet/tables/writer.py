@@ -22,6 +22,7 @@ from swarmnet.tables.facts import (
     MaskFacts,
     NodeFacts,
     encode_attachment,
+    mask_facts,
     node_facts,
 )
 from swarmnet.tables.outputs import MaskWanted, Outbid, Save, Spread, Unsave
@@ -275,10 +276,11 @@ class Writer:
         core = self._core
         if core.rules.is_revoked(core.me):
             return
-        if row.table == MASK and not row.is_deleted:
-            for mine in core.shelves[row.scope].rows_of(core.me).values():
-                if not mine.is_deleted and core.rules.is_masked(mine):
-                    core.outputs.append(MaskWanted(mine, mine.version))
+        facts = mask_facts(row) if row.table == MASK and not row.is_deleted else None
+        if facts is not None and facts.owner == core.me:
+            mine = core.shelves[row.scope].get(core.me, facts.name)
+            if mine is not None and not mine.is_deleted and core.rules.is_masked(mine):
+                core.outputs.append(MaskWanted(mine, mine.version))
         if row.is_durable or row.table == NODE:
             self._lift_masks()
 
@@ -329,7 +331,7 @@ class Writer:
     def _check(self, scope: Scope, name: Name, value: bytes) -> None:
         self._check_membership()
         table, key = name
-        if not 1 <= len(table) <= TABLE_CHARACTERS_MAX:
+        if not (1 <= len(table) <= TABLE_CHARACTERS_MAX and table.isascii()):
             raise Refused(f"table {table!r}: want 1 to {TABLE_CHARACTERS_MAX} letters")
         if not 1 <= len(key) <= KEY_BYTES_MAX:
             raise Refused(f"key of {len(key)} bytes: want 1 to {KEY_BYTES_MAX}")

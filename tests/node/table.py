@@ -32,8 +32,15 @@ def address(number: int) -> Address:
 class Table:
     """Nodes 1 to `count`, started and acquainted with nobody but by their keys."""
 
-    def __init__(self, count: int, seed: int = 1, *, known: bool = True) -> None:
-        self.pki = Pki(seed)
+    def __init__(
+        self,
+        count: int,
+        seed: int = 1,
+        *,
+        known: bool = True,
+        pki: Pki | None = None,
+    ) -> None:
+        self.pki = Pki(seed) if pki is None else pki
         self.now = 50.0
         self.passed: list[tuple[int, Send]] = []
         self.notes: list[tuple[int, Output]] = []

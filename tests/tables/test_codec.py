@@ -7,11 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from swarmnet.errors import BadPacket
-from swarmnet.ids import NODE_ID_BYTES, U64_MAX, NodeId, Scope
+from swarmnet.ids import NODE_ID_BYTES, NodeId, Scope
 from swarmnet.sketch import hash_item
 from swarmnet.tables.codec import (
     KEY_BYTES_MAX,
     LAMPORT_MAX,
+    VERSION_MAX,
     decode_message_untrusted,
     decode_row_untrusted,
     encode_again,
@@ -58,18 +59,18 @@ GOLDEN: Final = (
     "c40831302e302e302e31"
 )
 
-u64 = st.integers(0, U64_MAX)
+u62 = st.integers(0, VERSION_MAX)
 scopes = st.binary(max_size=32).map(Scope)
-versions = st.tuples(u64, u64)
+versions = st.tuples(u62, u62)
 node_ids = st.binary(min_size=16, max_size=16).map(NodeId)
 tables = st.text(min_size=1, max_size=32).filter(lambda s: s.isprintable())
 names = st.tuples(tables.map(TableName), st.binary(min_size=1, max_size=64))
 items = st.lists(st.binary(max_size=80), max_size=5).map(tuple)
-parts = st.tuples(u64, u64).map(sorted)
+parts = st.tuples(u62, u62).map(sorted)
 messages: st.SearchStrategy[Message] = st.one_of(
-    st.builds(Compare, scopes, st.binary(min_size=16, max_size=16), u64),
+    st.builds(Compare, scopes, st.binary(min_size=16, max_size=16), u62),
     st.builds(Offer, scopes, st.binary(max_size=200)),
-    st.builds(Want, scopes, st.lists(u64, max_size=9).map(tuple)),
+    st.builds(Want, scopes, st.lists(u62, max_size=9).map(tuple)),
     st.builds(Rows, scopes, items),
     st.builds(Ranges, scopes, st.binary(max_size=200)),
     st.builds(lambda scope, part: WantPage(scope, *part), scopes, parts),
@@ -242,7 +243,7 @@ def test_what_a_node_says_of_itself_comes_back(
     assert node_facts(other) is None
 
 
-@given(names, node_ids, versions, u64)
+@given(names, node_ids, versions, u62)
 def test_what_other_rows_say_comes_back(
     name: tuple[TableName, bytes], owner: NodeId, version: tuple[int, int], number: int
 ) -> None:

@@ -189,6 +189,7 @@ def test_a_masked_row_is_hidden_until_its_owner_writes_another() -> None:
     again = row(4, (1, 3), BLUE, value=b"new", lamport=2, flags=DURABLE)
     for order in permutations((blue, mask)):
         wire = watcher()
+        wire.give(1, attachment(5, (0, 9)).item)
         wire.give(1, *(one.item for one in order))
         assert wire[1].table(NET, NETWORK) == {}
         assert held(wire, 1) == bodies(blue, mask)

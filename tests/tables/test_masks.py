@@ -13,8 +13,10 @@ from tests.tables.rows import (
     E1,
     NET,
     attached_wire,
+    attachment,
     mask_of,
     node_row,
+    revocation,
     row,
 )
 from tests.tables.wire import Wire, delivered, lost, node_id
@@ -126,3 +128,22 @@ def test_only_a_durable_row_of_anothers_is_masked() -> None:
         wire[1].mask(wire.now, CLUSTER, BLUE, node_id(1))
     with pytest.raises(Refused, match="not a row of ours; mask it"):
         wire[3].delete(wire.now, CLUSTER, BLUE)
+
+
+def test_a_mask_counts_only_if_its_owner_takes_part_and_was_not_removed() -> None:
+    blue = row(4, (1, 2), (NETWORK, b"blue"), b"value", flags=DURABLE)
+    wire = attached_wire(1)
+    wire.give(1, blue.item, mask_of(9, (1, 5), blue).item)
+    assert list(wire[1].table(NET, NETWORK)) == [b"blue"]
+    watch = wire[1].watch(NET, NETWORK)
+    assert watch.poll() is not None
+    wire.give(1, attachment(9, (1, 1)).item)
+    assert wire[1].table(NET, NETWORK) == {}
+    hidden = watch.poll()
+    assert hidden is not None
+    assert hidden.current is None
+    wire.give(1, revocation(2, (1, 1), 9).item)
+    assert list(wire[1].table(NET, NETWORK)) == [b"blue"]
+    back = watch.poll()
+    assert back is not None
+    assert back.previous is None

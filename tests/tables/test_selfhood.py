@@ -6,7 +6,8 @@ import pytest
 
 from swarmnet.errors import Refused
 from swarmnet.ids import CLUSTER
-from swarmnet.tables.facts import node_facts
+from swarmnet.tables.codec import VERSION_MAX
+from swarmnet.tables.facts import NodeFacts, node_facts
 from swarmnet.tables.outputs import MaskWanted, Outbid, Recovered, ScopeChanged
 from swarmnet.tables.row import ATTACHMENT, ENDPOINT, NETWORK, NODE, Row
 from tests.tables.rows import (
@@ -358,3 +359,20 @@ def test_own_rows_of_a_life_that_still_counts_are_told_and_saved() -> None:
     assert wire.notes(1, Recovered) == [Recovered(one) for one in there[1:]]
     assert wire.lives[1].saved[CLUSTER, ATTACHMENT, OTHER] == there[1].item
     assert wire[1].scopes() == (CLUSTER, NET, OTHER)
+
+
+@pytest.mark.parametrize("epoch", [VERSION_MAX, VERSION_MAX - 1])
+def test_a_thief_with_the_last_epoch_there_is_stops_nobody(epoch: int) -> None:
+    wire = attached_wire(1)
+    wire[1].introduce(wire.now, b"myself")
+    wire.give(1, row(1, (epoch, 1), E1, b"stolen").item)
+    wire[1].put(wire.now, NET, E1, b"mine")
+    assert values(wire, 1) == {b"e1": b"mine"}
+
+
+def test_a_floor_of_ours_that_is_above_its_own_row_is_passed() -> None:
+    wire = attached_wire(1)
+    wire[1].introduce(wire.now, b"myself")
+    wire.give(1, node_row(1, (1, 99), NodeFacts(floor=(9, 0), collected=(8, 3))).item)
+    wire[1].put(wire.now, NET, E1, b"mine")
+    assert values(wire, 1) == {b"e1": b"mine"}

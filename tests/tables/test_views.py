@@ -30,6 +30,7 @@ from tests.tables.rows import (
     attached_wire,
     attachment,
     awake,
+    held,
     mask_of,
     revocation,
     row,
@@ -269,3 +270,14 @@ def test_a_watch_that_is_replayed_shows_what_is_shown(seed: int, length: int) ->
     for view, watch in zip(views, watches, strict=True):
         replay(view, watch)
         assert view == view_of(wire, 2)
+
+
+def test_nobody_is_introduced_by_another() -> None:
+    wire = attached_wire(1)
+    wire[1].introduce(wire.now, b"myself")
+    false = row(9, (1, 1), (NODE, bytes(node_id(1))), b"not me", scope=CLUSTER)
+    wire.give(1, false.item)
+    shown = wire[1].shown(CLUSTER, (NODE, bytes(node_id(1))))
+    assert shown is not None
+    assert shown.row.owner == node_id(1)
+    assert false.body in held(wire, 1, CLUSTER)
