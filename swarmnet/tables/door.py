@@ -213,12 +213,10 @@ class Door:
             self._touch(row.scope, facts.name)
 
     def _touch_all(self, owner: NodeId) -> None:
-        for scope, shelf in self._core.shelves.items():
-            for table in {name[0]: None for name in shelf.rows_of(owner)}:
-                if self._core.views.is_watched(scope, table):
-                    for name in shelf.rows_of(owner):
-                        if name[0] == table:
-                            self._touch(scope, name)
+        if self._core.views.watches:
+            for scope, shelf in self._core.shelves.items():
+                for name in shelf.rows_of(owner):
+                    self._touch(scope, name)
 
     def _touch(self, scope: Scope, name: Name) -> None:
         self._core.views.touch((scope, name))
