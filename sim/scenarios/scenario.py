@@ -197,3 +197,9 @@ def since(start_s: float | None, end_s: float | None) -> float | None:
     if start_s is None or end_s is None:
         return None
     return round(end_s - start_s, 6)
+
+
+def worst(times_s: list[float | None]) -> float | None:
+    """Return the longest of some times; None if one never came, or there is none."""
+    known = [time_s for time_s in times_s if time_s is not None]
+    return max(known) if known and len(known) == len(times_s) else None

@@ -17,6 +17,7 @@ from sim.scenarios.scenario import (
     Setting,
     check_tables,
     since,
+    worst,
 )
 from swarmnet.ids import Scope
 from swarmnet.tables.row import Row
@@ -140,9 +141,9 @@ class TableUpdate(Scenario):
         """Return the spread; of several rows the worst of each."""
         tracked, nodes = self._tracker.tracked, self.cluster.nodes
         figures: dict[str, Figure] = {
-            "t50_s": _worst([_reached_s(t, ceil(nodes / 2)) for t in tracked]),
-            "t99_s": _worst([_reached_s(t, ceil(nodes * 0.99)) for t in tracked]),
-            "all_s": _worst([since(t.at_s, t.done_s) for t in tracked]),
+            "t50_s": worst([_reached_s(t, ceil(nodes / 2)) for t in tracked]),
+            "t99_s": worst([_reached_s(t, ceil(nodes * 0.99)) for t in tracked]),
+            "all_s": worst([since(t.at_s, t.done_s) for t in tracked]),
             "reached": min((len(t.held) for t in tracked), default=0),
             "row_bytes": max((len(t.row.item) for t in tracked), default=0),
             "packets": self._sent() - self._sent_before,
@@ -178,11 +179,6 @@ class TableUpdate(Scenario):
 def _reached_s(tracked: Tracked, count: int) -> float | None:
     times = sorted(tracked.held.values())
     return None if len(times) < count else since(tracked.at_s, times[count - 1])
-
-
-def _worst(times_s: list[float | None]) -> float | None:
-    known = [time_s for time_s in times_s if time_s is not None]
-    return max(known) if known and len(known) == len(times_s) else None
 
 
 KIND = ScenarioKind(

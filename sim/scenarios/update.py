@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 from sim.application import PAYLOAD_BYTES_MIN
 from sim.options import Curve, Figure
-from sim.scenarios.scenario import Key, Scenario, ScenarioKind, Setting, since
+from sim.scenarios.scenario import Key, Scenario, ScenarioKind, Setting, since, worst
 
 if TYPE_CHECKING:
     from sim.application import Published
@@ -64,9 +64,9 @@ class Update(Scenario):
         nodes = self.cluster.nodes
         up = {host.index for host in self.cluster.live()}
         figures: dict[str, Figure] = {
-            "t50_s": _worst([_reached_s(p, ceil(nodes / 2)) for p in published]),
-            "t99_s": _worst([_reached_s(p, ceil(nodes * 0.99)) for p in published]),
-            "all_s": _worst([_reached_s(p, nodes) for p in published]),
+            "t50_s": worst([_reached_s(p, ceil(nodes / 2)) for p in published]),
+            "t99_s": worst([_reached_s(p, ceil(nodes * 0.99)) for p in published]),
+            "all_s": worst([_reached_s(p, nodes) for p in published]),
             "reached": min((len(up & p.held.keys()) for p in published), default=0),
             "copies_per_node": self._copies_per_node(),
             "packets": self._sent() - (self._sent_before or 0),
@@ -87,7 +87,7 @@ class Update(Scenario):
         span_s = max(done) - published[0].at_s if done else 0.0
         return {
             "delivered_per_s": round(len(done) / span_s, 3) if span_s else None,
-            "age_max_s": _worst([since(p.at_s, p.done_s) for p in published]),
+            "age_max_s": worst([since(p.at_s, p.done_s) for p in published]),
         }
 
     def curve(self) -> Curve | None:
@@ -112,11 +112,6 @@ def _reached_s(published: "Published", count: int) -> float | None:
     if len(times) < count:
         return None
     return round(times[count - 1] - published.at_s, 6)
-
-
-def _worst(times_s: list[float | None]) -> float | None:
-    known = [time_s for time_s in times_s if time_s is not None]
-    return max(known) if known and len(known) == len(times_s) else None
 
 
 KIND = ScenarioKind(

@@ -3,6 +3,7 @@
     [SWIM] frame                    a frame of the membership engine, as it is
     [CERTIFICATES_WANTED] ids       node ids, 16 bytes each
     [CERTIFICATES] [chain, ...]     a msgpack array of encoded chains
+    [TABLES] message                a message of the tables, as it is
 
 What begins otherwise is of a later version: it is counted and passed over.
 """

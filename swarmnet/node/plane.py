@@ -18,7 +18,7 @@ from typing import Final, TypeVar
 
 from swarmnet.errors import Refused
 from swarmnet.ids import Address, NodeId
-from swarmnet.node.envelope import SWIM, TABLES
+from swarmnet.node.envelope import SWIM, TABLES, wrap_swim
 from swarmnet.node.outputs import Output, VerifySignatures
 from swarmnet.node.rider import Riders
 from swarmnet.node.settings import NodeSettings
@@ -302,9 +302,9 @@ class Plane:
     def _carry_swim(self, now: float, output: SwimOutput) -> None:
         match output:
             case SendDatagram(peer, address, frame):
-                self._outputs.append(SendDatagram(peer, address, SWIM + frame))
+                self._outputs.append(SendDatagram(peer, address, wrap_swim(frame)))
             case SendStream(peer, address, frame):
-                self._outputs.append(SendStream(peer, address, SWIM + frame))
+                self._outputs.append(SendStream(peer, address, wrap_swim(frame)))
             case Deliver(payload, sender) if payload.key[:1] == _ROW:
                 self._delivered[payload.data] = payload
                 if len(self._delivered) > _DELIVERED_MAX:
