@@ -12,7 +12,7 @@ class Credentials:
     """Who a node is and whom it knows: its keys, its own chain, its directory.
 
     `wall` is Unix seconds at the start. `rows` are those that were stored in earlier
-    lives; None if there are none, or they were lost.
+    lives: empty for a key that was just made, None if they were lost.
     """
 
     identity: Identity

@@ -83,7 +83,7 @@ class PlaneSeams:
 class Plane:
     """Membership and tables of one node.
 
-    `rows` are those that were stored, or None where there are none.
+    `rows` are those that were stored: none for a new key, None if they are lost.
     """
 
     __slots__ = (

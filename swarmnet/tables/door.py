@@ -147,7 +147,7 @@ class Door:
         after = rules.facts_of(owner)
         if (before.collected, before.floor) != (after.collected, after.floor):
             self.purge(owner)
-        if before.acks != after.acks:
+        if (before.acks, before.vouched) != (after.acks, after.vouched):
             self._purge_removed()
 
     def _purge_removed(self) -> None:

@@ -61,9 +61,9 @@ class StoredRows:
 class Tables:
     """One node's tables.
 
-    `epoch` exceeds that of every earlier life whose rows were kept. `stored` is None if
-    there is nothing or it was lost: then what was ours and is not durable counts no
-    more.
+    `epoch` exceeds that of every earlier life whose rows were kept. `stored` is empty
+    for a key that has just been made, and None if what was stored is lost: then what
+    was ours and is not durable counts no more.
     """
 
     __slots__ = (

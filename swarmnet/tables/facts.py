@@ -1,16 +1,17 @@
 """What the tables themselves read in rows: up to where an owner's rows are void.
 
-    node        [collected, floor, left, acks, about]         about: bytes for others
+    node        [collected, floor, left, acks, about, vouched]
+                                                        about: bytes for others
     attachment  [since, about]
     mask        [table, key, owner, version, lamport]   in the scope of what it masks
     revocation  [cut, issued]                           cut: nil until it is known
     version     [boot epoch, sequence]
-    acks        [[node, version], ...]
+    acks        [[node, version], ...]                  vouched alike
 
 A value that is malformed says nothing; its row is carried like any other.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -33,8 +34,10 @@ class NodeFacts:
     and what they stood for; what lives was written again before. Those that are not
     durable are void before `floor` as well: its state was lost there, or it left, as
     it still has if `left`. `acks` tell, of nodes that were removed, up to which version
-    the owner holds their rows. `about` is for the rooms above: certificates, the data
-    path's address.
+    the owner holds their rows. `vouched` tells the same of managers that have removed
+    other managers: whoever was told first that they are removed themselves takes their
+    word up to there all the same. `about` is for the rooms above: certificates, the
+    data path's address.
     """
 
     collected: Version = NEVER
@@ -42,12 +45,19 @@ class NodeFacts:
     left: bool = False
     acks: Mapping[NodeId, Version] = field(default_factory=dict)
     about: bytes = b""
+    vouched: Mapping[NodeId, Version] = field(default_factory=dict)
 
     def encode(self) -> bytes:
         """Return the value of the row."""
         acks = [(node, version) for node, version in sorted(self.acks.items())]
-        head = (self.collected, self.floor, self.left)
-        return pack((*head, acks, self.about))
+        head = (self.collected, self.floor, self.left, acks, self.about)
+        if not self.vouched:
+            return pack(head)
+        return pack((*head, [(n, v) for n, v in sorted(self.vouched.items())]))
+
+    def holds_of(self, node: NodeId) -> Version:
+        """Return up to which version the owner says to hold a removed node's rows."""
+        return max(self.acks.get(node, NEVER), self.vouched.get(node, NEVER))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +104,7 @@ def node_facts(row: Row) -> NodeFacts | None:
             left=fields[2],
             acks=dict(_ack(item) for item in array(fields[3], 0)),
             about=blob(fields[4], ROW_BYTES_MAX),
+            vouched=dict(_ack(item) for item in array(_sixth(fields), 0)),
         )
     except BadPacket:
         return None
@@ -167,6 +178,10 @@ def mask_facts(row: Row) -> MaskFacts | None:
 def _version(value: object) -> Version:
     fields = array(value, 2)
     return natural(fields[0], VERSION_MAX), natural(fields[1], VERSION_MAX)
+
+
+def _sixth(fields: Sequence[object]) -> object:
+    return fields[5] if len(fields) > 5 else []
 
 
 def _ack(value: object) -> tuple[NodeId, Version]:

@@ -4,6 +4,11 @@ A removed node may be alive behind a partition, and go on writing. So every memb
 in its `node` row up to where it holds the removed one's rows, and takes nothing newer
 but what another member has said to hold. Once all have spoken, whoever removed the node
 writes the greatest of these, the cut, into the revocation: then nobody need remember.
+
+Managers may remove each other at once. Then who is told of the one removal first would
+not take the other, and nodes would differ for ever. So members vouch for the word of a
+manager that has removed a manager: each removal that a member took before it knew of
+the other counts with all, and both managers are removed.
 """
 
 from collections.abc import Callable, Iterable
@@ -14,12 +19,19 @@ from swarmnet.errors import Refused
 from swarmnet.ids import CLUSTER, NodeId
 from swarmnet.tables.core import Core
 from swarmnet.tables.door import Door
-from swarmnet.tables.facts import NEVER, encode_revocation, revocation_issued
+from swarmnet.tables.facts import (
+    NEVER,
+    NodeFacts,
+    encode_revocation,
+    revocation_issued,
+)
 from swarmnet.tables.row import REVOCATION, Flag, Row, Version
 from swarmnet.tables.writer import Writer
 
 _ACKS_MAX: Final = 16
 """In one row; further removals wait until some of these are settled."""
+_VOUCHED_MAX: Final = 8
+"""In one row; with more managers at odds than that, nodes may differ about them."""
 
 
 class Removal:
@@ -67,21 +79,21 @@ class Removal:
 
     def acknowledge(self) -> None:
         """Say of every removed node up to where we hold its rows."""
-        rules, writer = self._core.rules, self._writer
+        rules, said = self._core.rules, self._writer.facts
         open_ = [node for node in rules.revoked() if rules.cut_of(node) is None]
-        acks = {n: v for n, v in writer.facts.acks.items() if n in open_}
+        acks = {n: v for n, v in said.acks.items() if n in open_}
         fresh = [node for node in open_ if node not in acks][: _ACKS_MAX - len(acks)]
-        if not fresh and acks == writer.facts.acks:
+        vouched = dict(sorted(rules.disputes().items())[:_VOUCHED_MAX])
+        if not fresh and (acks, vouched) == (said.acks, said.vouched):
             return
-        for node in self._state(acks, {node: self._newest_of(node) for node in fresh}):
+        told = replace(said, acks=acks, vouched=vouched)
+        for node in self._state(told, {node: self._newest_of(node) for node in fresh}):
             self._door.purge(node)
 
-    def _state(
-        self, acks: dict[NodeId, Version], fresh: dict[NodeId, Version]
-    ) -> Iterable[NodeId]:
+    def _state(self, told: NodeFacts, fresh: dict[NodeId, Version]) -> Iterable[NodeId]:
         """Write what we acknowledge; return which of the fresh found room."""
         while True:
-            facts = replace(self._writer.facts, acks=acks | fresh)
+            facts = replace(told, acks={**told.acks, **fresh})
             try:
                 self._writer.state(facts)
             except Refused:
@@ -103,14 +115,12 @@ class Removal:
         if not self._is_complete():
             # Among what is to come may be one who has not acknowledged.
             return
-        for row in list(core.shelves[CLUSTER].rows_of(core.me).values()):
-            if row.table != REVOCATION or row.is_deleted:
+        for node in list(core.rules.revoked()):
+            is_open = core.rules.cut_of(node) is None and not core.rules.awaited(node)
+            if not is_open or core.rules.settler_of(node) != core.me:
                 continue
-            node = NodeId(row.key)
-            if core.rules.cut_of(node) is None and not core.rules.awaited(node):
-                cut = core.rules.acknowledged(node)
-                issued = revocation_issued(row)
-                self._writer.put(
-                    CLUSTER, row.name, encode_revocation(cut, issued), Flag.DURABLE
-                )
-                self._door.purge(node)
+            name = (REVOCATION, bytes(node))
+            issued = map(revocation_issued, core.shelves[CLUSTER].about(name))
+            cut = encode_revocation(core.rules.acknowledged(node), max(issued))
+            self._writer.put(CLUSTER, name, cut, Flag.DURABLE)
+            self._door.purge(node)

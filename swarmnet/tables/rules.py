@@ -50,6 +50,14 @@ class Presence(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class _Removed:
+    """What one manager's `revocation` row says: the cut, and in which version."""
+
+    cut: Version | None
+    version: Version
+
+
+@dataclass(frozen=True, slots=True)
 class Shown:
     """A row as it is to be seen.
 
@@ -89,7 +97,7 @@ class Rules:
         self._presence: dict[NodeId, Presence] = {me: Presence.LIVE}
         self._nodes: dict[NodeId, NodeFacts] = {}
         self._since: dict[tuple[NodeId, Scope], Version] = {}
-        self._revoked: dict[NodeId, dict[NodeId, Version | None]] = {}
+        self._revoked: dict[NodeId, dict[NodeId, _Removed]] = {}
         self._masks: dict[_Whose, dict[_Mask, MaskFacts]] = {}
         self._masked: dict[_Mask, _Whose] = {}
 
@@ -155,8 +163,8 @@ class Rules:
         if row.is_deleted:
             self._unrevoke(row)
         else:
-            cut = revocation_cut(row)
-            self._revoked.setdefault(NodeId(row.key), {})[row.owner] = cut
+            removed = _Removed(revocation_cut(row), row.version)
+            self._revoked.setdefault(NodeId(row.key), {})[row.owner] = removed
 
     def _unrevoke(self, row: Row) -> None:
         node = NodeId(row.key)
@@ -232,23 +240,55 @@ class Rules:
         Of several managers' words the greatest counts, for one may have known more.
         """
         cuts = (
-            cut
-            for manager, cut in self._revoked.get(node, {}).items()
-            if cut is not None and self.may_write(manager, REVOCATION)
+            removed.cut
+            for manager, removed in self._revoked.get(node, {}).items()
+            if removed.cut is not None and self.may_write(manager, REVOCATION)
         )
         return max(cuts, default=None)
+
+    def disputes(self) -> dict[NodeId, Version]:
+        """Return the managers that have removed managers, and when they last did so.
+
+        Only where the cut is not known yet: of what they wrote before that, nothing is
+        judged by who was told what first (`NodeFacts.vouched`).
+        """
+        found: dict[NodeId, Version] = {}
+        for node, managers in self._revoked.items():
+            if not self.may_write(node, REVOCATION) or self.cut_of(node) is not None:
+                continue
+            for manager, removed in managers.items():
+                found[manager] = max(found.get(manager, NEVER), removed.version)
+        found.pop(self.me, None)
+        return found
+
+    def settler_of(self, node: NodeId) -> NodeId | None:
+        """Return who is to write down a removed node's cut: a live manager.
+
+        One that has removed it, or any other if of those none is left.
+        """
+        removers = [one for one in self._revoked.get(node, ()) if self._is_active(one)]
+        others = [one for one in self._nodes if self._is_active(one)]
+        return min(removers or others, default=None)
+
+    def _is_active(self, manager: NodeId) -> bool:
+        return (
+            self.may_write(manager, REVOCATION)
+            and self.presence_of(manager) is Presence.LIVE
+            and not self.facts_of(manager).left
+            and not self.is_revoked(manager)
+        )
 
     def acknowledged(self, node: NodeId) -> Version:
         """Return the greatest version of a removed node's that a member holds.
 
-        Each member says what it holds (`NodeFacts.acks`) and takes nothing newer but
-        what another holds. The removed one does not speak for itself.
+        Each member says what it holds (`NodeFacts`) and takes nothing newer but what
+        another holds. The removed one does not speak for itself.
         """
         return max(
             (
-                facts.acks[node]
+                facts.holds_of(node)
                 for member, facts in self._nodes.items()
-                if node in facts.acks and member != node and not self.is_revoked(member)
+                if member != node and not self.is_revoked(member)
             ),
             default=NEVER,
         )

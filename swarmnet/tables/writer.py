@@ -25,6 +25,7 @@ from swarmnet.tables.facts import (
     mask_facts,
     node_facts,
 )
+from swarmnet.tables.lines import begin_line, first_of, line_of
 from swarmnet.tables.outputs import MaskWanted, Outbid, Save, Spread, Unsave
 from swarmnet.tables.row import (
     ATTACHMENT,
@@ -59,13 +60,13 @@ class Writer:
         self._core = core
         self._door = door
         self._is_lost = lost
-        self.epoch = epoch
+        self.epoch = begin_line(epoch, core.random) if lost else epoch
         self.sequence = 0
         # Those of this life: there are several if we were outbid.
-        self._epochs = {epoch: None}
+        self._epochs = {self.epoch: None}
         # Whatever was ours before and is not durable counts no more: we know nothing
         # of it.
-        self._facts = NodeFacts(floor=(epoch, 0) if lost else NEVER)
+        self._facts = NodeFacts(floor=(self.epoch, 0) if lost else NEVER)
         # Durable rows of ours in networks that we take no part in now.
         self._set_aside: dict[Scope, list[Row]] = {}
 
@@ -81,6 +82,10 @@ class Writer:
         if newest >= self.epoch:
             self.epoch = newest + 1
             self._epochs = {self.epoch: None}
+        # What an earlier life has lost is lost for this one, too.
+        self._is_lost = line_of(self.epoch) != 0
+        if self._is_lost:
+            self._facts = NodeFacts(floor=(first_of(line_of(self.epoch)), 0))
         for row in ordered:
             assert row.owner == self._core.me, "another's row was saved as our own"
             if row.table == NODE and row.scope == CLUSTER:
@@ -241,16 +246,25 @@ class Writer:
     # Consequences
 
     def outbid(self, epoch: int) -> None:
-        """Count on above an epoch of ours that we know nothing of."""
-        self.epoch, self.sequence = epoch + 1, 0
+        """Count on above an epoch of ours that we know nothing of.
+
+        If our state was lost, what another line has written was lost with it.
+        """
+        is_before = self._is_lost and not self._is_of_our_line(epoch)
+        later = begin_line(epoch, self._core.random) if is_before else epoch + 1
+        self.epoch, self.sequence = later, 0
         self._epochs[self.epoch] = None
         self._core.outputs.append(Outbid(self.epoch))
-        if self._is_lost:
+        if is_before:
             self.stand(replace(self._facts, floor=(self.epoch, 0)))
 
     def is_new(self, row: Row) -> bool:
-        """Return whether a row of ours was written in this life."""
-        return row.epoch in self._epochs
+        """Return whether a row of ours is of this life, or of its line after a loss."""
+        is_ours = self._is_lost and self._is_of_our_line(row.epoch)
+        return is_ours or row.epoch in self._epochs
+
+    def _is_of_our_line(self, epoch: int) -> bool:
+        return any(line_of(epoch) == line_of(one) for one in self._epochs)
 
     def stand(self, facts: NodeFacts) -> None:
         """Say other things of ourselves; what we said in this life stands all the same.

@@ -5,7 +5,7 @@ from itertools import permutations
 import pytest
 
 from swarmnet.ids import CLUSTER
-from swarmnet.tables.facts import NodeFacts
+from swarmnet.tables.facts import NEVER, NodeFacts, revocation_cut
 from swarmnet.tables.row import ENDPOINT, NETWORK, NODE, REVOCATION, Flag, Row
 from swarmnet.tables.rules import Presence
 from tests.tables.rows import (
@@ -246,10 +246,9 @@ def test_a_removal_of_what_is_no_node_spoils_no_ones_word() -> None:
     wire.settle()
     word = wire[2].table(CLUSTER, NODE)[node_id(1)]
     assert word.row.owner == node_id(1)
-    assert (
-        word.row.value
-        == NodeFacts(floor=(1, 0), acks={node_id(9): (0, 0)}, about=b"one").encode()
-    )
+    assert word.row.value == NodeFacts(about=b"one").encode()
+    settled = wire[2].table(CLUSTER, REVOCATION)[node_id(9)].row
+    assert (settled.owner, revocation_cut(settled)) == (node_id(1), NEVER)
 
 
 def test_a_partition_that_heals_shows_the_later_of_two_words() -> None:

@@ -1,5 +1,7 @@
 """A removed node: void but for durable rows, up to a cut that all agree about."""
 
+from random import Random
+
 import pytest
 
 from swarmnet.errors import Refused
@@ -205,9 +207,65 @@ def test_a_manager_that_is_removed_settles_nothing_any_more() -> None:
     wire.settle()
     wire.give(2, revocation(1, (1, 9), 2).item)
     said = acks(wire, 2, 2)
+    wire.fate = lost
     wire.give(2, node_row(4, (1, 9), NodeFacts(acks={node_id(REMOVED): (1, 4)})).item)
     wire.run(100.0)
     assert (cut(wire, 2), acks(wire, 2, 2)) == (None, said)
+
+
+@pytest.mark.parametrize("is_removed", [False, True])
+def test_another_manager_settles_what_a_dead_or_removed_one_began(
+    *, is_removed: bool
+) -> None:
+    wire = world()
+    wire.fate = lambda mail: 4 not in (mail.source, mail.target)
+    wire[2].revoke(wire.now, node_id(REMOVED))
+    wire.settle()
+    wire.kill(2)
+    if is_removed:
+        wire[3].revoke(wire.now, node_id(2))
+    wire.settle()
+    assert cut(wire, 1) is None
+    wire.fate = delivered
+    for _ in range(3):
+        wire.probe()
+    wire.run(100.0)
+    assert [cut(wire, number) for number in (1, 3, 4)] == [(1, 4)] * 3
+    removals = wire[4].claimants(CLUSTER, (REVOCATION, bytes(node_id(REMOVED))))
+    settled = [one.row.owner for one in removals if revocation_cut(one.row)]
+    assert settled == [node_id(1)]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_managers_that_remove_each_other_are_both_removed_in_any_order(
+    seed: int,
+) -> None:
+    """Whoever heard of the one first voids the other, but for what others vouch."""
+    random = Random(seed)
+    wire = attached_wire(7)
+    wire.fate = lost
+    circle = random.choice(((1, 2), (1, 2, 3)))
+    pairs = zip(circle, circle[1:] + circle[:1], strict=True)
+    removals = [wire[one].revoke(wire.now, node_id(other)) for one, other in pairs]
+    wire.settle()
+    heard: set[int] = set()
+    others = [number for number in wire.lives if number not in circle]
+    for number in others:
+        order = random.sample(range(len(removals)), random.randint(1, len(removals)))
+        heard |= {order[0]}
+        for index in order:
+            wire.give(number, removals[index].item, sender=circle[index])
+        wire.settle()
+    wire.fate = delivered
+    for _ in range(4):
+        wire.probe()
+    wire.run(100.0)
+    told = {number: wire[number].table(CLUSTER, REVOCATION).keys() for number in others}
+    assert all(one == told[others[0]] for one in told.values()), told
+    wanted = {removals[index].key for index in heard}
+    assert wanted <= told[others[0]], (wanted, told)
+    digests = {wire[number].digest(CLUSTER) for number in others}
+    assert len(digests) == 1
 
 
 def test_a_removal_by_one_who_is_no_manager_counts_once_he_is_one() -> None:

@@ -106,7 +106,7 @@ class Wire:
             self.start(number)
 
     def start(self, number: int, *, saved: bool = False, epoch: int = 0) -> Tables:
-        """Start a node, from nothing or from what an earlier life has saved."""
+        """Start a node for the first time, from what was saved, or with that lost."""
         before = self.lives.get(number)
         kept = dict(before.saved) if saved and before is not None else {}
         was = 0 if before is None else before.epoch
@@ -116,7 +116,7 @@ class Wire:
             Random(f"{number} {was}"),
             self._seams(number),
             epoch=epoch or was + 1,
-            stored=StoredRows(tuple(kept.values())) if saved else None,
+            stored=StoredRows(tuple(kept.values())) if saved or not before else None,
         )
         life = Life(number, tables, kept, epoch=epoch or was + 1)
         self.lives[number] = life
