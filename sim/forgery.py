@@ -14,6 +14,7 @@ from sim.profiles.channeled import Outfit
 from swarmnet.crypto.authority import Authority, RootKey
 from swarmnet.crypto.certificate import Chain, Role, Subject, certify, chain
 from swarmnet.crypto.cookies import CookieJar, open_cookie
+from swarmnet.crypto.directory import Directory
 from swarmnet.crypto.handover import Handover, unpack_handover_untrusted
 from swarmnet.crypto.handshake import HandshakeState
 from swarmnet.crypto.identity import Identity
@@ -33,7 +34,7 @@ from swarmnet.crypto.packets import (
 )
 from swarmnet.crypto.settings import ChannelSettings
 from swarmnet.crypto.switchboard import IK, XX, Switchboard
-from swarmnet.crypto.trust import Directory, Trust
+from swarmnet.crypto.trust import Trust
 from swarmnet.errors import BadPacket
 from swarmnet.ids import Address, NodeId
 

@@ -11,8 +11,9 @@ from typing import Final
 
 from swarmnet.crypto.authority import Authority, RootKey
 from swarmnet.crypto.certificate import Chain, Role, Subject
+from swarmnet.crypto.directory import Directory
 from swarmnet.crypto.identity import Identity, Signatures
-from swarmnet.crypto.trust import Directory, Trust
+from swarmnet.crypto.trust import Trust
 from swarmnet.ids import NodeId
 
 WALL_S: Final = 1_800_000_000.0

@@ -25,6 +25,7 @@ from swarmnet.crypto.certificate import (
     chain,
     check_subject,
 )
+from swarmnet.crypto.directory import Directory
 from swarmnet.crypto.identity import (
     KEY_BYTES,
     Identity,
@@ -33,7 +34,6 @@ from swarmnet.crypto.identity import (
     verify_signature,
 )
 from swarmnet.crypto.token import Match, Refusal, TokenBook, decode_request_untrusted
-from swarmnet.crypto.trust import Directory
 from swarmnet.errors import BadPacket, Refused
 from swarmnet.ids import U64_MAX
 

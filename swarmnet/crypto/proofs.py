@@ -9,8 +9,8 @@ its key, a digest of the key stands for the node.
 
 from enum import Enum, auto
 
+from swarmnet.crypto.directory import Directory
 from swarmnet.crypto.identity import Identity
-from swarmnet.crypto.trust import Directory
 from swarmnet.ids import NodeId
 
 

@@ -5,8 +5,8 @@ of the wall clock as the driver last told it.
 """
 
 from swarmnet.crypto.certificate import Verdict, decode_chain_untrusted
+from swarmnet.crypto.directory import Directory
 from swarmnet.crypto.proofs import Proof, Proofs
-from swarmnet.crypto.trust import Directory
 from swarmnet.errors import BadPacket
 from swarmnet.ids import NodeId
 

@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 
 from swarmnet.crypto.certificate import Role
+from swarmnet.crypto.directory import Directory
 from swarmnet.crypto.identity import Identity
-from swarmnet.crypto.trust import Directory
 from swarmnet.ids import NodeId
 from swarmnet.node.about import chain_of_untrusted
 from swarmnet.node.acquaintances import Acquaintances, named_untrusted
-from swarmnet.node.plane import PlaneSeams
+from swarmnet.node.seams import PlaneSeams
 from swarmnet.tables.row import REVOCATION, TOKEN, TableName
 
 _MANAGERS_TABLES = frozenset({REVOCATION, TOKEN})
@@ -89,5 +89,10 @@ class Authors:
         What it issued up to the serial `issued` stands.
         """
         trust = self._directory.trust
+        trust.restore_node(node)
         trust.cut_issuer(node, issued)
         trust.revoke_node(node)
+
+    def restore(self, node: NodeId) -> None:
+        """Believe a node again: whoever removed it could not."""
+        self._directory.trust.restore_node(node)

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from swarmnet.crypto.directory import Directory
 from swarmnet.crypto.identity import Identity
-from swarmnet.crypto.trust import Directory
 from swarmnet.tables.engine import StoredRows
 
 

@@ -22,14 +22,14 @@ from swarmnet.crypto.channels import Channels
 from swarmnet.crypto.identity import RandomBytes
 from swarmnet.crypto.proofs import Proofs
 from swarmnet.crypto.switchboard import Received, Transmit
-from swarmnet.ids import CLUSTER, Address, NodeId
+from swarmnet.ids import Address, NodeId
 from swarmnet.node.about import encode_about
 from swarmnet.node.acquaintances import Acquaintances
 from swarmnet.node.authors import Authors
 from swarmnet.node.credentials import Credentials
 from swarmnet.node.envelope import SWIM, TABLES
 from swarmnet.node.exchange import KINDS, CertificateExchange
-from swarmnet.node.outputs import Output
+from swarmnet.node.outputs import Output, Removed, Restored
 from swarmnet.node.plane import Plane
 from swarmnet.node.replayable import is_replayable
 from swarmnet.node.settings import NodeSettings
@@ -45,9 +45,6 @@ from swarmnet.swim.outputs import (
 )
 from swarmnet.swim.roster import Roster
 from swarmnet.tables.engine import Tables
-from swarmnet.tables.facts import revocation_issued
-from swarmnet.tables.row import REVOCATION
-from swarmnet.tables.view import Change
 
 Result = TypeVar("Result")
 _WARM_INTERVAL_S: Final = 1.0
@@ -67,7 +64,6 @@ class Node:
         "_me",
         "_outputs",
         "_plane",
-        "_removals",
         "_wall_offset_s",
         "_warm_at",
     )
@@ -105,7 +101,6 @@ class Node:
             view=view,
             rows=credentials.rows,
         )
-        self._removals = self._plane.tables.watch(CLUSTER, REVOCATION)
         self._exchange = CertificateExchange(known, self._post, self._note_learned)
         self._outputs: deque[Output] = deque()
         self._counters: dict[str, int] = {}
@@ -285,18 +280,9 @@ class Node:
             while (wanted := plane.poll_output()) is not None:
                 moved = True
                 self._carry(now, wanted)
-            while (removal := self._removals.poll()) is not None:
-                self._remove(removal)
             if not moved:
                 # An answer to a handshake waits for what it may carry, until here.
                 moved = channels.flush(now)
-
-    def _remove(self, removal: Change) -> None:
-        """Have no more to do with a node that a manager has removed."""
-        node, shown = NodeId(removal.name[1]), removal.current
-        if shown is not None and node != self._me:
-            self._authors.revoke(node, revocation_issued(shown.row))
-            self.cut(node)
 
     def _transmit(self, packet: Transmit) -> None:
         kind = SendStream if packet.streamed else SendDatagram
@@ -336,6 +322,13 @@ class Node:
                 self._send(now, peer, address, frame, streamed=True)
             case SignerUnknown():
                 self._exchange.note_unknown(now, output)
+            case Removed(node, issued) if node != self._me:
+                self._authors.revoke(node, issued)
+                self.cut(node)
+                self._outputs.append(output)
+            case Restored(node):
+                self._authors.restore(node)
+                self._outputs.append(output)
             case _:
                 self._outputs.append(output)
 

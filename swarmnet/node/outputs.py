@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from swarmnet.ids import NodeId
 from swarmnet.swim.outputs import Output as SwimOutput
 from swarmnet.tables.outputs import (
     Completed,
@@ -26,5 +27,23 @@ class VerifySignatures:
     claims: Sequence[tuple[bytes, bytes, bytes]]
 
 
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """A manager has removed a node for good, maybe this one.
+
+    What it issued as a manager up to the serial `issued` stands; 0 is nothing.
+    """
+
+    node: NodeId
+    issued: int
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """No removal of a node counts any more: whoever said it was removed before."""
+
+    node: NodeId
+
+
 TablesOutput = Save | Unsave | Completed | Recovered | Outbid | MaskWanted
-Output = SwimOutput | TablesOutput | VerifySignatures
+Output = SwimOutput | TablesOutput | VerifySignatures | Removed | Restored

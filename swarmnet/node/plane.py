@@ -10,17 +10,17 @@ with the commands of `tables.engine.Tables` beside them.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from random import Random
 from typing import Final, TypeVar
 
 from swarmnet.errors import Refused
-from swarmnet.ids import Address, NodeId
+from swarmnet.ids import CLUSTER, NODE_ID_BYTES, Address, NodeId
 from swarmnet.node.envelope import SWIM, TABLES, wrap_swim
-from swarmnet.node.outputs import Output, VerifySignatures
+from swarmnet.node.outputs import Output, Removed, Restored, VerifySignatures
 from swarmnet.node.rider import Riders
+from swarmnet.node.seams import PlaneSeams, tables_seams
 from swarmnet.node.settings import NodeSettings
 from swarmnet.node.verifying import Verifying
 from swarmnet.swim import core as swim_core
@@ -39,12 +39,13 @@ from swarmnet.swim.outputs import (
 )
 from swarmnet.swim.outputs import Output as SwimOutput
 from swarmnet.swim.roster import Roster
-from swarmnet.tables import core as tables_core
 from swarmnet.tables.engine import StoredRows, Tables
+from swarmnet.tables.facts import revocation_issued
 from swarmnet.tables.outputs import Output as TablesOutput
 from swarmnet.tables.outputs import ScopeChanged, Send, Spread, Verify
-from swarmnet.tables.row import Row, TableName
+from swarmnet.tables.row import REVOCATION, Row
 from swarmnet.tables.rules import Presence
+from swarmnet.tables.view import Change
 
 Result = TypeVar("Result")
 _PRESENCE: Final = {
@@ -58,28 +59,6 @@ _ROW: Final = b"\0"
 _DELIVERED_MAX: Final = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class PlaneSeams:
-    """What a control plane is handed: who can sign, and who may say what.
-
-    `sign`, `verify` and `serial` as in `swim.core.Seams`. `signer(node)` is the key
-    under which a node's rows are verified, or None if it is unknown, and
-    `check(key, message, proof)` does it. `may_write` and `issued` are as in the seams
-    of the tables.
-    `introduce(about)` is given what a `node` row says of its owner before its signature
-    is looked at: it may hold the certificate that tells the key.
-    """
-
-    sign: Callable[[bytes], bytes]
-    verify: Callable[[NodeId, bytes, bytes], bool | None]
-    serial: Callable[[NodeId], bytes]
-    signer: Callable[[NodeId], bytes | None]
-    check: Callable[[bytes, bytes, bytes], bool]
-    may_write: Callable[[NodeId, TableName], bool]
-    introduce: Callable[[bytes], None]
-    issued: Callable[[NodeId, Iterable[NodeId]], int] = lambda _manager, _nodes: 0
-
-
 class Plane:
     """Membership and tables of one node.
 
@@ -91,6 +70,7 @@ class Plane:
         "_delivered",
         "_me",
         "_outputs",
+        "_removals",
         "_riders",
         "_settings",
         "_verifying",
@@ -123,10 +103,11 @@ class Plane:
             me.node,
             settings.tables,
             Random(random.getrandbits(64)),
-            _tables_seams(swim, seams),
+            tables_seams(swim, seams),
             epoch=boot_epoch,
             stored=rows,
         )
+        self._removals = self.tables.watch(CLUSTER, REVOCATION)
         self._settings = settings
         self._verifying = Verifying(seams.signer, seams.check, seams.introduce)
         self._outputs: deque[Output] = deque()
@@ -298,6 +279,24 @@ class Plane:
             while (wanted := tables.poll_output()) is not None:
                 moved = True
                 self._carry_tables(now, wanted)
+            while (removal := self._removals.poll()) is not None:
+                moved = True
+                self._follow_removal(now, removal)
+
+    def _follow_removal(self, now: float, removal: Change) -> None:
+        """Let membership and those above know of a node that counts or counts not."""
+        _, key = removal.name
+        if len(key) != NODE_ID_BYTES:
+            return
+        node = NodeId(key)
+        claimants = self.tables.claimants(CLUSTER, removal.name)
+        if node != self._me:
+            self.swim.note_removal(now, node, stands=bool(claimants))
+        if claimants:
+            issued = max(revocation_issued(shown.row) for shown in claimants)
+            self._outputs.append(Removed(node, issued))
+        else:
+            self._outputs.append(Restored(node))
 
     def _carry_swim(self, now: float, output: SwimOutput) -> None:
         match output:
@@ -375,18 +374,6 @@ class Plane:
 
     def _count(self, name: str) -> None:
         self._counters[name] = self._counters.get(name, 0) + 1
-
-
-def _tables_seams(swim: Swim, seams: PlaneSeams) -> tables_core.Seams:
-    return tables_core.Seams(
-        sign=seams.sign,
-        may_write=seams.may_write,
-        tokens=swim.budget.tokens,
-        charge=swim.budget.charge,
-        neighbours=swim.neighbours,
-        distance=swim.distance,
-        issued=seams.issued,
-    )
 
 
 def _payload_of(row: Row) -> Payload:

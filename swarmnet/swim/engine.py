@@ -129,7 +129,8 @@ class Swim:
         self._prober.start(now)
         self._intake.start(now)
         if self._self.is_news:
-            self._announce(now)
+            self._intake.announce(now)
+            self._flush(now)
 
     def join(self, now: float, addresses: Sequence[Address]) -> None:
         """Join through any one of `addresses`, tried in turn until `Joined`."""
@@ -157,7 +158,12 @@ class Swim:
             raise Refused(f"metadata of {len(meta)} bytes: want at most {bound}")
         if self._self.claim.state is State.ALIVE:
             self._self.raise_incarnation(State.ALIVE, address, meta)
-            self._announce(now)
+            self._intake.announce(now)
+            self._flush(now)
+
+    def note_removal(self, now: float, node: NodeId, *, stands: bool) -> None:
+        """A member was removed, so has left whatever it claims; or it was not."""
+        self._intake.note_removal(now, node, stands=stands)
 
     def publish(self, now: float, payload: Payload) -> None:
         """Send a payload of our own to every member of its scope.
@@ -238,9 +244,8 @@ class Swim:
 
     def states(self) -> Mapping[NodeId, State]:
         """Return every other member's state."""
-        members = self._core.roster.members()
-        me = self._core.me
-        return {node: held.state for node, held in members.items() if node != me}
+        held, me = self._core.roster.members(), self._core.me
+        return {node: member.state for node, member in held.items() if node != me}
 
     def member(self, node: NodeId) -> Member | None:
         """Return what is held of a member, ourselves included."""
@@ -389,10 +394,6 @@ class Swim:
                 self._agenda.joining.receive_welcome(now, route.node, message)
             case _:
                 raise AssertionError(f"no rule for {message}")
-
-    def _announce(self, now: float) -> None:
-        self._intake.announce(now)
-        self._flush(now)
 
     def _flush(self, now: float) -> None:
         self._relay.flush(now)

@@ -51,6 +51,7 @@ class Intake:
         "_doubt",
         "_left",
         "_relay",
+        "_removed",
         "_repair",
         "_scopes",
         "_self",
@@ -80,12 +81,30 @@ class Intake:
         self.refutation = Refutation(core, selfhood, self._credit, self.announce)
         # Members that have left, in the order in which they did.
         self._left: dict[NodeId, float] = {}
+        # Who was removed may go on claiming to be alive, and others may believe it
+        # until they hear: nothing of that is taken here.
+        self._removed: dict[NodeId, None] = {}
+
+    def note_removal(self, now: float, node: NodeId, *, stands: bool) -> None:
+        """Count a member as having left for good; or no more, if it was not removed."""
+        held = self._core.roster.get(node)
+        if stands:
+            self._removed[node] = None
+            if held is not None and held.state is not State.LEFT:
+                self.hold(now, Member(held.claim, (), State.LEFT))
+        elif node in self._removed:
+            del self._removed[node]
+            if held is not None:
+                self.hold(now, _as_claimed(held))
 
     def receive(self, now: float, route: Route, claim: Claim) -> bool:
         """Admit a claim; return whether it is news about somebody else."""
         core = self._core
         if claim.subject == core.me:
             self._receive_about_me(now, route, claim)
+            return False
+        if claim.subject in self._removed:
+            core.count("claims_about_removed")
             return False
         held = core.roster.get(claim.subject)
         # Of the dead the word of anybody is held, for it moves nothing, and digests

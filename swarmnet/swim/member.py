@@ -22,8 +22,9 @@ class Member:
     """A member as held here.
 
     `claim` is its own greatest; `accusations` are sorted by author and all of the
-    claim's version. `state` is what this node believes: LEFT if the claim says so,
-    DEAD if concluded here, SUSPECT while there are accusations, else ALIVE.
+    claim's version. `state` is what this node believes: LEFT if the claim says so or
+    it was removed, DEAD if concluded here, SUSPECT while there are accusations, else
+    ALIVE.
     """
 
     claim: Claim

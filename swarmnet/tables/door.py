@@ -85,6 +85,7 @@ class Door:
         """A node may write other tables now than before."""
         core = self._core
         self._touch_all(node)
+        self._touch_masks_of(node)
         core.rules.forget_roles(node)
         for row in list(core.shelves[CLUSTER].rows_of(node).values()):
             if row.table == REVOCATION:

@@ -18,6 +18,7 @@ from random import Random
 
 from swarmnet.errors import BadPacket
 from swarmnet.ids import CLUSTER, NodeId, Scope
+from swarmnet.tables.bounds import check_free
 from swarmnet.tables.codec import decode_message_untrusted
 from swarmnet.tables.collection import Collection
 from swarmnet.tables.config import TableConfig
@@ -43,7 +44,7 @@ from swarmnet.tables.shelf import Shelf
 from swarmnet.tables.snapshot import Snapshots, donors_of
 from swarmnet.tables.sync import Sync
 from swarmnet.tables.view import Views, Watch
-from swarmnet.tables.writer import Writer, check_free, stored_rows
+from swarmnet.tables.writer import Writer, stored_rows
 
 
 @dataclass(frozen=True, slots=True)

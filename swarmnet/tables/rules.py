@@ -350,14 +350,27 @@ class Rules:
         return None if whose is None else (whose[1], whose[2])
 
     def is_masked(self, row: Row) -> bool:
-        """Return whether another node has said that a durable row is to go."""
+        """Return whether another node has said that a durable row is to go.
+
+        One that may write such rows itself. A removal is for good.
+        """
         masks = self._masks.get((row.owner, row.scope, row.name), {})
-        return row.is_durable and any(
-            facts.covers(row)
-            and self.is_attached(mask[0], row.scope)
-            and not self.is_revoked(mask[0])
-            for mask, facts in masks.items()
+        return (
+            bool(masks)
+            and self.may_mask(row)
+            and any(
+                facts.covers(row)
+                and self.is_attached(mask[0], row.scope)
+                and self.may_write(mask[0], row.table)
+                and not self.is_revoked(mask[0])
+                for mask, facts in masks.items()
+            )
         )
+
+    @staticmethod
+    def may_mask(row: Row) -> bool:
+        """Return whether a row is of a kind that others may want gone."""
+        return row.is_durable and row.table != REVOCATION
 
     def is_past(self, owner: NodeId, version: Version) -> bool:
         """Return whether a durable row of that version is void, held or not."""

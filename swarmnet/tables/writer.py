@@ -6,15 +6,13 @@ from typing import Final
 
 from swarmnet.errors import Refused
 from swarmnet.ids import CLUSTER, SCOPE_BYTES_MAX, NodeId, Scope
+from swarmnet.tables.bounds import check_fits, check_membership
 from swarmnet.tables.codec import (
-    KEY_BYTES_MAX,
     LAMPORT_MAX,
-    TABLE_CHARACTERS_MAX,
     decode_row_untrusted,
     encode_again,
     encode_body,
 )
-from swarmnet.tables.config import ROW_BYTES_MAX
 from swarmnet.tables.core import Core
 from swarmnet.tables.door import Door, Verdict
 from swarmnet.tables.facts import (
@@ -31,7 +29,6 @@ from swarmnet.tables.row import (
     ATTACHMENT,
     MASK,
     NODE,
-    PROOF_BYTES,
     SIGN_DOMAIN,
     Flag,
     Name,
@@ -147,7 +144,7 @@ class Writer:
         Raises:
             Refused: we have no such row.
         """
-        self._check_membership()
+        check_membership(self._core)
         shelf = self._core.shelves.get(scope)
         held = None if shelf is None else shelf.get(self._core.me, name)
         if held is None or held.is_deleted:
@@ -168,8 +165,10 @@ class Writer:
         what = f"{name[0]} {name[1].hex()} of {owner.hex()}"
         if row is None or row.is_deleted:
             raise Refused(f"{what}: no such row; nothing is to be masked")
-        if not row.is_durable or owner == self._core.me:
+        if not self._core.rules.may_mask(row) or owner == self._core.me:
             raise Refused(f"{what}: only others' durable rows are masked; delete it")
+        if not self._core.seams.may_write(self._core.me, name[0]):
+            raise Refused(f"{what}: only a manager may do that; ask one")
         facts = MaskFacts(name, owner, row.version, row.lamport)
         key = row.hash128.to_bytes(16, "big")
         return self.put(scope, (MASK, key), facts.encode(), Flag.DURABLE)
@@ -259,9 +258,8 @@ class Writer:
             self.stand(replace(self._facts, floor=(self.epoch, 0)))
 
     def is_new(self, row: Row) -> bool:
-        """Return whether a row of ours is of this life, or of its line after a loss."""
-        is_ours = self._is_lost and self._is_of_our_line(row.epoch)
-        return is_ours or row.epoch in self._epochs
+        """Return whether a row of ours was written in this life."""
+        return row.epoch in self._epochs
 
     def _is_of_our_line(self, epoch: int) -> bool:
         return any(line_of(epoch) == line_of(one) for one in self._epochs)
@@ -277,7 +275,9 @@ class Writer:
         for row in [r for shelf in shelves for r in shelf.rows_of(core.me).values()]:
             is_low = not row.is_durable and row.version < facts.floor
             is_low = is_low or row.version <= facts.collected
-            is_ours = self.is_new(row) or row.table == ATTACHMENT
+            # After a loss, the lives since then have one line, and stand together.
+            is_kept = self._is_lost and self._is_of_our_line(row.epoch)
+            is_ours = is_kept or self.is_new(row) or row.table == ATTACHMENT
             if is_low and is_ours and row.table != NODE:
                 self.rewrite(row)
         self._facts = facts
@@ -331,6 +331,10 @@ class Writer:
         core.outputs.append(Spread(row))
         return row
 
+    def _check(self, scope: Scope, name: Name, value: bytes) -> None:
+        version, clock = (self.epoch, self.sequence + 1), self._door.clock + 1
+        check_fits(self._core, (scope, name), value, (version, clock))
+
     def _prune(self) -> None:
         """Keep nothing aside that is void by what we say of ourselves."""
         core = self._core
@@ -341,54 +345,6 @@ class Writer:
             self._set_aside[scope] = left
             if not left:
                 del self._set_aside[scope]
-
-    def _check(self, scope: Scope, name: Name, value: bytes) -> None:
-        self._check_membership()
-        table, key = name
-        if not (1 <= len(table) <= TABLE_CHARACTERS_MAX and table.isascii()):
-            raise Refused(f"table {table!r}: want 1 to {TABLE_CHARACTERS_MAX} letters")
-        if not 1 <= len(key) <= KEY_BYTES_MAX:
-            raise Refused(f"key of {len(key)} bytes: want 1 to {KEY_BYTES_MAX}")
-        shelf = self._core.shelves.get(scope)
-        if shelf is None:
-            raise Refused(f"scope {scope.hex()}: attach to it first")
-        version = (self.epoch, self.sequence + 1)
-        clock = self._door.clock + 1
-        parts = (version, clock, (_NO_FLAGS, value))
-        size = PROOF_BYTES + len(encode_body(self._core.me, (scope, name), *parts))
-        if size > ROW_BYTES_MAX:
-            fits = len(value) - (size - ROW_BYTES_MAX)
-            raise Refused(
-                f"value of {len(value)} bytes: want {fits} at most beside this key"
-            )
-        most = self._core.config.rows_per_owner
-        count = shelf.counted(self._core.me)
-        is_new = shelf.get(self._core.me, name) is None and table != NODE
-        if is_new and count >= most:
-            raise Refused(
-                f"{count} rows of ours in this scope, tombstones included: want"
-                f" {most} at most; delete some, and wait until they are collected"
-            )
-
-    def _check_membership(self) -> None:
-        core = self._core
-        if core.rules.is_revoked(core.me):
-            raise Refused(
-                f"node {core.me.hex()}: it was removed, and no more of its rows count;"
-                " join again with a new key"
-            )
-
-
-def check_free(scope: Scope, name: Name) -> None:
-    """Refuse a table of which the tables themselves see to what is written.
-
-    Raises:
-        Refused: it is one.
-    """
-    verbs = {NODE: "introduce and leave", ATTACHMENT: "attach and detach"}
-    verb = verbs.get(name[0]) if scope == CLUSTER else None
-    if verb is not None:
-        raise Refused(f"table {name[0]}: written by {verb} alone")
 
 
 def stored_rows(items: Iterable[bytes], hash_key: bytes) -> list[Row]:

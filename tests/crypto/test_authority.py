@@ -15,9 +15,10 @@ from swarmnet.crypto.authority import (
     own_subject,
 )
 from swarmnet.crypto.certificate import Chain, Role, Subject, Terms, Verdict
+from swarmnet.crypto.directory import Directory
 from swarmnet.crypto.identity import Identity
 from swarmnet.crypto.token import Refusal, TokenBook, Verifier
-from swarmnet.crypto.trust import CLOCK_SKEW_S, Directory, Trust
+from swarmnet.crypto.trust import CLOCK_SKEW_S, Trust
 from swarmnet.errors import Refused
 from swarmnet.wire import Value, pack
 

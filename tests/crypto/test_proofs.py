@@ -5,9 +5,10 @@ import pytest
 from swarmnet.crypto import identity as module
 from swarmnet.crypto.authority import WORKER_LIFE_S
 from swarmnet.crypto.certificate import Verdict
+from swarmnet.crypto.directory import Directory
 from swarmnet.crypto.identity import Signatures, verify_signature
 from swarmnet.crypto.proofs import Proof, Proofs
-from swarmnet.crypto.trust import Directory, Trust
+from swarmnet.crypto.trust import Trust
 from tests.crypto.test_authority import DAY_S, WALL, Cluster
 from tests.crypto.test_identity import flips
 

@@ -14,8 +14,9 @@ from swarmnet.crypto.authority import (
     own_subject,
 )
 from swarmnet.crypto.certificate import Chain, Role, Subject, Verdict, certify, chain
+from swarmnet.crypto.directory import Directory
 from swarmnet.crypto.identity import Identity
-from swarmnet.crypto.trust import CLOCK_SKEW_S, Directory, Trust
+from swarmnet.crypto.trust import CLOCK_SKEW_S, Trust
 from swarmnet.errors import Refused
 from swarmnet.ids import NodeId
 from tests.crypto.test_authority import WALL, Cluster

@@ -9,15 +9,17 @@ from heapq import heappop, heappush
 from random import Random
 
 from sim.pki import WALL_S, Pki
+from swarmnet.crypto.directory import Directory
 from swarmnet.crypto.identity import verify_signature
-from swarmnet.crypto.trust import Directory
-from swarmnet.ids import Address, NodeId
+from swarmnet.ids import CLUSTER, Address, NodeId
 from swarmnet.node.credentials import Credentials
 from swarmnet.node.engine import Node
 from swarmnet.node.outputs import Output, VerifySignatures
 from swarmnet.node.settings import NodeSettings
 from swarmnet.swim.outputs import SendDatagram, SendStream, State
+from swarmnet.tables.codec import encode_body
 from swarmnet.tables.engine import Tables
+from swarmnet.tables.row import SIGN_DOMAIN, Flag, Name
 
 Send = SendDatagram | SendStream
 LATENCY_S = 0.001
@@ -91,6 +93,20 @@ class Table:
         """Let a node write to its tables."""
         self.nodes[number].command(self.now, verb)
         self._drain(number)
+
+    def say(
+        self, number: int, to: int, name: Name, content: tuple[Flag, bytes]
+    ) -> None:
+        """Hand node `to` a row by node `number`, whatever that one's engine allows."""
+        owner = self.id(number)
+        rows = self.nodes[to].tables.rows(CLUSTER).values()
+        epoch, sequence = max(row.version for row in rows if row.owner == owner)
+        version = (epoch, sequence + 1000)
+        body = encode_body(owner, (CLUSTER, name), version, 1000, content)
+        item = body + self.pki.identity(number).sign(SIGN_DOMAIN + body)
+        self.command(
+            to, lambda tables: tables.receive_row(self.now, self.id(number), item)
+        )
 
     def give(self, source: int, target: int, data: bytes, *, streamed: bool) -> None:
         """Let a packet arrive now."""

@@ -2,13 +2,19 @@
 
 from random import Random
 
+import pytest
+
 from sim.pki import WALL_S, Pki
 from swarmnet.crypto.authority import Authority, RootKey
 from swarmnet.crypto.certificate import Chain, Role, Subject
 from swarmnet.crypto.identity import Identity
+from swarmnet.errors import Refused
 from swarmnet.ids import CLUSTER, Scope
+from swarmnet.node.outputs import Removed, Restored
 from swarmnet.swim.outputs import State
-from swarmnet.tables.row import ENDPOINT, NETWORK, REVOCATION
+from swarmnet.tables.engine import Tables
+from swarmnet.tables.facts import MaskFacts, encode_revocation
+from swarmnet.tables.row import ENDPOINT, MASK, NETWORK, REVOCATION, TOKEN, Flag
 from tests.node.table import Table
 
 NET = Scope(b"a network's scope")
@@ -82,7 +88,7 @@ def test_who_is_removed_is_cut_off_and_only_what_is_durable_stays() -> None:
         assert list(tables.table(NET, NETWORK)) == [b"network"]
     table.run(15.0)
     for number in (1, 2, 3):
-        assert table.nodes[number].states()[table.id(4)] is State.DEAD
+        assert table.nodes[number].states()[table.id(4)] is State.LEFT
     digests = {table.nodes[n].tables.digest(CLUSTER) for n in (1, 2, 3)}
     assert len(digests) == 1
 
@@ -111,3 +117,105 @@ def test_what_it_issues_after_that_does_not() -> None:
         directory = table.directories[number]
         directory.learn(late, WALL_S)
         assert directory.signer(late.certificate.node) is None
+
+
+def removals(table: Table, number: int) -> set[int]:
+    """Return whom a node takes for removed: by its rows, and by its trust."""
+    tables = table.nodes[number].tables
+    by_rows = {n for n in table.nodes if bytes(table.id(n)) in removed(tables)}
+    trust = table.directories[number].trust
+    assert by_rows == {n for n in table.nodes if trust.is_revoked(table.id(n))}
+    return by_rows
+
+
+def removed(tables: Tables) -> set[bytes]:
+    """Return the keys of the removals that a node shows."""
+    return set(tables.table(CLUSTER, REVOCATION))
+
+
+@pytest.mark.parametrize("late", [0, 1, 2])
+def test_two_managers_that_remove_each_other_are_both_cut_off(late: int) -> None:
+    table = joined(6)
+    sides = ({1, 3, 4}, {2, 5, 6})
+    table.drop = lambda number, sent: any(
+        (number in side) != (sent.address.host[-1] in side) for side in sides
+    )
+    table.command(1, lambda tables: tables.revoke(table.now, table.id(2)))
+    table.run(0.5 * late)
+    table.command(2, lambda tables: tables.revoke(table.now, table.id(1)))
+    table.run(1.0)
+    table.drop = lambda _number, _sent: False
+    table.run(20.0)
+    others = (3, 4, 5, 6)
+    assert [removals(table, number) for number in others] == [{1, 2}] * 4
+    assert len({table.nodes[n].tables.digest(CLUSTER) for n in others}) == 1
+    for number in others:
+        states = table.nodes[number].states()
+        live = {n for n in others if states.get(table.id(n)) is State.ALIVE}
+        assert live == set(others) - {number}
+        assert {states[table.id(1)], states[table.id(2)]} == {State.LEFT}
+
+
+def test_a_removed_node_has_left_for_all_and_stays_out() -> None:
+    table = joined(4)
+    table.command(1, lambda tables: tables.revoke(table.now, table.id(4)))
+    table.nodes[4].update(table.now, meta=b"I am still here")
+    table.run(5.0)
+    for number in (1, 2, 3):
+        node = table.nodes[number]
+        assert node.states()[table.id(4)] is State.LEFT
+        told = [one for of, one in table.notes if of == number]
+        assert Removed(table.id(4), 0) in told
+
+
+def test_a_removal_that_counts_no_more_is_taken_back() -> None:
+    """No command of ours does so, but rows decide; and trust follows the rows."""
+    table = joined(4)
+    apart = {1, 2}
+    table.drop = lambda number, sent: apart & {number, sent.address.host[-1]} != set()
+    name = (REVOCATION, bytes(table.id(4)))
+    table.say(1, 3, name, (Flag.DURABLE, encode_revocation(None, 9)))
+    assert removals(table, 3) == {4}
+    assert table.nodes[3].states()[table.id(4)] is State.LEFT
+    tombstone = (Flag.DURABLE | Flag.DELETED, b"")
+    table.say(1, 3, name, tombstone)
+    table.run(20.0)
+    assert removals(table, 3) == set()
+    assert table.nodes[3].states()[table.id(4)] is State.ALIVE
+    assert (3, Restored(table.id(4))) in table.notes
+
+
+def test_no_mask_hides_a_removal() -> None:
+    table = joined(4)
+    table.command(1, lambda tables: tables.revoke(table.now, table.id(4)))
+    table.run(1.0)
+    name = (REVOCATION, bytes(table.id(4)))
+    for number in (2, 3):
+        tables = table.nodes[number].tables
+        with pytest.raises(Refused, match="only others' durable rows are masked"):
+            tables.mask(table.now, CLUSTER, name, table.id(1))
+    row = table.nodes[3].tables.claimants(CLUSTER, name)[0].row
+    facts = MaskFacts(name, row.owner, row.version, row.lamport)
+    table.say(3, 2, (MASK, b"a key"), (Flag.DURABLE, facts.encode()))
+    table.run(1.0)
+    assert removals(table, 2) == {4}
+
+
+def test_what_only_managers_write_only_managers_mask() -> None:
+    table = joined(3)
+    name = (TOKEN, b"a token")
+    table.command(
+        1, lambda tables: tables.put(table.now, CLUSTER, name, b"t", durable=True)
+    )
+    table.run(1.0)
+    worker = table.nodes[3].tables
+    with pytest.raises(Refused, match="only a manager may do that"):
+        worker.mask(table.now, CLUSTER, name, table.id(1))
+    row = worker.claimants(CLUSTER, name)[0].row
+    facts = MaskFacts(name, row.owner, row.version, row.lamport)
+    table.say(3, 2, (MASK, b"a key"), (Flag.DURABLE, facts.encode()))
+    table.run(1.0)
+    assert list(table.nodes[2].tables.table(CLUSTER, TOKEN)) == [b"a token"]
+    table.command(2, lambda tables: tables.mask(table.now, CLUSTER, name, table.id(1)))
+    table.run(1.0)
+    assert table.nodes[3].tables.table(CLUSTER, TOKEN) == {}

@@ -8,7 +8,7 @@ from swarmnet.node.verifying import INLINE_MAX
 from swarmnet.swim.outputs import SendDatagram, SendStream
 from swarmnet.tables.facts import node_facts
 from swarmnet.tables.outputs import Save
-from swarmnet.tables.row import ENDPOINT, NODE, REVOCATION
+from swarmnet.tables.row import ENDPOINT, NODE, REVOCATION, Flag
 from tests.node.table import Table
 
 NET = Scope(b"a network's scope")
@@ -106,10 +106,12 @@ def test_a_workers_revocation_counts_for_nothing() -> None:
     table = joined(3)
     assert table.pki.chain(2).certificate.subject.role is Role.WORKER
     name = (REVOCATION, bytes(table.id(3)))
-    table.command(
-        2, lambda tables: tables.put(table.now, CLUSTER, name, b"", durable=True)
-    )
+    for to in (1, 3):
+        table.say(2, to, name, (Flag.DURABLE, b""))
     table.run(1.0)
+    assert [row.table for row in table.nodes[1].tables.rows(CLUSTER).values()].count(
+        REVOCATION
+    ) == 1
     assert table.nodes[1].tables.table(CLUSTER, REVOCATION) == {}
     assert table.all_see(range(1, 4))
 

@@ -180,13 +180,14 @@ def test_a_backup_of_a_life_after_a_loss_takes_its_later_rows_back() -> None:
     wire.kill(2)
     wire.start(2, saved=True)
     gather(wire, 2)
+    wire[2].put(wire.now, NET, E1, b"second")
     wire[2].put(wire.now, NET, E2, b"second")
     wire.settle()
     wire.kill(2)
     wire.resume(2, backup)
     gather(wire, 2)
     wire.probe()
-    wanted = {b"e1": b"first", b"e2": b"second"}
+    wanted = {b"e1": b"second", b"e2": b"second"}
     assert [values(wire, number) for number in (1, 2, 3)] == [wanted] * 3
     assert (wire.agree(), wire.agree(NET)) == (True, True)
 

@@ -1,0 +1,44 @@
+"""What a control plane is handed by what is above it, and hands to its rooms."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from swarmnet.ids import NodeId
+from swarmnet.swim.engine import Swim
+from swarmnet.tables import core as tables_core
+from swarmnet.tables.row import TableName
+
+
+@dataclass(frozen=True, slots=True)
+class PlaneSeams:
+    """What a control plane is handed: who can sign, and who may say what.
+
+    `sign`, `verify` and `serial` as in `swim.core.Seams`. `signer(node)` is the key
+    under which a node's rows are verified, or None if it is unknown, and
+    `check(key, message, proof)` does it. `may_write` and `issued` are as in the seams
+    of the tables.
+    `introduce(about)` is given what a `node` row says of its owner before its signature
+    is looked at: it may hold the certificate that tells the key.
+    """
+
+    sign: Callable[[bytes], bytes]
+    verify: Callable[[NodeId, bytes, bytes], bool | None]
+    serial: Callable[[NodeId], bytes]
+    signer: Callable[[NodeId], bytes | None]
+    check: Callable[[bytes, bytes, bytes], bool]
+    may_write: Callable[[NodeId, TableName], bool]
+    introduce: Callable[[bytes], None]
+    issued: Callable[[NodeId, Iterable[NodeId]], int] = lambda _manager, _nodes: 0
+
+
+def tables_seams(swim: Swim, seams: PlaneSeams) -> tables_core.Seams:
+    """Return what the tables are handed, of membership and of the rooms above."""
+    return tables_core.Seams(
+        sign=seams.sign,
+        may_write=seams.may_write,
+        tokens=swim.budget.tokens,
+        charge=swim.budget.charge,
+        neighbours=swim.neighbours,
+        distance=swim.distance,
+        issued=seams.issued,
+    )
