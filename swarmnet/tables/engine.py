@@ -243,9 +243,9 @@ class Tables:
         self._note_news(now)
 
     def receive_digest(
-        self, now: float, peer: NodeId, scope: Scope, digest: tuple[bytes, int | None]
+        self, now: float, peer: NodeId, scope: Scope, digest: tuple[bytes, int]
     ) -> None:
-        """Take a peer's digest of a scope, and of how many rows if that was said."""
+        """Take a peer's digest of a scope, and of how many rows it is."""
         if self._snapshots.is_complete(scope):
             self._sync.receive_digest(now, peer, scope, digest)
 

@@ -146,22 +146,15 @@ class Sync:
             self._compare(now, peer, scope)
 
     def receive_digest(
-        self, now: float, peer: NodeId, scope: Scope, digest: tuple[bytes, int | None]
+        self, now: float, peer: NodeId, scope: Scope, digest: tuple[bytes, int]
     ) -> None:
-        """Begin a repair with a peer whose digest, of so many rows, differs from ours.
-
-        How many they are is not said where there was no room for it.
-        """
+        """Begin a repair with a peer if its digest, and number of rows, is not ours."""
         shelf = self._shelf(peer, scope)
         if shelf is None or digest[0] == shelf.digest:
             return
         self._core.count("digests_differ")
         begins = self._may_begin(now, peer, scope)
-        if not begins or not self._affords(now, peer, _WORK_OF_STEP):
-            return
-        if digest[1] is None:
-            self._compare(now, peer, scope)
-        else:
+        if begins and self._affords(now, peer, _WORK_OF_STEP):
             self._offer(now, peer, shelf, cells_before(digest[1], shelf.size))
 
     def _compare(self, now: float, peer: NodeId, scope: Scope) -> None:

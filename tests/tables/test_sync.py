@@ -12,7 +12,6 @@ from swarmnet.tables.codec import decode_message_untrusted
 from swarmnet.tables.config import TableConfig
 from swarmnet.tables.messages import Compare, Offer, Ranges, Rows, Want
 from tests.tables.links import NETWORK, Liar, Links, attach, item_of, items_of
-from tests.tables.wire import node_id
 
 OVERHEAD_BYTES = 64
 
@@ -137,14 +136,6 @@ def test_a_full_shelf_and_an_empty_one_agree_by_messages_of_bounded_size() -> No
                 break
         assert links.agree()
         check_sizes(links)
-
-
-def test_a_digest_without_a_number_of_rows_is_answered_by_ours() -> None:
-    links = pair(30, 2, 0)
-    links[2].receive_digest(100.0, node_id(1), CLUSTER, (bytes(16), None))
-    links.settle()
-    assert kinds(links) == ["Compare", "Offer", "Want", "Rows"]
-    assert links.agree()
 
 
 def test_cells_that_are_too_few_are_answered_by_more_and_not_by_ranges() -> None:

@@ -50,7 +50,7 @@ def test_whoever_is_outside_is_answered_nothing() -> None:
         links.now += 1.0
         links.tell(1, OUTSIDER, message)
     links.show_digest(OUTSIDER, 1, NETWORK)
-    links[1].receive_digest(links.now, node_id(OUTSIDER), NETWORK, (bytes(16), None))
+    links[1].receive_digest(links.now, node_id(OUTSIDER), NETWORK, (bytes(16), 7))
     links.run(30.0)
     assert links[1].counters()["scope_refused"] >= 8
     check_nothing_told(links)
