@@ -9,6 +9,7 @@ The price is one row written again for each that lives below the horizon. It is 
 once there are as many tombstones to be had for it, or they have become very old.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
@@ -28,13 +29,19 @@ _COLLECT: Final = (Due.COLLECT, None)
 
 
 class Collection:
-    """Collects the tombstones of this node."""
+    """Collects the tombstones of this node.
 
-    __slots__ = ("_ages", "_core", "_horizon", "_settled", "_writer")
+    `is_whole` is whether nothing that we wrote ourselves is still to come.
+    """
 
-    def __init__(self, core: Core, writer: Writer) -> None:
+    __slots__ = ("_ages", "_core", "_horizon", "_is_whole", "_settled", "_writer")
+
+    def __init__(
+        self, core: Core, writer: Writer, is_whole: Callable[[], bool]
+    ) -> None:
         self._core = core
         self._writer = writer
+        self._is_whole = is_whole
         # When each tombstone was first seen here: a restart makes them young again.
         self._ages: dict[Version, float] = {}
         self._horizon: Version | None = None
@@ -90,8 +97,12 @@ class Collection:
         return horizon if is_due else None
 
     def _is_blind(self) -> bool:
-        """Return whether something of ours lives where we cannot write it again."""
-        return any(not row.is_deleted for row in self._writer.set_aside())
+        """Return whether something of ours lives where we cannot write it again.
+
+        Or may live: what an earlier life wrote may still be on its way to us.
+        """
+        set_aside = self._writer.set_aside()
+        return not self._is_whole() or any(not row.is_deleted for row in set_aside)
 
     def _own(self) -> list[Row]:
         """Return all our own rows, but for the one that speaks of them all."""

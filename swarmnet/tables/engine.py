@@ -109,7 +109,7 @@ class Tables:
             core, self._door, self._writer, self._recovery, self._removal
         )
         self._sync = Sync(core)
-        self._collection = Collection(core, self._writer)
+        self._collection = Collection(core, self._writer, self._is_whole)
         if stored is not None:
             self._writer.load(stored_rows(stored.own, config.cluster_key))
             for row in stored_rows(stored.known, config.cluster_key):
@@ -348,6 +348,10 @@ class Tables:
         """Return whether nothing of the cluster's rows is known to be still to come."""
         is_complete = self._snapshots.is_complete(CLUSTER)
         return is_complete and not self._receiver.is_busy()
+
+    def _is_whole(self) -> bool:
+        """Return whether nothing that we wrote ourselves is still to come."""
+        return self._has_all() and (self._sync.has_agreed or not self._writer.is_lost)
 
     # How a message is taken
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from swarmnet.errors import BadPacket
-from swarmnet.ids import NodeId, Scope
+from swarmnet.ids import CLUSTER, NodeId, Scope
 from swarmnet.sketch import (
     LIMIT_BYTES_MIN,
     MESSAGE_BYTES_MAX,
@@ -82,10 +82,13 @@ class Sync:
         "_turn",
         "_walked",
         "_work",
+        "has_agreed",
     )
 
     def __init__(self, core: Core) -> None:
         self._core = core
+        self.has_agreed = False
+        """Whether another has been seen to hold the very same of the cluster's rows."""
         self._begun: dict[Scope, tuple[float, dict[NodeId, None]]] = {}
         self._turn: dict[Scope, int] = {}
         self._offered: dict[tuple[Scope, NodeId], float] = {}
@@ -151,6 +154,9 @@ class Sync:
         """Begin a repair with a peer if its digest, and number of rows, is not ours."""
         shelf = self._shelf(peer, scope)
         if shelf is None or digest[0] == shelf.digest:
+            self.has_agreed = self.has_agreed or (
+                shelf is not None and scope == CLUSTER
+            )
             return
         self._core.count("digests_differ")
         begins = self._may_begin(now, peer, scope)

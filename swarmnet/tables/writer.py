@@ -68,6 +68,11 @@ class Writer:
         self._set_aside: dict[Scope, list[Row]] = {}
 
     @property
+    def is_lost(self) -> bool:
+        """Whether this life, or one before it, knew nothing of those before."""
+        return self._is_lost
+
+    @property
     def facts(self) -> NodeFacts:
         """What our own `node` row says."""
         return self._facts

@@ -15,7 +15,7 @@ from tests.tables.rows import (
     held,
     values,
 )
-from tests.tables.wire import Wire, delivered, node_id
+from tests.tables.wire import Wire, delivered, lost, node_id
 
 HOUR_S = 3600.0
 QUIET = TableConfig(compare_interval_s=300.0)
@@ -270,3 +270,24 @@ def test_nothing_is_collected_over_what_lives_where_we_are_not() -> None:
     assert (stones(wire, 1), stones(wire, 2)) == ([], [])
     assert [list(wire[n].table(NET, NETWORK)) for n in (1, 2)] == [[BLUE[1]]] * 2
     assert (wire.agree(), wire.agree(NET)) == (True, True)
+
+
+def test_nothing_is_collected_while_what_was_ours_may_still_come() -> None:
+    """Above the horizon of a life after a loss is all that was written before it."""
+    wire = attached_wire(2, config=QUIET)
+    wire[2].put(wire.now, CLUSTER, BLUE, b"b", durable=True)
+    wire.settle()
+    wire.kill(2)
+    wire.start(2)
+    wire.fate = lost
+    wire[2].introduce(wire.now, b"anew")
+    wire[2].join(wire.now, [node_id(1)])
+    wire[2].put(wire.now, CLUSTER, E2, b"goes")
+    wire[2].delete(wire.now, CLUSTER, E2)
+    wire.run(9 * 1800.0)
+    assert len(stones(wire, 2)) == 1
+    wire.fate = delivered
+    wire.probe()
+    wire.run(9 * 1800.0)
+    assert facts(wire, 1, of=2).collected > NEVER
+    assert [list(wire[n].table(CLUSTER, NETWORK)) for n in (1, 2)] == [[BLUE[1]]] * 2
