@@ -14,8 +14,8 @@ from sim.profiles.contract import Identity
 from sim.profiles.planed import first_row, first_storage
 from sim.profiles.tabled import Storage, Tabled
 from swarmnet.crypto.channel import Parcel
+from swarmnet.crypto.directory import Directory
 from swarmnet.crypto.packets import Kind, has_mac1, kind_of
-from swarmnet.crypto.trust import Directory
 from swarmnet.ids import Address, NodeId
 from swarmnet.node.about import encode_about
 from swarmnet.node.credentials import Credentials
