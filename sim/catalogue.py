@@ -66,6 +66,6 @@ def catalogue_text() -> str:
     lines.append(f"--latency {', '.join(NAMES)}, or FILE.json")
     lines.append(
         f"--without {','.join(KINDS)} or one of a kind, as pause.3"
-        " (of chaos alone: no other draws faults)"
+        " (of chaos and table-chaos: no other draws faults)"
     )
     return "\n".join(lines)

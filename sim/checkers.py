@@ -78,6 +78,15 @@ RULES: Final[Mapping[str, Rule]] = {
     "row_scope": Rule("a node outside a network holds none of its rows"),
     "row_union": Rule("after calm, views are the union of what owners last wrote"),
     "row_quiet": Rule("digests stop changing when nothing changes"),
+    "row_mask": Rule(
+        "a masked row is hidden where that is known, and goes once its owner can; then"
+        " the mask goes, and not before"
+    ),
+    "row_removed": Rule(
+        "all hold the same of a removed node: what is to last, up to the cut"
+    ),
+    "row_resurrected": Rule("what one life knows to be gone is not shown again"),
+    "row_tombstones": Rule("tombstones of owners that run are kept for a bounded time"),
     "exception": Rule("no engine raises", _ALL),
 }
 

@@ -32,7 +32,12 @@ KINDS: Final = (
     "stream_only",
     "clog",
     "partition",
+    "sleep",
+    "mask",
+    "remove",
 )
+OF_TABLES: Final = frozenset({"sleep", "mask", "remove"})
+"""Those that strike rows; where nobody holds any, they are left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +70,9 @@ DRAWS: Final[dict[str, Draw]] = {
     "stream_only": Draw(1, (2, 10)),
     "clog": Draw(2, (0.2, 4)),
     "partition": Draw(1.5, (1, 20), share=(0.1, 0.5)),
+    "sleep": Draw(1.5, (30, 70)),
+    "mask": Draw(20, (0, 0)),
+    "remove": Draw(1.5, (1, 20), share=(0.1, 0.5)),
 }
 
 

@@ -4,7 +4,7 @@ A fault that cannot happen (its victim is down, or too few would live) is counte
 skipped; the plan itself never looks at the run.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from random import Random
 from typing import TYPE_CHECKING, Final
 
@@ -33,9 +33,17 @@ _DELAY_S: Final = {"reorder": REORDER_S, "replay": REPLAY_S}
 
 
 class Injector:
-    """Plays a plan on a cluster."""
+    """Plays a plan on a cluster.
 
-    def __init__(self, cluster: "Cluster", seed: int) -> None:
+    `more` makes further kinds happen, and says whether they did.
+    """
+
+    def __init__(
+        self,
+        cluster: "Cluster",
+        seed: int,
+        more: Mapping[str, Callable[[Fault], bool]] | None = None,
+    ) -> None:
         self._cluster = cluster
         self._world = cluster.world
         self._seed = seed
@@ -56,6 +64,8 @@ class Injector:
             "mtu": self._mtu,
             "udp_only": self._udp_only,
             "stream_only": self._stream_only,
+            "sleep": self._pause,
+            **(more or {}),
         }
 
     def play(self, plan: tuple[Fault, ...]) -> None:

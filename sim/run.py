@@ -187,17 +187,25 @@ def _drive(cluster: Cluster, scenario: Scenario, duration_s: float) -> str | Non
     """Run it; return the traceback if an engine raised."""
     try:
         scenario.begin()
-        gc.freeze()
-        cluster.world.run(duration_s, flush=cluster.flush)
-        if not cluster.checkers.aborted:
-            scenario.finish()
     except Refused:
         raise
     except Exception as error:
-        what = f"{type(error).__name__}: {error}"
-        cluster.checkers.violate("exception", -1, " ".join(what.split()))
-        return traceback.format_exc()
+        return _raised(cluster, error)
+    gc.freeze()
+    try:
+        cluster.world.run(duration_s, flush=cluster.flush)
+        if not cluster.checkers.aborted:
+            scenario.finish()
+    except Exception as error:
+        # What was begun is good: whatever an engine refuses now, no user asked for.
+        return _raised(cluster, error)
     return None
+
+
+def _raised(cluster: Cluster, error: Exception) -> str:
+    what = f"{type(error).__name__}: {error}"
+    cluster.checkers.violate("exception", -1, " ".join(what.split()))
+    return traceback.format_exc()
 
 
 def _result(

@@ -28,7 +28,7 @@ from swarmnet.swim.member import Member
 from swarmnet.swim.messages import Digest
 from swarmnet.swim.outputs import State
 from swarmnet.swim.roster import Roster
-from swarmnet.tables.engine import StoredRows
+from swarmnet.tables.stored import StoredRows
 
 _FIRST_VERSION = (1, 0)
 

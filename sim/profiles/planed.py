@@ -11,17 +11,17 @@ from random import Random
 from sim.profiles.contract import Identity
 from sim.profiles.tabled import Storage, Tabled
 from swarmnet.ids import CLUSTER, NodeId
-from swarmnet.node.plane import Plane, PlaneSeams
+from swarmnet.node.plane import Plane
+from swarmnet.node.seams import PlaneSeams
 from swarmnet.node.settings import NodeSettings
 from swarmnet.swim.core import Route
 from swarmnet.swim.core import Seams as SwimSeams
 from swarmnet.swim.roster import Roster
 from swarmnet.tables.codec import encode_body
-from swarmnet.tables.engine import StoredRows
 from swarmnet.tables.facts import NodeFacts
 from swarmnet.tables.outputs import Save
 from swarmnet.tables.row import NODE, SIGN_DOMAIN, Flag
-from swarmnet.tables.writer import stored_rows
+from swarmnet.tables.stored import StoredRows, stored_rows
 
 _BEFORE = (0, 1)
 """A version before every life of a run."""
@@ -29,9 +29,9 @@ _BEFORE = (0, 1)
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What a node begins with: its view, what it has stored, and its own rows.
+    """What a node begins with: its view, the rows it knows, and its own, stored.
 
-    `known` is used in a first life; then `storage` is None.
+    In a first life its own are among those that it knows, and `storage` is None.
     """
 
     roster: Roster
@@ -64,7 +64,7 @@ class PlanedNode(Tabled):
 
     def save(self) -> Memory:
         """Return what a restart with state is given as `view`."""
-        return Memory(self.inner.swim.save(), storage=self.storage)
+        return Memory(self.inner.swim.save(), self.known(), self.storage)
 
 
 def build_plane(
@@ -93,7 +93,7 @@ def build_plane(
             seams.verify(NodeId(key), message, proof) is True
         ),
         may_write=lambda _node, _table: True,
-        introduce=lambda _about: None,
+        introduce=lambda _about: True,
     )
     plane = Plane(
         Route(node, identity.address),

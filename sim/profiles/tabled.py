@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 
 from swarmnet.ids import NodeId, Scope
 from swarmnet.node.outputs import Output, VerifySignatures
-from swarmnet.tables.engine import StoredRows, Tables
+from swarmnet.tables.engine import Tables
 from swarmnet.tables.outputs import (
     Completed,
     MaskWanted,
@@ -19,7 +19,8 @@ from swarmnet.tables.outputs import (
     Save,
     Unsave,
 )
-from swarmnet.tables.row import Row, TableName
+from swarmnet.tables.row import Name, Row, TableName
+from swarmnet.tables.stored import StoredRows
 
 Result = TypeVar("Result")
 Note = Completed | Recovered | Outbid | MaskWanted
@@ -47,6 +48,8 @@ class Storage:
     notes: list[Note] = field(default_factory=list)
     saved: Callable[[Row], None] = lambda _row: None
     """Told of each row that is stored: now its owner has said it."""
+    told: Callable[[Note], None] = lambda _note: None
+    """Told of each note."""
 
     def take(self, output: Output) -> bool:
         """Take an output that is for storage, or a note; return whether it was one."""
@@ -59,6 +62,7 @@ class Storage:
                     del self.rows[_place(row)]
             case Completed() | Recovered() | Outbid() | MaskWanted():
                 self.notes.append(output)
+                self.told(output)
             case _:
                 return False
         return True
@@ -87,6 +91,20 @@ class Tabled:
     def tables(self) -> Tables:
         """The tables, to be looked at and watched."""
         return self._inner.tables
+
+    def held(self, scope: Scope, owner: NodeId, name: Name) -> Row | None:
+        """Return an owner's row about a name, shown or not; None if there is none."""
+        shelf = self.tables._core.shelves.get(scope)
+        return None if shelf is None else shelf.get(owner, name)
+
+    def known(self) -> tuple[bytes, ...]:
+        """Return the rows of others that are held, as they travel."""
+        return tuple(
+            row.item
+            for scope in self.tables.scopes()
+            for row in self.tables.rows(scope).values()
+            if row.owner != self.node
+        )
 
     def command(self, now: float, verb: Callable[[Tables], Result]) -> Result:
         """Let `verb` write to the tables."""

@@ -94,6 +94,14 @@ class Directory:
         chain = self._chains.get(node)
         return None if chain is None else chain.encoded
 
+    def issued_by(self, manager: NodeId) -> list[NodeId]:
+        """Return the nodes whose certificate that manager has issued."""
+        return [
+            node
+            for node, chain in self._chains.items()
+            if chain.certificate.terms.issuer == manager
+        ]
+
     def node_of(self, exchange_public: bytes) -> NodeId | None:
         """Return whose exchange key this is, or None; ask `may_talk` besides."""
         return self._by_exchange.get(exchange_public)

@@ -15,10 +15,11 @@ class Acquaintances:
     """The directory as the channels see it (`crypto.switchboard.Peers`).
 
     `chain` is our own certificate and its issuer's. `wall` is Unix seconds, kept up to
-    date by the engine.
+    date by the engine. `learned` are those of whom another certificate is known since
+    it was last cleared.
     """
 
-    __slots__ = ("_directory", "_proofs", "_serials", "chain", "wall")
+    __slots__ = ("_directory", "_proofs", "_serials", "chain", "learned", "wall")
 
     def __init__(
         self, directory: Directory, proofs: Proofs, chain: bytes, wall: float
@@ -28,6 +29,7 @@ class Acquaintances:
         # Kept even if the directory forgets: who is on the rings must be found there.
         self._serials: dict[NodeId, bytes] = {}
         self.chain = chain
+        self.learned: dict[NodeId, None] = {}
         self.wall = wall
 
     def exchange_of(self, node: NodeId) -> bytes | None:
@@ -45,7 +47,14 @@ class Acquaintances:
 
     def introduce(self, chain: bytes) -> Verdict:
         """Take a stranger's certificates, which may be any bytes; say what they are."""
-        return self._directory.learn_untrusted(chain, self.wall)
+        node = named_untrusted(chain)
+        if node is None:
+            return Verdict.MALFORMED
+        before = self._directory.chain(node)
+        verdict = self._directory.learn_untrusted(chain, self.wall)
+        if self._directory.chain(node) is not before:
+            self.learned[node] = None
+        return verdict
 
     def learn(self, chain: bytes) -> NodeId | None:
         """Take somebody's certificates; return who he is if his word counts now.
@@ -55,7 +64,7 @@ class Acquaintances:
         node = named_untrusted(chain)
         if node is None:
             return None
-        self._directory.learn_untrusted(chain, self.wall)
+        self.introduce(chain)
         return None if self._directory.signer(node) is None else node
 
     def exchange_ever(self, node: NodeId) -> bytes | None:

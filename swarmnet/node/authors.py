@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from swarmnet.crypto.certificate import Role
+from swarmnet.crypto.certificate import Role, Verdict
 from swarmnet.crypto.directory import Directory
 from swarmnet.crypto.identity import Identity
 from swarmnet.ids import NodeId
@@ -12,6 +12,7 @@ from swarmnet.node.seams import PlaneSeams
 from swarmnet.tables.row import REVOCATION, TOKEN, TableName
 
 _MANAGERS_TABLES = frozenset({REVOCATION, TOKEN})
+_FORGED = frozenset({Verdict.BAD_SIGNATURE, Verdict.BROKEN_CHAIN, Verdict.MALFORMED})
 
 
 class Authors:
@@ -38,6 +39,7 @@ class Authors:
             may_write=self.may_write,
             introduce=self.introduce,
             issued=self.issued,
+            stands=self.stands,
         )
 
     def signer(self, node: NodeId) -> bytes | None:
@@ -68,14 +70,32 @@ class Authors:
         stands = self._directory.signer(node) is not None
         return stands or self._directory.trust.is_revoked(node)
 
-    def introduce(self, about: bytes) -> None:
-        """Take up the certificate that a node's own row brings, if it is new here."""
+    def stands(self, node: NodeId) -> bool:
+        """Return whether a node's certificate was not made void with its issuer.
+
+        That is known by rows alone: who has removed its issuer, and up to which serial.
+        """
+        chain = self._directory.chain(node)
+        if chain is None or node == self._identity.node:
+            return True
+        return self._directory.trust.standing(chain) is not Verdict.ISSUER_REVOKED
+
+    def introduce(self, about: bytes) -> bool:
+        """Take up the certificate that a node's own row brings, if it is new here.
+
+        Returns False if nobody can have issued it.
+        """
         chain = chain_of_untrusted(about)
         node = None if chain is None else named_untrusted(chain)
         if chain is None or node is None:
-            return
-        if self._acquaintances.chain_of(node) != chain:
-            self._acquaintances.learn(chain)
+            return True
+        if self._acquaintances.chain_of(node) == chain:
+            return True
+        return self._acquaintances.introduce(chain) not in _FORGED
+
+    def issued_to(self, manager: NodeId) -> list[NodeId]:
+        """Return the nodes that are members by a manager's word."""
+        return self._directory.issued_by(manager)
 
     def issued(self, manager: NodeId, nodes: Iterable[NodeId]) -> int:
         """Return the last serial of what a manager issued to some nodes; 0 for none."""

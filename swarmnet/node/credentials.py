@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from swarmnet.crypto.directory import Directory
 from swarmnet.crypto.identity import Identity
-from swarmnet.tables.engine import StoredRows
+from swarmnet.tables.stored import StoredRows
 
 
 @dataclass(frozen=True, slots=True)

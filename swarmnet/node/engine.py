@@ -267,7 +267,7 @@ class Node:
 
     def _settle(self, now: float) -> None:
         """Carry values between the rooms until nothing is left to carry."""
-        channels, plane = self._channels, self._plane
+        channels, plane, known = self._channels, self._plane, self._acquaintances
         moved = True
         while moved:
             moved = False
@@ -280,9 +280,22 @@ class Node:
             while (wanted := plane.poll_output()) is not None:
                 moved = True
                 self._carry(now, wanted)
+            while known.learned:
+                moved = True
+                self._plane.roles_changed(now, known.learned.popitem()[0])
             if not moved:
                 # An answer to a handshake waits for what it may carry, until here.
                 moved = channels.flush(now)
+
+    def _follow_removal(self, now: float, told: Removed | Restored) -> None:
+        """Believe a node no more, or again, and those who are members by its word."""
+        if isinstance(told, Restored):
+            self._authors.restore(told.node)
+        elif told.node != self._me:
+            self._authors.revoke(told.node, told.issued)
+            self.cut(told.node)
+        for node in self._authors.issued_to(told.node):
+            self._plane.roles_changed(now, node)
 
     def _transmit(self, packet: Transmit) -> None:
         kind = SendStream if packet.streamed else SendDatagram
@@ -322,12 +335,8 @@ class Node:
                 self._send(now, peer, address, frame, streamed=True)
             case SignerUnknown():
                 self._exchange.note_unknown(now, output)
-            case Removed(node, issued) if node != self._me:
-                self._authors.revoke(node, issued)
-                self.cut(node)
-                self._outputs.append(output)
-            case Restored(node):
-                self._authors.restore(node)
+            case Removed() | Restored():
+                self._follow_removal(now, output)
                 self._outputs.append(output)
             case _:
                 self._outputs.append(output)
@@ -375,13 +384,10 @@ class Node:
         )
         self._channels.send(now, peer, parcel)
 
-    def _note_learned(
-        self, now: float, node: NodeId, claims: Sequence[SignerUnknown]
-    ) -> None:
+    def _note_learned(self, now: float, claims: Sequence[SignerUnknown]) -> None:
         for claim in claims:
             frame = SWIM + encode_frame((claim.item,))
             self._plane.receive_datagram(now, claim.sender, claim.source, frame)
-        self._plane.roles_changed(now, node)
 
     def _count(self, name: str) -> None:
         self._counters[name] = self._counters.get(name, 0) + 1

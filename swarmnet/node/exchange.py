@@ -21,8 +21,8 @@ from swarmnet.node.envelope import (
 from swarmnet.node.introductions import Introductions
 from swarmnet.swim.outputs import SignerUnknown
 
-Learned = Callable[[float, NodeId, Sequence[SignerUnknown]], None]
-"""Told of a node whose certificate has come, and of the claims that waited for it."""
+Learned = Callable[[float, Sequence[SignerUnknown]], None]
+"""Told of the claims that waited for a certificate that has come."""
 KINDS: Final = (CERTIFICATES, CERTIFICATES_WANTED)
 
 
@@ -89,7 +89,7 @@ class CertificateExchange:
                 self._count("certificates_bad")
                 self._introductions.note_false(now, peer)
             else:
-                self._learned(now, node, self._introductions.release(node))
+                self._learned(now, self._introductions.release(node))
 
     def _count(self, name: str) -> None:
         self.counters[name] = self.counters.get(name, 0) + 1

@@ -16,11 +16,11 @@ from random import Random
 from typing import Final, TypeVar
 
 from swarmnet.errors import Refused
-from swarmnet.ids import CLUSTER, NODE_ID_BYTES, Address, NodeId
+from swarmnet.ids import Address, NodeId
 from swarmnet.node.envelope import SWIM, TABLES, wrap_swim
 from swarmnet.node.outputs import Output, Removed, Restored, VerifySignatures
 from swarmnet.node.rider import Riders
-from swarmnet.node.seams import PlaneSeams, tables_seams
+from swarmnet.node.seams import PlaneSeams, known_of, tables_seams
 from swarmnet.node.settings import NodeSettings
 from swarmnet.node.verifying import Verifying
 from swarmnet.swim import core as swim_core
@@ -39,13 +39,18 @@ from swarmnet.swim.outputs import (
 )
 from swarmnet.swim.outputs import Output as SwimOutput
 from swarmnet.swim.roster import Roster
-from swarmnet.tables.engine import StoredRows, Tables
-from swarmnet.tables.facts import revocation_issued
+from swarmnet.tables.engine import Tables
 from swarmnet.tables.outputs import Output as TablesOutput
-from swarmnet.tables.outputs import ScopeChanged, Send, Spread, Verify
-from swarmnet.tables.row import REVOCATION, Row
+from swarmnet.tables.outputs import (
+    RemovalChanged,
+    ScopeChanged,
+    Send,
+    Spread,
+    Verify,
+)
+from swarmnet.tables.row import Row
 from swarmnet.tables.rules import Presence
-from swarmnet.tables.view import Change
+from swarmnet.tables.stored import StoredRows
 
 Result = TypeVar("Result")
 _PRESENCE: Final = {
@@ -68,9 +73,10 @@ class Plane:
     __slots__ = (
         "_counters",
         "_delivered",
+        "_doubtful",
         "_me",
         "_outputs",
-        "_removals",
+        "_removed",
         "_riders",
         "_settings",
         "_verifying",
@@ -105,9 +111,10 @@ class Plane:
             Random(random.getrandbits(64)),
             tables_seams(swim, seams),
             epoch=boot_epoch,
-            stored=rows,
+            stored=None if rows is None else known_of(rows, seams),
         )
-        self._removals = self.tables.watch(CLUSTER, REVOCATION)
+        self._removed: dict[NodeId, int] = {}
+        self._doubtful: dict[NodeId, None] = {}
         self._settings = settings
         self._verifying = Verifying(seams.signer, seams.check, seams.introduce)
         self._outputs: deque[Output] = deque()
@@ -279,24 +286,24 @@ class Plane:
             while (wanted := tables.poll_output()) is not None:
                 moved = True
                 self._carry_tables(now, wanted)
-            while (removal := self._removals.poll()) is not None:
+            while self._doubtful and not moved:
+                # Last, so that the removed one hears of it too.
                 moved = True
-                self._follow_removal(now, removal)
+                self._follow_removal(now, self._doubtful.popitem()[0])
 
-    def _follow_removal(self, now: float, removal: Change) -> None:
+    def _follow_removal(self, now: float, node: NodeId) -> None:
         """Let membership and those above know of a node that counts or counts not."""
-        _, key = removal.name
-        if len(key) != NODE_ID_BYTES:
+        issued = self.tables.removal_of(node)
+        if issued == self._removed.get(node):
             return
-        node = NodeId(key)
-        claimants = self.tables.claimants(CLUSTER, removal.name)
         if node != self._me:
-            self.swim.note_removal(now, node, stands=bool(claimants))
-        if claimants:
-            issued = max(revocation_issued(shown.row) for shown in claimants)
-            self._outputs.append(Removed(node, issued))
-        else:
+            self.swim.note_removal(now, node, stands=issued is not None)
+        if issued is None:
+            del self._removed[node]
             self._outputs.append(Restored(node))
+        else:
+            self._removed[node] = issued
+            self._outputs.append(Removed(node, issued))
 
     def _carry_swim(self, now: float, output: SwimOutput) -> None:
         match output:
@@ -332,6 +339,8 @@ class Plane:
                 self._spread(now, row)
             case Verify():
                 self._verify(now, output)
+            case RemovalChanged(node):
+                self._doubtful[node] = None
             case ScopeChanged(scope, joined, gone):
                 if joined:
                     self.swim.attach(scope, joined)

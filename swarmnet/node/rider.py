@@ -47,12 +47,15 @@ def decode_rider_untrusted(
     Raises:
         BadPacket: it is no rider; nothing was yielded.
     """
-    if len(rider) < _CLUSTER.size or (len(rider) - _CLUSTER.size) % _NETWORK.size:
+    if len(rider) < _CLUSTER.size:
         raise BadPacket(f"rider of {len(rider)} bytes")
     digest, count = _CLUSTER.unpack_from(rider)
     found: list[tuple[Scope, Digest]] = [(CLUSTER, (digest, count))]
     tags = {tag_of(scope): scope for scope in scopes if scope != CLUSTER}
-    for tag, digest, count in _NETWORK.iter_unpack(rider[_CLUSTER.size :]):
+    # What does not fill a network's place is a later version's.
+    networks = (len(rider) - _CLUSTER.size) // _NETWORK.size
+    end = _CLUSTER.size + networks * _NETWORK.size
+    for tag, digest, count in _NETWORK.iter_unpack(rider[_CLUSTER.size : end]):
         if tag in tags:
             found.append((tags[tag], (digest, count)))
     return iter(found)

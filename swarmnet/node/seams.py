@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from swarmnet.ids import NodeId
 from swarmnet.swim.engine import Swim
 from swarmnet.tables import core as tables_core
+from swarmnet.tables.facts import is_own_word, node_facts
 from swarmnet.tables.row import TableName
+from swarmnet.tables.stored import StoredRows, stored_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +20,8 @@ class PlaneSeams:
     `check(key, message, proof)` does it. `may_write` and `issued` are as in the seams
     of the tables.
     `introduce(about)` is given what a `node` row says of its owner before its signature
-    is looked at: it may hold the certificate that tells the key.
+    is looked at: it may hold the certificate that tells the key; it returns False if
+    that is a forgery. `stands` as in the seams of the tables.
     """
 
     sign: Callable[[bytes], bytes]
@@ -27,8 +30,24 @@ class PlaneSeams:
     signer: Callable[[NodeId], bytes | None]
     check: Callable[[bytes, bytes, bytes], bool]
     may_write: Callable[[NodeId, TableName], bool]
-    introduce: Callable[[bytes], None]
+    introduce: Callable[[bytes], bool]
     issued: Callable[[NodeId, Iterable[NodeId]], int] = lambda _manager, _nodes: 0
+    stands: Callable[[NodeId], bool] = lambda _owner: True
+
+
+def known_of(rows: StoredRows, seams: PlaneSeams) -> StoredRows:
+    """Return stored rows without those of others whose key is not known.
+
+    Certificates travel with `node` rows, so those are read first. What is left out
+    comes again from those who know its owner.
+    """
+    known = stored_rows(rows.known, b"")
+    for row in known:
+        facts = node_facts(row) if is_own_word(row) else None
+        if facts is not None and facts.about:
+            seams.introduce(facts.about)
+    good = [row.item for row in known if seams.signer(row.owner) is not None]
+    return StoredRows(rows.own, good)
 
 
 def tables_seams(swim: Swim, seams: PlaneSeams) -> tables_core.Seams:
@@ -41,4 +60,5 @@ def tables_seams(swim: Swim, seams: PlaneSeams) -> tables_core.Seams:
         neighbours=swim.neighbours,
         distance=swim.distance,
         issued=seams.issued,
+        stands=seams.stands,
     )

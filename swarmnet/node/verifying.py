@@ -37,7 +37,7 @@ class Verifying:
         self,
         signer: Callable[[NodeId], bytes | None],
         check: Callable[[bytes, bytes, bytes], bool],
-        introduce: Callable[[bytes], None],
+        introduce: Callable[[bytes], bool],
     ) -> None:
         self._signer = signer
         self._check = check
@@ -50,19 +50,28 @@ class Verifying:
 
         None stands for so little that it is best done here.
         """
-        if self._doubt.doubts(now, wanted.sender):
+        if not self._take_introductions(now, wanted):
             self._batches[wanted.number] = _Batch(
                 wanted.sender, (None,) * len(wanted.rows)
             )
             return None
-        for row in wanted.rows:
-            facts = node_facts(row) if row.table == NODE else None
-            if facts is not None and facts.about:
-                self._introduce(facts.about)
         claims = tuple(self._claim(*claim) for claim in wanted.claims)
         self._batches[wanted.number] = _Batch(wanted.sender, claims)
         known = [claim for claim in claims if claim is not None]
         return known if len(known) > INLINE_MAX else None
+
+    def _take_introductions(self, now: float, wanted: Verify) -> bool:
+        """Take up the certificates in a batch; return whether its sender is believed.
+
+        A false one costs as much as a false signature, so it counts as one.
+        """
+        for row in wanted.rows:
+            if self._doubt.doubts(now, wanted.sender):
+                return False
+            facts = node_facts(row) if row.table == NODE else None
+            if facts is not None and facts.about and not self._introduce(facts.about):
+                self._doubt.note(now, wanted.sender)
+        return not self._doubt.doubts(now, wanted.sender)
 
     def verify_here(self, now: float, number: int) -> Sequence[bool | None]:
         """Verify a batch, and return all its verdicts."""

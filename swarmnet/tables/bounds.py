@@ -73,7 +73,8 @@ def check_fits(
         )
     most = core.config.rows_per_owner
     count = shelf.counted(core.me)
-    is_new = shelf.get(core.me, (table, key)) is None and table != NODE
+    is_free = (scope, table) == (CLUSTER, NODE)
+    is_new = shelf.get(core.me, (table, key)) is None and not is_free
     if is_new and count >= most:
         raise Refused(
             f"{count} rows of ours in this scope, tombstones included: want"

@@ -60,7 +60,7 @@ VERSION_MAX: Final = 2**62
 _KNOWN_TABLES: Final = {str(table): table for table in TABLES}
 """So that a hundred thousand rows share these names."""
 _BODY_FIELDS: Final = 10
-_FLAGS_MAX: Final = 0xFF
+_FLAGS_MAX: Final = 0xFFFF_FFFF
 _DIGEST_BYTES: Final = 16
 _ITEMS_MAX: Final = 4096
 _ELEMENTS_BYTES_MAX: Final = 8 * 4096

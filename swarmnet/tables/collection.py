@@ -56,6 +56,9 @@ class Collection:
         core = self._core
         if core.rules.is_revoked(core.me):
             return
+        if self._writer.facts.left:
+            self.start(now)
+            return
         if self._horizon is None:
             self._horizon = self._worthwhile(now)
             self._settled = now + _SETTLE_S

@@ -40,8 +40,9 @@ class Seams:
     table count; it may change its mind (`roles_changed`). `tokens` are the bytes that
     may be sent now, negative in debt, and `charge` takes some. `neighbours` are those
     in a scope to whom news goes first, `distance` how far a node is in s, or None.
-    `issued(manager, nodes)` is the last serial of those certificates of `nodes` that a
-    manager has issued, 0 if there is none.
+    `stands` says whether an owner is a member at all, or void with whoever admitted
+    him. `issued(manager, nodes)` is the last serial of those certificates of `nodes`
+    that a manager has issued, 0 if there is none.
     """
 
     sign: Callable[[bytes], bytes]
@@ -51,6 +52,7 @@ class Seams:
     neighbours: Callable[[Scope], Sequence[NodeId]]
     distance: Callable[[NodeId], float | None]
     issued: Callable[[NodeId, Iterable[NodeId]], int] = lambda _manager, _nodes: 0
+    stands: Callable[[NodeId], bool] = lambda _owner: True
 
 
 @dataclass(slots=True)

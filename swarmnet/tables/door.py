@@ -10,8 +10,8 @@ from typing import Final
 
 from swarmnet.ids import CLUSTER, NodeId, Scope
 from swarmnet.tables.core import Core
-from swarmnet.tables.facts import attachment_since, mask_facts, node_facts
-from swarmnet.tables.outputs import ScopeChanged, Unsave
+from swarmnet.tables.facts import attachment_since, mask_facts, node_facts, supersedes
+from swarmnet.tables.outputs import RemovalChanged, ScopeChanged, Unsave
 from swarmnet.tables.row import ATTACHMENT, MASK, NODE, REVOCATION, Name, Row
 from swarmnet.tables.rules import Presence
 from swarmnet.tables.shelf import Shelf
@@ -53,7 +53,7 @@ class Door:
         if shelf is None:
             return Verdict.OUT_OF_SCOPE
         held = shelf.get(row.owner, row.name)
-        if held is not None and not row.supersedes(held):
+        if held is not None and not supersedes(row, held):
             return Verdict.KNOWN if row == held else Verdict.STALE
         if self._core.rules.is_void(row):
             return Verdict.VOID
@@ -89,7 +89,8 @@ class Door:
         core.rules.forget_roles(node)
         for row in list(core.shelves[CLUSTER].rows_of(node).values()):
             if row.table == REVOCATION:
-                self.purge(NodeId(row.key))
+                self._note_removal(row)
+        self.purge(node)
 
     def open(self, scope: Scope) -> None:
         """Begin to hold a network's rows."""
@@ -133,8 +134,14 @@ class Door:
         elif row.table == REVOCATION:
             self._touch_masks_of(NodeId(row.key))
             rules.note(row)
-            self.purge(NodeId(row.key))
+            self._note_removal(row)
             self._purge_removed()
+
+    def _note_removal(self, row: Row) -> None:
+        """Follow a removal that may count now, or no more."""
+        node = NodeId(row.key)
+        self._core.outputs.append(RemovalChanged(node))
+        self.purge(node)
 
     def _note_node(self, row: Row) -> None:
         """Follow what a node says of itself, as far as that is new: it may say much."""
@@ -153,8 +160,8 @@ class Door:
 
     def _purge_removed(self) -> None:
         """Follow acknowledgements: by them, more or less of a removed node's counts."""
-        for node in self._core.rules.revoked():
-            if self._core.rules.cut_of(node) is None:
+        for node in self._core.rules.revocations.revoked():
+            if self._core.rules.revocations.cut_of(node) is None:
                 self.purge(node)
 
     def _note_attachment(self, row: Row) -> None:
@@ -181,6 +188,8 @@ class Door:
         core.rules.drop(row)
         if is_attachment:
             self._end_attachment(scope, row.owner, before=before)
+        if row.table == REVOCATION and row.scope == CLUSTER:
+            core.outputs.append(RemovalChanged(NodeId(row.key)))
         if row.owner == core.me and is_void:
             core.outputs.append(Unsave(row))
 
@@ -194,7 +203,7 @@ class Door:
 
     def _touch_masks_of(self, node: NodeId) -> None:
         """Note what is shown of what a node's masks hide: they may count no more."""
-        for scope, _, mask in self._core.rules.masks_by(node):
+        for scope, _, mask in self._core.rules.masks.by(node):
             self._touch(scope, mask.name)
 
     def _end_attachment(self, scope: Scope, node: NodeId, *, before: bool) -> None:
@@ -207,7 +216,7 @@ class Door:
 
     def _touch_masked(self, row: Row) -> None:
         """Note what is shown of what a mask hides, and of what it will hide."""
-        before, facts = self._core.rules.masked_by(row), mask_facts(row)
+        before, facts = self._core.rules.masks.about(row), mask_facts(row)
         if before is not None:
             self._touch(*before)
         if facts is not None:

@@ -13,7 +13,6 @@ of our own comes out as `Save` before it comes out in anything that is sent.
 
 from collections.abc import Collection as Members
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from random import Random
 
 from swarmnet.errors import BadPacket
@@ -42,21 +41,10 @@ from swarmnet.tables.row import Flag, Name, Row, TableName
 from swarmnet.tables.rules import Presence, Rules, Shown
 from swarmnet.tables.shelf import Shelf
 from swarmnet.tables.snapshot import Snapshots, donors_of
+from swarmnet.tables.stored import StoredRows, stored_rows
 from swarmnet.tables.sync import Sync
 from swarmnet.tables.view import Views, Watch
-from swarmnet.tables.writer import Writer, stored_rows
-
-
-@dataclass(frozen=True, slots=True)
-class StoredRows:
-    """What a node's storage holds: rows as they travel (`Row.item`).
-
-    `own` are those that `Save` gave out. `known` are others' that were held once, and
-    so were verified; they may be out of date, and need not be there.
-    """
-
-    own: Sequence[bytes] = ()
-    known: Sequence[bytes] = ()
+from swarmnet.tables.writer import Writer
 
 
 class Tables:
@@ -89,7 +77,7 @@ class Tables:
         epoch: int = 1,
         stored: StoredRows | None = None,
     ) -> None:
-        rules = Rules(me, seams.may_write)
+        rules = Rules(me, seams.may_write, seams.stands)
         shelves = {CLUSTER: Shelf(CLUSTER, config.rows_per_owner)}
         self._core = core = Core(
             me=me,
@@ -114,6 +102,7 @@ class Tables:
             self._writer.load(stored_rows(stored.own, config.cluster_key))
             for row in stored_rows(stored.known, config.cluster_key):
                 self._door.apply(row)
+            self._writer.attend_all()
 
     # Commands
 
@@ -253,7 +242,7 @@ class Tables:
         self, now: float, number: int, verdicts: Sequence[bool | None]
     ) -> None:
         """Take the answer to a `Verify`; None stands for a signer who is unknown."""
-        self._receiver.verified(number, verdicts)
+        self._receiver.verified(now, number, verdicts)
         self._note_news(now)
 
     def note_presence(self, now: float, node: NodeId, presence: Presence) -> None:
@@ -335,6 +324,13 @@ class Tables:
     def attached(self, scope: Scope) -> Sequence[NodeId]:
         """Return the same, in the order in which they came."""
         return tuple(self.members(scope))
+
+    def removal_of(self, node: NodeId) -> int | None:
+        """Return up to which serial a removed node's certificates stand.
+
+        None if it was not removed.
+        """
+        return self._core.rules.revocations.issued_by(node)
 
     def is_complete(self, scope: Scope) -> bool:
         """Return whether no snapshot of a scope is being taken."""

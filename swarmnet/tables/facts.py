@@ -16,10 +16,10 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from swarmnet.errors import BadPacket
-from swarmnet.ids import NODE_ID_BYTES, NodeId
+from swarmnet.ids import CLUSTER, NODE_ID_BYTES, NodeId
 from swarmnet.tables.codec import KEY_BYTES_MAX, TABLE_CHARACTERS_MAX, VERSION_MAX
 from swarmnet.tables.config import ROW_BYTES_MAX
-from swarmnet.tables.row import Name, Row, TableName, Version
+from swarmnet.tables.row import NODE, Name, Row, TableName, Version
 from swarmnet.wire import array, blob, natural, pack, unpack_array_untrusted
 
 NEVER: Final[Version] = (0, 0)
@@ -80,6 +80,29 @@ class MaskFacts:
     def covers(self, row: Row) -> bool:
         """Return whether a row of that owner about that name is to go."""
         return row.version <= self.version or row.lamport == self.lamport
+
+
+def supersedes(row: Row, other: Row) -> bool:
+    """Return whether a row holds, of two by one owner about one name.
+
+    The later does, but a word by which rows are void is never lost: a life that knew
+    nothing of it speaks later, and what it says is put right by the owner alone.
+    """
+    if is_own_word(row):
+        voids, others = _voids(row), _voids(other)
+        if voids != others:
+            return voids > others
+    return row.is_later(other)
+
+
+def is_own_word(row: Row) -> bool:
+    """Return whether a row is what a node says of itself."""
+    return row.table == NODE and row.scope == CLUSTER and row.key == row.owner
+
+
+def _voids(row: Row) -> tuple[Version, Version]:
+    facts = node_facts(row)
+    return (NEVER, NEVER) if facts is None else (facts.collected, facts.floor)
 
 
 def encode_attachment(since: Version, about: bytes) -> bytes:

@@ -70,6 +70,16 @@ class ScopeChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class RemovalChanged:
+    """Whether a node was removed, or what of its certificates stands, may have changed.
+
+    See `Tables.removal_of`.
+    """
+
+    node: NodeId
+
+
+@dataclass(frozen=True, slots=True)
 class Completed:
     """What others held of a scope when we asked for it has come."""
 
@@ -108,6 +118,7 @@ Output = (
     | Send
     | Verify
     | ScopeChanged
+    | RemovalChanged
     | Completed
     | Recovered
     | Outbid

@@ -80,14 +80,16 @@ class Receiver:
         self._batches[self._number] = _Batch(sender, tuple(rows), relays)
         self._core.outputs.append(Verify(self._number, sender, tuple(rows)))
 
-    def verified(self, number: int, verdicts: Iterable[bool | None]) -> None:
+    def verified(
+        self, now: float, number: int, verdicts: Iterable[bool | None]
+    ) -> None:
         """Take the answer to a `Verify`: True, False, or None for a stranger's word."""
         batch = self._batches.pop(number, None)
         assert batch is not None, f"nothing is to be verified under {number}"
         for row, verdict in zip(batch.rows, verdicts, strict=True):
             del self._waiting[row.item]
             if verdict:
-                self._take(row, relays=batch.relays)
+                self._take(now, row, relays=batch.relays)
             else:
                 name = "rows_forged" if verdict is False else "rows_of_strangers"
                 self._core.count(name)
@@ -102,6 +104,9 @@ class Receiver:
     def _read(self, item: bytes) -> Row | None:
         """Return a row that is worth verifying, or None."""
         core = self._core
+        if len(item) <= PROOF_BYTES:
+            core.count("bad_rows")
+            return None
         if self._holds(item):
             core.count("rows_known")
             return None
@@ -133,10 +138,10 @@ class Receiver:
                 return True
         return False
 
-    def _take(self, row: Row, *, relays: bool) -> None:
+    def _take(self, now: float, row: Row, *, relays: bool) -> None:
         core = self._core
         if row.owner == core.me:
-            self._recovery.recover(row)
+            self._recovery.recover(now, row)
             self.news[row.scope] = None
             return
         # Much may have come since it was judged.

@@ -2,11 +2,16 @@
 
 Its state was lost, or an older one was restored. What we have said in this life stands
 above them; the rest is as good as anything that we said then.
+
+Two clones that live at once would outbid each other for ever. So each does it a few
+times, and then now and then: until one of them is stopped, their rows are not all held.
 """
 
 from dataclasses import replace
+from typing import Final
 
 from swarmnet.ids import CLUSTER, Scope
+from swarmnet.tables.allowance import Allowance
 from swarmnet.tables.codec import VERSION_MAX
 from swarmnet.tables.core import Core
 from swarmnet.tables.door import Door, Verdict
@@ -15,20 +20,24 @@ from swarmnet.tables.outputs import MaskWanted, Recovered, Save
 from swarmnet.tables.row import ATTACHMENT, NODE, Row
 from swarmnet.tables.writer import Writer
 
+_OUTBID_S: Final = 30.0
+_OUTBIDS_AT_ONCE: Final = 8
+
 
 class Recovery:
     """Takes our own rows back."""
 
-    __slots__ = ("_core", "_door", "_writer", "moved")
+    __slots__ = ("_core", "_door", "_outbids", "_writer", "moved")
 
     def __init__(self, core: Core, door: Door, writer: Writer) -> None:
         self._core = core
         self._door = door
         self._writer = writer
+        self._outbids = Allowance(1 / _OUTBID_S, _OUTBIDS_AT_ONCE)
         self.moved: dict[Scope, None] = {}
         """The scopes that rows taken back have opened or closed."""
 
-    def recover(self, row: Row) -> None:
+    def recover(self, now: float, row: Row) -> None:
         """Take a row of our own, whose signature is good, from others."""
         core, writer = self._core, self._writer
         # Much may have come since it was judged.
@@ -44,6 +53,11 @@ class Recovery:
             core.count("own_rows_unbeatable")
             return
         if latest >= writer.epoch:
+            if not self._outbids.allows(now, core.me):
+                # Digests go on differing, so it comes again.
+                core.count("own_rows_put_off")
+                return
+            self._outbids.spend(now, core.me, 1.0)
             writer.outbid(latest)
         if is_node:
             facts = writer.facts

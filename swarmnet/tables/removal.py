@@ -79,11 +79,14 @@ class Removal:
 
     def acknowledge(self) -> None:
         """Say of every removed node up to where we hold its rows."""
-        rules, said = self._core.rules, self._writer.facts
-        open_ = [node for node in rules.revoked() if rules.cut_of(node) is None]
+        core, said = self._core, self._writer.facts
+        revocations = core.rules.revocations
+        removed = revocations.revoked()
+        open_ = [node for node in removed if revocations.cut_of(node) is None]
         acks = {n: v for n, v in said.acks.items() if n in open_}
         fresh = [node for node in open_ if node not in acks][: _ACKS_MAX - len(acks)]
-        vouched = dict(sorted(rules.disputes().items())[:_VOUCHED_MAX])
+        disputes = sorted(revocations.disputes().items())
+        vouched = dict([one for one in disputes if one[0] != core.me][:_VOUCHED_MAX])
         if not fresh and (acks, vouched) == (said.acks, said.vouched):
             return
         told = replace(said, acks=acks, vouched=vouched)
@@ -115,8 +118,9 @@ class Removal:
         if not self._is_complete():
             # Among what is to come may be one who has not acknowledged.
             return
-        for node in list(core.rules.revoked()):
-            is_open = core.rules.cut_of(node) is None and not core.rules.awaited(node)
+        revocations = core.rules.revocations
+        for node in revocations.revoked():
+            is_open = revocations.cut_of(node) is None and not core.rules.awaited(node)
             if not is_open or core.rules.settler_of(node) != core.me:
                 continue
             name = (REVOCATION, bytes(node))

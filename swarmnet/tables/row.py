@@ -107,8 +107,11 @@ class Row:
         """Orders the rows of several owners about one name; the greatest is shown."""
         return (self.lamport, self.owner)
 
-    def supersedes(self, other: "Row") -> bool:
-        """Return whether this one holds, of two by one owner about one name."""
+    def is_later(self, other: "Row") -> bool:
+        """Return whether the owner wrote this after `other`, which is about the same.
+
+        Of two rows of one version the bytes decide. See `facts.supersedes`.
+        """
         if self.version != other.version:
             return self.version > other.version
         return self.body > other.body

@@ -5,27 +5,26 @@ void is dropped and not taken. Shown is decided by who lives as well, as this no
 it: that changes views, and never what is held.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
-from swarmnet.ids import CLUSTER, NODE_ID_BYTES, SCOPE_BYTES_MAX, NodeId, Scope
+from swarmnet.ids import CLUSTER, SCOPE_BYTES_MAX, NodeId, Scope
 from swarmnet.tables.facts import (
     NEVER,
-    MaskFacts,
     NodeFacts,
     attachment_since,
-    mask_facts,
+    is_own_word,
     node_facts,
-    revocation_cut,
 )
+from swarmnet.tables.masks import Masks
+from swarmnet.tables.revocations import Revocations
 from swarmnet.tables.row import (
     ATTACHMENT,
     MASK,
     NODE,
     REVOCATION,
-    Name,
     Row,
     TableName,
     Version,
@@ -33,10 +32,6 @@ from swarmnet.tables.row import (
 
 _NOTHING = NodeFacts()
 _FOREVER: Final[Version] = (1 << 64, 0)
-_Whose = tuple[NodeId, Scope, Name]
-"""Whose row about what, in which scope."""
-_Mask = tuple[NodeId, Scope, bytes]
-"""Whose mask, in which scope, under which key."""
 _ROLES_MAX: Final = 64
 """Tables of one owner for which it is remembered whether he may write them."""
 
@@ -47,14 +42,6 @@ class Presence(IntEnum):
     LIVE = 0
     DEAD = 1
     LEFT = 2
-
-
-@dataclass(frozen=True, slots=True)
-class _Removed:
-    """What one manager's `revocation` row says: the cut, and in which version."""
-
-    cut: Version | None
-    version: Version
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,33 +60,40 @@ class Rules:
     """What the rows of the cluster's scope say about all rows, by owner."""
 
     __slots__ = (
-        "_masked",
-        "_masks",
         "_may_write",
         "_nodes",
         "_presence",
-        "_revoked",
         "_roles",
         "_since",
+        "_standing",
+        "_stands",
         "attached",
+        "is_revoked",
+        "masks",
         "me",
+        "revocations",
     )
 
     def __init__(
-        self, me: NodeId, may_write: Callable[[NodeId, TableName], bool]
+        self,
+        me: NodeId,
+        may_write: Callable[[NodeId, TableName], bool],
+        stands: Callable[[NodeId], bool] = lambda _owner: True,
     ) -> None:
         self.me = me
         self.attached: dict[Scope, dict[NodeId, None]] = {}
         self._may_write = may_write
+        self._stands = stands
+        self._standing: dict[NodeId, bool] = {}
         # What was answered, until it is told that another thing may be: what was shown
         # before can be said only as long as the answer of before is known.
         self._roles: dict[NodeId, dict[TableName, bool]] = {}
         self._presence: dict[NodeId, Presence] = {me: Presence.LIVE}
         self._nodes: dict[NodeId, NodeFacts] = {}
         self._since: dict[tuple[NodeId, Scope], Version] = {}
-        self._revoked: dict[NodeId, dict[NodeId, _Removed]] = {}
-        self._masks: dict[_Whose, dict[_Mask, MaskFacts]] = {}
-        self._masked: dict[_Mask, _Whose] = {}
+        self.masks = Masks()
+        self.revocations = revocations = Revocations(self.may_write)
+        self.is_revoked = revocations.is_revoked
 
     # What is read
 
@@ -107,25 +101,25 @@ class Rules:
         """Take note of a row that is held now; only some tables matter here."""
         if row.scope == CLUSTER:
             match row.table:
-                case t if t == NODE and row.key == row.owner:
+                case _ if is_own_word(row):
                     self._note_node(row)
                 case t if t == ATTACHMENT:
                     self._note_attachment(row)
                 case t if t == REVOCATION:
-                    self._note_revocation(row)
+                    self.revocations.note(row)
         if row.table == MASK:
-            self._note_mask(row)
+            self.masks.note(row)
 
     def drop(self, row: Row) -> None:
         """Take note that a row is held no more."""
-        if row.table == NODE and row.scope == CLUSTER and row.key == row.owner:
+        if is_own_word(row):
             self._nodes.pop(row.owner, None)
         elif row.table == ATTACHMENT and row.scope == CLUSTER:
             self._forget_attachment(row)
         elif row.table == MASK:
-            self._unmask(row)
+            self.masks.drop(row)
         elif row.table == REVOCATION and row.scope == CLUSTER:
-            self._unrevoke(row)
+            self.revocations.drop(row)
 
     def note_presence(self, node: NodeId, presence: Presence) -> bool:
         """Take note of a member's state; return whether it is another than before."""
@@ -157,40 +151,6 @@ class Rules:
         if not nodes:
             self.attached.pop(scope, None)
 
-    def _note_revocation(self, row: Row) -> None:
-        if len(row.key) != NODE_ID_BYTES:
-            return
-        if row.is_deleted:
-            self._unrevoke(row)
-        else:
-            removed = _Removed(revocation_cut(row), row.version)
-            self._revoked.setdefault(NodeId(row.key), {})[row.owner] = removed
-
-    def _unrevoke(self, row: Row) -> None:
-        node = NodeId(row.key)
-        managers = self._revoked.get(node, {})
-        managers.pop(row.owner, None)
-        if not managers:
-            self._revoked.pop(node, None)
-
-    def _note_mask(self, row: Row) -> None:
-        self._unmask(row)
-        facts = mask_facts(row)
-        if facts is not None and not row.is_deleted:
-            mask = (row.owner, row.scope, row.key)
-            whose = (facts.owner, row.scope, facts.name)
-            self._masks.setdefault(whose, {})[mask] = facts
-            self._masked[mask] = whose
-
-    def _unmask(self, row: Row) -> None:
-        mask = (row.owner, row.scope, row.key)
-        whose = self._masked.pop(mask, None)
-        if whose is not None:
-            masks = self._masks[whose]
-            del masks[mask]
-            if not masks:
-                del self._masks[whose]
-
     # What follows
 
     def facts_of(self, node: NodeId) -> NodeFacts:
@@ -200,6 +160,16 @@ class Rules:
     def presence_of(self, node: NodeId) -> Presence:
         """Return what membership says of a node; a stranger is as good as dead."""
         return self._presence.get(node, Presence.DEAD)
+
+    def live(self) -> list[NodeId]:
+        """Return the members that live, ourselves included."""
+        return [n for n, state in self._presence.items() if state is Presence.LIVE]
+
+    def is_gone(self, node: NodeId, scope: Scope) -> bool:
+        """Return whether a node is known to be dead, to have left, or detached."""
+        known = self._presence.get(node, Presence.LIVE)
+        is_out = node in self._nodes and not self.is_attached(node, scope)
+        return known is not Presence.LIVE or is_out
 
     def introduced(self) -> list[NodeId]:
         """Return the nodes whose own row is held."""
@@ -219,54 +189,24 @@ class Rules:
                 roles[table] = may
         return may
 
+    def stands(self, owner: NodeId) -> bool:
+        """Return whether an owner is a member by a certificate that counts."""
+        stands = self._standing.get(owner)
+        if stands is None:
+            stands = self._standing[owner] = self._stands(owner)
+        return stands
+
     def forget_roles(self, owner: NodeId) -> None:
         """What an owner may write may be another thing now."""
         self._roles.pop(owner, None)
-
-    def is_revoked(self, node: NodeId) -> bool:
-        """Return whether somebody who may has removed a node."""
-        return any(
-            self.may_write(manager, REVOCATION)
-            for manager in self._revoked.get(node, ())
-        )
-
-    def revoked(self) -> Iterable[NodeId]:
-        """Return every node that was removed."""
-        return [node for node in self._revoked if self.is_revoked(node)]
-
-    def cut_of(self, node: NodeId) -> Version | None:
-        """Return up to where a removed node's durable rows stand; None: not yet known.
-
-        Of several managers' words the greatest counts, for one may have known more.
-        """
-        cuts = (
-            removed.cut
-            for manager, removed in self._revoked.get(node, {}).items()
-            if removed.cut is not None and self.may_write(manager, REVOCATION)
-        )
-        return max(cuts, default=None)
-
-    def disputes(self) -> dict[NodeId, Version]:
-        """Return the managers that have removed managers, and when they last did so.
-
-        Only where the cut is not known yet: of what they wrote before that, nothing is
-        judged by who was told what first (`NodeFacts.vouched`).
-        """
-        found: dict[NodeId, Version] = {}
-        for node, managers in self._revoked.items():
-            if not self.may_write(node, REVOCATION) or self.cut_of(node) is not None:
-                continue
-            for manager, removed in managers.items():
-                found[manager] = max(found.get(manager, NEVER), removed.version)
-        found.pop(self.me, None)
-        return found
+        self._standing.pop(owner, None)
 
     def settler_of(self, node: NodeId) -> NodeId | None:
         """Return who is to write down a removed node's cut: a live manager.
 
         One that has removed it, or any other if of those none is left.
         """
-        removers = [one for one in self._revoked.get(node, ()) if self._is_active(one)]
+        removers = [n for n in self.revocations.by(node) if self._is_active(n)]
         others = [one for one in self._nodes if self._is_active(one)]
         return min(removers or others, default=None)
 
@@ -303,6 +243,7 @@ class Rules:
             member
             for member in {**self._nodes, **self._presence}
             if member != node
+            and self.stands(member)
             and node not in self.facts_of(member).acks
             and not self.facts_of(member).left
             and self._presence.get(member) is not Presence.LEFT
@@ -312,7 +253,9 @@ class Rules:
     def is_void(self, row: Row) -> bool:
         """Return whether a row counts for nothing, by what is known of its owner."""
         owner, version = row.owner, row.version
-        if row.table == NODE and row.scope == CLUSTER and row.key == owner:
+        if not self.stands(owner):
+            return True
+        if is_own_word(row):
             # By it the others are judged, and by it durable rows are verified.
             return self.is_revoked(owner) and version > self._bound(owner)
         facts = self.facts_of(owner)
@@ -325,7 +268,7 @@ class Rules:
 
     def _bound(self, node: NodeId) -> Version:
         """Return up to which version a removed node's word still counts."""
-        cut = self.cut_of(node)
+        cut = self.revocations.cut_of(node)
         if cut is not None:
             return cut
         if node in self.facts_of(self.me).acks:
@@ -336,35 +279,16 @@ class Rules:
         """Return before which version a node's rows of a scope are void."""
         return self._since.get((node, scope), NEVER)
 
-    def masks_by(self, node: NodeId) -> list[tuple[Scope, bytes, MaskFacts]]:
-        """Return a node's masks: scope, key, and what each wants gone."""
-        return [
-            (mask[1], mask[2], self._masks[whose][mask])
-            for mask, whose in self._masked.items()
-            if mask[0] == node
-        ]
-
-    def masked_by(self, row: Row) -> tuple[Scope, Name] | None:
-        """Return what is masked by the mask that a row is, or stands in place of."""
-        whose = self._masked.get((row.owner, row.scope, row.key))
-        return None if whose is None else (whose[1], whose[2])
-
     def is_masked(self, row: Row) -> bool:
         """Return whether another node has said that a durable row is to go.
 
         One that may write such rows itself. A removal is for good.
         """
-        masks = self._masks.get((row.owner, row.scope, row.name), {})
-        return (
-            bool(masks)
-            and self.may_mask(row)
-            and any(
-                facts.covers(row)
-                and self.is_attached(mask[0], row.scope)
-                and self.may_write(mask[0], row.table)
-                and not self.is_revoked(mask[0])
-                for mask, facts in masks.items()
-            )
+        return self.may_mask(row) and any(
+            self.is_attached(node, row.scope)
+            and self.may_write(node, row.table)
+            and not self.is_revoked(node)
+            for node in self.masks.over(row)
         )
 
     @staticmethod

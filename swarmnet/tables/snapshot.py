@@ -23,11 +23,11 @@ from swarmnet.tables.core import Core, Due
 from swarmnet.tables.messages import Page, Rows, WantPage
 from swarmnet.tables.orders import Orders
 from swarmnet.tables.outputs import Completed, Send
+from swarmnet.tables.pages import ITEM_OVERHEAD_BYTES
 from swarmnet.tables.row import ATTACHMENT, NODE
 from swarmnet.tables.rules import Presence
 from swarmnet.tables.shelf import Shelf
 
-_ITEM_OVERHEAD_BYTES: Final = 3
 _PAGES_MAX: Final = 1024
 """Of one donor: whoever sends more sends crumbs. Another goes on from there."""
 _DONOR_S: Final = 5.0
@@ -186,18 +186,20 @@ class Snapshots:
 
     def _turn(self, now: float, scope: Scope, taking: _Taking, part: _Part) -> None:
         """Let another donor go on with a part; whoever had it comes last from now."""
-        candidates = taking.candidates
-        if scope != CLUSTER:
-            known = frozenset(candidates)
-            donors = donors_of(self._core, scope, ())
-            candidates += [node for node in donors if node not in known]
-        candidates.remove(part.donor)
-        candidates.append(part.donor)
-        part.donor = candidates[0]
-        part.pages, part.since = 0, now
         taking.tried += 1
-        self._introduce(scope, part.donor)
-        self._ask(now, scope, part)
+        rules = self._core.rules
+        live = rules.live() if scope == CLUSTER else ()
+        known = dict.fromkeys((*taking.candidates, *donors_of(self._core, scope, live)))
+        # Who is gone is asked no more; and if nobody is left, nothing is to come.
+        able = [node for node in known if not rules.is_gone(node, scope)]
+        taking.candidates = [node for node in able if node != part.donor]
+        if part.donor in able:
+            taking.candidates.append(part.donor)
+        if taking.candidates:
+            part.donor = taking.candidates[0]
+            part.pages, part.since = 0, now
+            self._introduce(scope, part.donor)
+            self._ask(now, scope, part)
 
     def _check(self, now: float, scope: Scope, taking: _Taking) -> None:
         """Say so if nothing more is to come, or not in any time worth waiting."""
@@ -241,7 +243,7 @@ class Snapshots:
 
     def _patience(self, taking: _Taking) -> float:
         """Return how long to wait for a page: longer with each round of candidates."""
-        rounds = taking.tried // len(taking.candidates)
+        rounds = taking.tried // max(1, len(taking.candidates))
         return self._core.config.page_timeout_s * (1 + rounds)
 
     def _introduce(self, scope: Scope, donor: NodeId) -> None:
@@ -302,7 +304,7 @@ class Snapshots:
             row = elements.get(element)
             if row is None:
                 continue
-            left -= len(row.item) + _ITEM_OVERHEAD_BYTES
+            left -= len(row.item) + ITEM_OVERHEAD_BYTES
             if left < 0 and items:
                 last = element - 1
                 break

@@ -1,6 +1,6 @@
 """Our own rows: numbered, signed, and given out to be saved before they are sent."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Final
 
@@ -260,7 +260,10 @@ class Writer:
         self._epochs[self.epoch] = None
         self._core.outputs.append(Outbid(self.epoch))
         if is_before:
-            self.stand(replace(self._facts, floor=(self.epoch, 0)))
+            # The lives since the loss have one line, and stand together.
+            ours = {line_of(one) for one in self._epochs}
+            facts = replace(self._facts, floor=(self.epoch, 0))
+            self._stand(facts, lambda row: line_of(row.epoch) in ours)
 
     def is_new(self, row: Row) -> bool:
         """Return whether a row of ours was written in this life."""
@@ -275,15 +278,16 @@ class Writer:
         So does that we take part in what we take part in. Until we are introduced, all
         this is only remembered.
         """
+        self._stand(facts, self.is_new)
+
+    def _stand(self, facts: NodeFacts, is_ours: Callable[[Row], bool]) -> None:
         core = self._core
         shelves = list(core.shelves.values())
         for row in [r for shelf in shelves for r in shelf.rows_of(core.me).values()]:
             is_low = not row.is_durable and row.version < facts.floor
             is_low = is_low or row.version <= facts.collected
-            # After a loss, the lives since then have one line, and stand together.
-            is_kept = self._is_lost and self._is_of_our_line(row.epoch)
-            is_ours = is_kept or self.is_new(row) or row.table == ATTACHMENT
-            if is_low and is_ours and row.table != NODE:
+            is_kept = is_ours(row) or row.table == ATTACHMENT
+            if is_low and is_kept and row.table != NODE:
                 self.rewrite(row)
         self._facts = facts
         name = (NODE, bytes(core.me))
@@ -303,10 +307,17 @@ class Writer:
         if row.is_durable or row.table == NODE:
             self._lift_masks()
 
+    def attend_all(self) -> None:
+        """Do the same for all masks that are held: an earlier life may have not."""
+        shelves = list(self._core.shelves.values())
+        rows = [row for shelf in shelves for row in shelf.elements().values()]
+        for row in [one for one in rows if one.table == MASK]:
+            self.attend(row)
+
     def _lift_masks(self) -> None:
         """Delete those masks of ours whose rows are gone, not those yet to come."""
         core = self._core
-        for scope, key, mask in core.rules.masks_by(core.me):
+        for scope, key, mask in core.rules.masks.by(core.me):
             row = core.shelves[scope].get(mask.owner, mask.name)
             if row is None:
                 is_gone = core.rules.is_past(mask.owner, mask.version)
@@ -350,8 +361,3 @@ class Writer:
             self._set_aside[scope] = left
             if not left:
                 del self._set_aside[scope]
-
-
-def stored_rows(items: Iterable[bytes], hash_key: bytes) -> list[Row]:
-    """Return rows as storage holds them."""
-    return [decode_row_untrusted(item, hash_key) for item in items]

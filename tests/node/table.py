@@ -20,6 +20,7 @@ from swarmnet.swim.outputs import SendDatagram, SendStream, State
 from swarmnet.tables.codec import encode_body
 from swarmnet.tables.engine import Tables
 from swarmnet.tables.row import SIGN_DOMAIN, Flag, Name
+from swarmnet.tables.stored import StoredRows
 
 Send = SendDatagram | SendStream
 LATENCY_S = 0.001
@@ -62,7 +63,9 @@ class Table:
         """Return the id of node `number`."""
         return self.pki.node(number)
 
-    def start(self, number: int, boot_epoch: int = 1) -> Node:
+    def start(
+        self, number: int, boot_epoch: int = 1, rows: StoredRows | None = None
+    ) -> Node:
         """Start a node that has no view; put it in the place of one that was there."""
         directory = self.pki.directory()
         others = range(1, self.count + 1) if self.known else (number,)
@@ -71,7 +74,7 @@ class Table:
         random = Random(f"{number} of {boot_epoch}")
         chain = self.pki.chain(number).encoded
         node = Node(
-            Credentials(self.pki.identity(number), chain, directory, WALL_S),
+            Credentials(self.pki.identity(number), chain, directory, WALL_S, rows),
             address(number),
             NodeSettings(),
             random,
@@ -83,6 +86,14 @@ class Table:
         node.start(self.now)
         self._drain(number)
         return node
+
+    def stored(self, number: int) -> StoredRows:
+        """Return what a node's storage holds, others' rows included."""
+        tables = self.nodes[number].tables
+        held = [row for s in tables.scopes() for row in tables.rows(s).values()]
+        own = [row.item for row in held if row.owner == self.id(number)]
+        others = [row.item for row in held if row.owner != self.id(number)]
+        return StoredRows(own, others)
 
     def join(self, number: int, through: int) -> None:
         """Let a node join through another."""

@@ -2,20 +2,28 @@
 
 from dataclasses import replace
 
+import pytest
+
 from swarmnet.crypto.certificate import (
     Subject,
+    Verdict,
     certify,
     chain,
     decode_chain_untrusted,
 )
 from swarmnet.crypto.channel import Parcel
+from swarmnet.crypto.directory import Directory
 from swarmnet.crypto.identity import Identity
-from swarmnet.ids import NodeId
+from swarmnet.ids import CLUSTER, NodeId
+from swarmnet.node.about import encode_about
 from swarmnet.node.envelope import encode_certificates, wrap_swim
 from swarmnet.node.introductions import Introductions
 from swarmnet.swim.codec import claim_of, encode_frame, encode_own_body
 from swarmnet.swim.doubt import FORGERIES_MAX, WINDOW_S
 from swarmnet.swim.outputs import SignerUnknown, State
+from swarmnet.tables.codec import encode_body
+from swarmnet.tables.facts import NodeFacts
+from swarmnet.tables.row import NODE, Flag
 from tests.node.table import Table, address
 
 PEER, OTHER = NodeId(bytes(16)), NodeId(bytes(15) + b"\1")
@@ -93,3 +101,33 @@ def test_one_that_is_waited_for_is_worth_a_look_until_too_many_were_false() -> N
     assert not waiting.awaits(1.0, PEER, OTHER)
     assert waiting.awaits(1.0, OTHER, OTHER)
     assert waiting.awaits(1.0 + WINDOW_S, PEER, OTHER)
+
+
+def test_false_certificates_in_rows_are_looked_at_as_rarely_as_false_rows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    table = Table(3)
+    table.run(1.0)
+    tried: list[bytes] = []
+    learn = Directory.learn_untrusted
+
+    def counted(directory: Directory, data: bytes, wall: float) -> Verdict:
+        tried.append(data)
+        return learn(directory, data, wall)
+
+    monkeypatch.setattr(Directory, "learn_untrusted", counted)
+    for number in range(100):
+        give_node_row(table, number)
+    assert len(tried) == FORGERIES_MAX
+    table.run(WINDOW_S)
+    give_node_row(table, 100)
+    assert len(tried) == FORGERIES_MAX + 1
+
+
+def give_node_row(table: Table, number: int) -> None:
+    """Let node 2 give node 1 a row with a false certificate."""
+    owner = NodeId(number.to_bytes(16, "big"))
+    value = NodeFacts(about=encode_about(false_chain(table, number))).encode()
+    place = (CLUSTER, (NODE, bytes(owner)))
+    item = encode_body(owner, place, (1, 1), 1, (Flag(0), value)) + bytes(64)
+    table.command(1, lambda rows: rows.receive_row(table.now, table.id(2), item))

@@ -21,9 +21,9 @@ NET = Scope(b"a network's scope")
 
 
 class ManagedPki(Pki):
-    """Nodes 1 and 2 are managers; node 2 has admitted all others."""
+    """Nodes 1 and 2 are managers, and more if told; node 2 has admitted all others."""
 
-    def __init__(self) -> None:
+    def __init__(self, managers: int = 2) -> None:
         super().__init__(1)
         keys = Random("managed")
         root = RootKey.make(keys.randbytes, WALL_S)
@@ -35,7 +35,7 @@ class ManagedPki(Pki):
             root=root,
         )
         self.made: dict[int, Chain] = {}
-        for number in (1, 2):
+        for number in range(1, managers + 1):
             self.made[number] = own.issue(self._subject(number, Role.MANAGER), WALL_S)
         self.second = Authority(
             self.identity(2), self.directory(), keys.randbytes, chain=self.made[2]
@@ -54,9 +54,9 @@ class ManagedPki(Pki):
         return Subject(keys.signing_public, keys.exchange_public, name, role)
 
 
-def joined(count: int) -> Table:
+def joined(count: int, managers: int = 2) -> Table:
     """Return nodes that have joined through node 1, and are in a network."""
-    table = Table(count, known=False, pki=ManagedPki())
+    table = Table(count, known=False, pki=ManagedPki(managers))
     for number in range(2, count + 1):
         table.join(number, 1)
     table.run(2.0)
@@ -159,13 +159,14 @@ def test_two_managers_that_remove_each_other_are_both_cut_off(late: int) -> None
 def test_a_removed_node_has_left_for_all_and_stays_out() -> None:
     table = joined(4)
     table.command(1, lambda tables: tables.revoke(table.now, table.id(4)))
-    table.nodes[4].update(table.now, meta=b"I am still here")
     table.run(5.0)
     for number in (1, 2, 3):
         node = table.nodes[number]
         assert node.states()[table.id(4)] is State.LEFT
         told = [one for of, one in table.notes if of == number]
         assert Removed(table.id(4), 0) in told
+    # It hears of it itself before it is cut off.
+    assert (4, Removed(table.id(4), 0)) in table.notes
 
 
 def test_a_removal_that_counts_no_more_is_taken_back() -> None:
@@ -219,3 +220,84 @@ def test_what_only_managers_write_only_managers_mask() -> None:
     table.command(2, lambda tables: tables.mask(table.now, CLUSTER, name, table.id(1)))
     table.run(1.0)
     assert table.nodes[3].tables.table(CLUSTER, TOKEN) == {}
+
+
+def without(table: Table, *numbers: int) -> None:
+    """Let nothing come from some nodes, nor go there."""
+    apart = set(numbers)
+    table.drop = lambda number, sent: (
+        not apart.isdisjoint((number, sent.address.host[-1]))
+    )
+
+
+def unseen(table: Table, number: int, through: int, *others: int) -> None:
+    """Let a node join that some others do not hear of, and write into the network."""
+    without(table, *others)
+    table.start(number)
+    table.join(number, through)
+    table.run(3.0)
+    table.command(number, lambda tables: tables.attach(table.now, NET))
+    put(table, number, b"of %d" % number)
+    put(table, number, b"network", durable=True)
+    table.run(1.0)
+
+
+def test_whom_a_removed_manager_admitted_unheard_of_is_void_for_all() -> None:
+    """Else some hold his rows, which the others have no key to verify, for ever."""
+    table = joined(4)
+    unseen(table, 5, 3, 1)
+    table.command(1, lambda tables: tables.revoke(table.now, table.id(2)))
+    table.run(1.0)
+    table.drop = lambda _number, _sent: False
+    table.join(1, 3)
+    table.run(40.0)
+    for scope in (CLUSTER, NET):
+        told = {table.nodes[n].tables.digest(scope) for n in (1, 3, 4)}
+        assert len(told) == 1, scope
+    owners = [row.owner for row in table.nodes[3].tables.rows(CLUSTER).values()]
+    assert table.id(5) not in owners
+    differ = [table.nodes[n].counters()["table_digests_differ"] for n in (1, 3, 4)]
+    table.run(20.0)
+    assert differ == [
+        table.nodes[n].counters()["table_digests_differ"] for n in (1, 3, 4)
+    ]
+
+
+@pytest.mark.parametrize("first", [1, 3])
+def test_of_two_removals_that_which_knows_more_certificates_counts(first: int) -> None:
+    table = joined(5, managers=3)
+    unseen(table, 6, 3, 1)
+    for manager in (first, 4 - first):
+        table.command(manager, lambda tables: tables.revoke(table.now, table.id(2)))
+        table.run(1.0)
+    without(table, 2)
+    table.join(1, 3)
+    table.run(40.0)
+    table.start(7)
+    for number in (1, 3, 4, 5):
+        trust = table.directories[number]
+        assert trust.signer(table.id(6)) is not None
+        assert b"of 6" in table.nodes[number].tables.table(NET, ENDPOINT)
+    assert len({table.nodes[n].tables.digest(CLUSTER) for n in (1, 3, 4, 5, 6)}) == 1
+
+
+@pytest.mark.parametrize("joins", [False, True])
+def test_a_restart_knows_by_its_stored_rows_whom_to_believe(*, joins: bool) -> None:
+    """Certificates travel with `node` rows; the directory of before may be gone."""
+    table = joined(5)
+    put(table, 5, b"gone")
+    table.command(1, lambda tables: tables.revoke(table.now, table.id(5)))
+    table.run(5.0)
+    stored = table.stored(3)
+    without(table, 3)
+    table.run(1.0)
+    table.start(3, boot_epoch=2, rows=stored)
+    assert removals(table, 3) == {5}
+    assert set(table.nodes[3].tables.table(CLUSTER, REVOCATION)) != set()
+    if joins:
+        table.drop = lambda _number, _sent: False
+        table.join(3, 1)
+        table.run(20.0)
+        assert removals(table, 3) == {5}
+        told = {table.nodes[n].tables.digest(CLUSTER) for n in (1, 2, 3, 4)}
+        assert len(told) == 1

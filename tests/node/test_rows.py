@@ -1,11 +1,14 @@
 """Rows in whole nodes with real keys: who writes, who is told, and who is believed."""
 
+import pytest
+
 from swarmnet.crypto.certificate import Role
-from swarmnet.ids import CLUSTER, Scope
+from swarmnet.ids import CLUSTER, NodeId, Scope
 from swarmnet.node.about import chain_of_untrusted, encode_about
 from swarmnet.node.outputs import VerifySignatures
 from swarmnet.node.verifying import INLINE_MAX
 from swarmnet.swim.outputs import SendDatagram, SendStream
+from swarmnet.tables.engine import Tables
 from swarmnet.tables.facts import node_facts
 from swarmnet.tables.outputs import Save
 from swarmnet.tables.row import ENDPOINT, NODE, REVOCATION, Flag
@@ -134,3 +137,18 @@ def test_an_about_that_is_none_holds_no_certificate() -> None:
     for data in (b"", b"\x90", b"\xc0", b"\x91\x01", b"\x91\xc4"):
         assert chain_of_untrusted(data) is None
     assert isinstance(VerifySignatures(1, ()).claims, tuple)
+
+
+def test_what_a_certificate_allows_is_asked_again_when_another_is_known(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It may have come by a handshake, without any row."""
+    table = Table(2, known=False)
+    asked: list[NodeId] = []
+    monkeypatch.setattr(
+        Tables, "note_roles", lambda _tables, _now, node: asked.append(node)
+    )
+    table.nodes[1]._acquaintances.introduce(table.pki.chain(2).encoded)
+    table.nodes[1]._acquaintances.introduce(table.pki.chain(2).encoded)
+    table.run(2.0)
+    assert asked == [table.id(2)]

@@ -5,40 +5,16 @@ from dataclasses import replace
 
 import pytest
 
-from sim.options import Options, Result
-from sim.run import check, run
+from sim.options import Options
+from sim.run import check
 from swarmnet.errors import Refused
-from swarmnet.ids import NodeId
 from swarmnet.node.verifying import Verifying
-from swarmnet.tables.collection import Collection
 from swarmnet.tables.door import Door
 from swarmnet.tables.row import Row
 from swarmnet.tables.rules import Rules, Shown
 from swarmnet.tables.snapshot import Snapshots
 from swarmnet.tables.sync import Sync
-
-
-def outcome(scenario: str, nodes: int, seed: int = 1, **settings: str) -> Result:
-    """Run a scenario for as long as it takes."""
-    duration_s = float(settings.pop("duration_s", "0"))
-    options = Options(scenario, nodes, seed, settings=settings)
-    if duration_s:
-        options = Options(
-            scenario, nodes, seed, duration_s=duration_s, settings=settings
-        )
-    return run(options)
-
-
-def rules_of(result: Result) -> set[str]:
-    """Return the rules that a run broke."""
-    return {violation.checker for violation in result.violations}
-
-
-def figure(result: Result, name: str) -> float:
-    """Return a figure that must be there."""
-    value = result.figures[name]
-    assert value is not None
-    return value
+from tests.sim.table_runs import figure, outcome, rules_of
 
 
 @pytest.mark.parametrize("nodes", [2, 3, 12])
@@ -93,6 +69,7 @@ def test_no_row_leaves_its_network() -> None:
     assert result.violations == ()
     assert figure(result, "foreign_rows") == 0
     assert figure(result, "writes") > 20
+    assert figure(result, "asked") > 100
 
 
 @pytest.mark.slow
@@ -102,6 +79,8 @@ def test_whatever_happens_one_truth_is_left(seed: int) -> None:
     assert result.violations == ()
     assert figure(result, "converged_s") < figure(result, "calm_s")
     assert figure(result, "writes") > 100
+    assert figure(result, "masks") > 0
+    assert figure(result, "horizons") > 0
 
 
 @pytest.mark.slow
@@ -169,7 +148,7 @@ def test_a_scope_that_is_not_forgotten_is_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(Door, "close", lambda _self, _scope: None)
-    result = outcome("scope", 4, duration_s="20", acts_per_s="20")
+    result = outcome("scope", 6, duration_s="20", acts_per_s="20")
     assert "row_scope" in rules_of(result)
     assert figure(result, "held_outside") > 0
 
@@ -199,25 +178,3 @@ def test_a_node_that_verifies_nothing_shows_nothing(
 
     monkeypatch.setattr(Verifying, "merge", merge)
     assert "row_union" in rules_of(outcome("table-update", 3))
-
-
-@pytest.mark.slow
-def test_collection_is_reached_in_a_short_life(monkeypatch: pytest.MonkeyPatch) -> None:
-    reached: list[NodeId] = []
-    advance = Collection._advance
-
-    def note(self: Collection, now: float, horizon: tuple[int, int]) -> float:
-        reached.append(self._core.me)
-        return advance(self, now, horizon)
-
-    monkeypatch.setattr(Collection, "_advance", note)
-    result = outcome(
-        "table-chaos",
-        4,
-        2,
-        acts_per_s="10",
-        tombstone_life_s="5",
-        collect_interval_s="1",
-    )
-    assert result.violations == ()
-    assert reached

@@ -126,7 +126,7 @@ BAD_FIELDS: Final[tuple[tuple[int, Value], ...]] = (
     *((0, 2), (0, True), (0, None), (1, ""), (1, "t" * 33), (1, b"endpoint")),
     *((2, bytes(33)), (2, "net"), (3, b""), (3, bytes(KEY_BYTES_MAX + 1))),
     *((4, bytes(NODE_ID_BYTES - 1)), (4, bytes(NODE_ID_BYTES + 1))),
-    *((5, -1), (5, True), (6, 1.0), (7, LAMPORT_MAX + 1), (8, 256), (8, -1)),
+    *((5, -1), (5, True), (6, 1.0), (7, LAMPORT_MAX + 1), (8, 1 << 32), (8, -1)),
     *((9, None), (9, "value")),
 )
 

@@ -291,3 +291,15 @@ def test_nothing_is_collected_while_what_was_ours_may_still_come() -> None:
     wire.run(9 * 1800.0)
     assert facts(wire, 1, of=2).collected > NEVER
     assert [list(wire[n].table(CLUSTER, NETWORK)) for n in (1, 2)] == [[BLUE[1]]] * 2
+
+
+def test_who_has_left_collects_nothing_any_more() -> None:
+    """It would write in networks that it takes no part in by its own word."""
+    wire = deleted_wire()
+    wire[1].put(wire.now, NET, BLUE, b"b", durable=True)
+    wire[1].leave(wire.now)
+    wire.settle()
+    before = [one.version for one in wire[1].rows(NET).values()]
+    wire.run(9 * 1800.0)
+    assert facts(wire, 2).collected == NEVER
+    assert [one.version for one in wire[1].rows(NET).values()] == before

@@ -1,11 +1,15 @@
 """Masks: another owner's durable row is hidden, until he deletes it himself."""
 
+from random import Random
+
 import pytest
 
 from swarmnet.errors import Refused
 from swarmnet.ids import CLUSTER
+from swarmnet.tables.engine import Tables
 from swarmnet.tables.outputs import MaskWanted
 from swarmnet.tables.row import MASK, NETWORK
+from swarmnet.tables.stored import StoredRows
 from tests.tables.rows import (
     BLUE,
     DELETED,
@@ -147,3 +151,23 @@ def test_a_mask_counts_only_if_its_owner_takes_part_and_was_not_removed() -> Non
     back = watch.poll()
     assert back is not None
     assert back.previous is None
+
+
+def test_a_life_is_told_of_the_masks_that_the_one_before_did_not_obey() -> None:
+    wire = attached_wire(2)
+    wire[2].put(wire.now, NET, BLUE, b"b", durable=True)
+    wire.settle()
+    wire[1].mask(wire.now, NET, BLUE, node_id(2))
+    wire.settle()
+    held = [row.item for row in wire[2].rows(NET).values()]
+    held += [row.item for row in wire[2].rows(CLUSTER).values()]
+    own = tuple(wire.lives[2].saved.values())
+    seams = wire._seams(2)
+    again = Tables(
+        node_id(2), wire.config, Random(1), seams, epoch=2, stored=StoredRows(own, held)
+    )
+    told = []
+    while (output := again.poll_output()) is not None:
+        told.append(output)
+    wanted = [one for one in told if isinstance(one, MaskWanted)]
+    assert [one.row.name for one in wanted] == [BLUE]

@@ -261,3 +261,14 @@ def test_tables_with_commands_of_their_own_are_written_by_those_alone(
         wire[1].put(wire.now, CLUSTER, name, b"value")
     with pytest.raises(Refused, match=refusal):
         wire[1].delete(wire.now, CLUSTER, name)
+
+
+def test_a_row_about_a_node_counts_in_a_network_as_any_other_does() -> None:
+    """Only what a node says of itself in the cluster's scope always has a place."""
+    wire = small_wire()
+    for number in range(SMALL.rows_per_owner):
+        wire[1].put(wire.now, NET, endpoint(number), b"x")
+    for key in (b"a", bytes(node_id(1))):
+        with pytest.raises(Refused, match="want 5 at most"):
+            wire[1].put(wire.now, NET, (NODE, key), b"x")
+    assert len(wire[1].rows(NET)) == SMALL.rows_per_owner

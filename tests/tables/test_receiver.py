@@ -1,6 +1,9 @@
 """Rows from others: verified once, and only if they would be news."""
 
+import pytest
+
 from swarmnet.ids import CLUSTER
+from swarmnet.tables import receiver
 from swarmnet.tables.codec import encode_message
 from swarmnet.tables.config import TableConfig
 from swarmnet.tables.messages import Rows
@@ -118,3 +121,13 @@ def test_no_more_rows_wait_than_there_may() -> None:
     assert (len(verify.claims), wire[1].counters()["rows_put_off"]) == (3, 5)
     wire[1].verified(wire.now, verify.number, [True] * 3)
     assert len(give(wire, row(4, (1, 9), E1))) == 4
+
+
+def test_what_is_too_short_for_a_row_is_not_even_hashed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    wire = attached_wire(2)
+    monkeypatch.setattr(receiver, "hash_item", None)
+    items = Rows(NET, (b"", bytes(64)))
+    wire[1].receive(wire.now, node_id(2), encode_message(items), streamed=True)
+    assert wire[1].counters()["bad_rows"] == 2

@@ -8,7 +8,7 @@ from swarmnet.errors import Refused
 from swarmnet.ids import CLUSTER, NodeId
 from swarmnet.tables.facts import NodeFacts, node_facts, revocation_cut
 from swarmnet.tables.row import NETWORK, NODE, REVOCATION, Row, Version
-from swarmnet.tables.rules import Presence
+from swarmnet.tables.rules import Presence, Rules
 from tests.tables.rows import (
     BLUE,
     DURABLE,
@@ -354,3 +354,12 @@ def test_a_removed_nodes_rows_are_sent_to_whoever_lacks_them() -> None:
     assert networks(wire, 6) == [b"blue"]
     assert cut(wire, 6) == (1, 4)
     assert wire.agree()
+
+
+def test_who_is_a_member_no_more_by_his_issuers_removal_is_not_waited_for() -> None:
+    rules = Rules(
+        node_id(1), lambda _owner, _table: True, lambda node: node != node_id(3)
+    )
+    for number in (2, 3):
+        rules.note_presence(node_id(number), Presence.LIVE)
+    assert rules.awaited(node_id(REMOVED)) == [node_id(1), node_id(2)]

@@ -12,10 +12,11 @@ from swarmnet.ids import CLUSTER, Scope
 from swarmnet.tables.codec import decode_message_untrusted, decode_row_untrusted
 from swarmnet.tables.config import TableConfig
 from swarmnet.tables.core import Seams
-from swarmnet.tables.engine import StoredRows, Tables
+from swarmnet.tables.engine import Tables
 from swarmnet.tables.messages import Page, Rows
 from swarmnet.tables.outputs import Output, Save, Send, Spread, Unsave, Verify
 from swarmnet.tables.row import ATTACHMENT, Row
+from swarmnet.tables.stored import StoredRows
 from tests.tables.rows import BLUE, E1, E2, NET, OTHER, attached_wire
 from tests.tables.test_agreement import (
     Act,

@@ -7,6 +7,7 @@ import pytest
 from swarmnet.errors import Refused
 from swarmnet.ids import CLUSTER
 from swarmnet.tables.codec import VERSION_MAX
+from swarmnet.tables.config import TableConfig
 from swarmnet.tables.facts import NEVER, NodeFacts, node_facts
 from swarmnet.tables.lines import line_of
 from swarmnet.tables.outputs import MaskWanted, Outbid, Recovered, ScopeChanged
@@ -189,6 +190,85 @@ def test_a_backup_of_a_life_after_a_loss_takes_its_later_rows_back() -> None:
     wire.probe()
     wanted = {b"e1": b"second", b"e2": b"second"}
     assert [values(wire, number) for number in (1, 2, 3)] == [wanted] * 3
+    assert (wire.agree(), wire.agree(NET)) == (True, True)
+
+
+def test_what_a_backup_after_a_loss_holds_may_be_collected_since() -> None:
+    wire = attached_wire(config=TableConfig(tombstone_life_s=100.0))
+    lose(wire, 2)
+    wire.fate = delivered
+    wire[2].put(wire.now, CLUSTER, BLUE, b"b", durable=True)
+    gather(wire, 2)
+    backup = saved(wire, 2)
+    wire[2].delete(wire.now, CLUSTER, BLUE)
+    wire.run(1500.0)
+    facts = node_facts(wire[1].table(CLUSTER, NODE)[node_id(2)].row)
+    assert facts is not None
+    assert facts.collected > NEVER
+    wire.kill(2)
+    wire.resume(2, backup)
+    wire[2].introduce(wire.now, b"of another certificate")
+    gather(wire, 2)
+    wire.probe()
+    assert [list(wire[n].table(CLUSTER, NETWORK)) for n in (1, 2, 3)] == [[], [], []]
+    assert wire.agree()
+
+
+@pytest.mark.parametrize("way", ["backup", "renewed", "lost", "removal"])
+def test_a_life_that_knows_of_no_horizon_does_not_undo_it(way: str) -> None:
+    """One who was away has what was deleted, and the owner speaks of itself first."""
+    wire = attached_wire(4, config=TableConfig(tombstone_life_s=100.0))
+    wire[2].put(wire.now, CLUSTER, BLUE, b"b", durable=True)
+    wire[2].put(wire.now, NET, E1, b"e")
+    wire.settle()
+    backup = saved(wire, 2)
+    wire.kill(4)
+    wire[2].delete(wire.now, CLUSTER, BLUE)
+    wire[2].delete(wire.now, NET, E1)
+    wire.run(1500.0)
+    assert values(wire, 1) == {}
+    wire.kill(2)
+    if way == "lost":
+        wire.start(2, epoch=7)
+    else:
+        wire.resume(2, backup)
+    if way == "removal":
+        wire.fate = lost
+        removed = wire[1].revoke(wire.now, node_id(9))
+        wire.settle()
+        wire.give(2, removed.item, sender=1)
+        wire.settle()
+        wire.fate = delivered
+    wire[2].introduce(wire.now, b"2" if way == "backup" else b"renewed")
+    wire.settle()
+    wire.start(4, saved=True)
+    for number in (2, 4):
+        gather(wire, number)
+    wire.probe()
+    wire.probe()
+    assert [list(wire[n].table(CLUSTER, NETWORK)) for n in (1, 2, 3, 4)] == [[]] * 4
+    assert [values(wire, n) for n in (1, 3)] == [{}, {}]
+    assert (wire.agree(), wire.agree(NET)) == (True, True)
+
+
+def test_a_clone_that_outbids_each_time_is_outbid_now_and_then() -> None:
+    """Each would else speak whenever the other does, and both without end."""
+    wire = attached_wire(3)
+    clone: Row | None = None
+    for step in range(50):
+        epoch = wire[2].put(wire.now, NET, E1, b"%d" % step).epoch
+        clone = row(2, (epoch + 1, 1), E1, b"clone %d" % step)
+        wire.give(2, clone.item)
+    assert clone is not None
+    assert len(wire.notes(2, Outbid)) == 8
+    assert wire[2].counters()["own_rows_put_off"] == 42
+    # And when the clone is gone, what it said last is put right.
+    wire.give(1, clone.item)
+    for _ in range(4):
+        wire.run(40.0)
+        wire.probe()
+    assert len(wire.notes(2, Outbid)) == 9
+    assert [values(wire, n) for n in (1, 2, 3)] == [{b"e1": b"49"}] * 3
     assert (wire.agree(), wire.agree(NET)) == (True, True)
 
 

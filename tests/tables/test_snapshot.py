@@ -359,3 +359,33 @@ def test_a_wire_moves_pages_only_to_those_who_run() -> None:
     wire[1].join(wire.now, [node_id(2)])
     wire.run(60.0)
     assert wire.notes(1, Completed) == [Completed(CLUSTER)]
+
+
+@pytest.mark.parametrize("way", ["dead", "detached"])
+def test_donors_that_are_known_to_be_gone_are_waited_for_no_longer(way: str) -> None:
+    """They were alive when it began, and there is nobody else."""
+    wire = Wire(3)
+    for number in (1, 2, 3):
+        wire[number].introduce(wire.now, b"me")
+    for number in (1, 2):
+        wire[number].attach(wire.now, NETWORK)
+    wire.settle()
+    wire.fate = lambda mail: mail.spread
+    wire[3].attach(wire.now, NETWORK)
+    for number in (1, 2):
+        if way == "dead":
+            wire.kill(number)
+        else:
+            wire[number].detach(wire.now, NETWORK)
+    wire.run(3.0)
+    assert wire[3].is_complete(NETWORK)
+
+
+def test_for_a_donor_that_died_another_member_is_asked() -> None:
+    links = full(3)
+    join(links, 1)
+    links.kill(1)
+    links.passed.clear()
+    links.run(3.0)
+    assert completed(links) == [CLUSTER]
+    assert given(links) in ([2], [3])

@@ -237,6 +237,19 @@ def test_ranges_and_cells_without_end_are_answered_ever_less() -> None:
     assert "Offer" in kinds(links) or "Ranges" in kinds(links)
 
 
+def test_a_few_bytes_that_ask_for_everything_are_soon_answered_no_more() -> None:
+    """Listing ten thousand rows takes milliseconds, sent or not."""
+    links = Links(2)
+    links.hold(1, items_of(range(10_000)))
+    links.settle()
+    writer = RangeWriter(bytes(16), 1000)
+    writer.put(Ids(SPACE_END, ()))
+    wanted = Ranges(CLUSTER, writer.finish() or b"")
+    for _ in range(100):
+        links.tell(1, 2, wanted)
+    assert links[1].counters()["refused_busy"] >= 80
+
+
 def test_who_has_no_bytes_left_to_send_begins_nothing() -> None:
     links = pair(40, 2, 2)
     links.tokens = -1.0

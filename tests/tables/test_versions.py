@@ -196,7 +196,7 @@ def words_of(number: int) -> list[Name]:
             st.integers(0, 6),
             st.lists(anything, max_size=6) | st.binary(max_size=30),
             st.sampled_from([CLUSTER, NET, OTHER]),
-            st.integers(0, 255),
+            st.integers(0, 2**32 - 1),
         ),
         max_size=12,
     )

@@ -13,7 +13,7 @@ from random import Random
 from swarmnet.ids import CLUSTER, NodeId, Scope
 from swarmnet.tables.config import TableConfig
 from swarmnet.tables.core import Seams
-from swarmnet.tables.engine import StoredRows, Tables
+from swarmnet.tables.engine import Tables
 from swarmnet.tables.outputs import (
     Completed,
     MaskWanted,
@@ -29,6 +29,7 @@ from swarmnet.tables.outputs import (
 )
 from swarmnet.tables.row import REVOCATION, TOKEN, Row, TableName
 from swarmnet.tables.rules import Presence
+from swarmnet.tables.stored import StoredRows
 
 MANAGERS = 3
 """The nodes 1 to 3 may remove others."""
