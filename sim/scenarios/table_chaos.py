@@ -261,7 +261,7 @@ KIND = ScenarioKind(
         ),
         "in_networks": Key(
             "1: what outlives its owner is written in networks, too",
-            0,
+            1,
             0,
             1,
             whole=True,
