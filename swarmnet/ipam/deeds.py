@@ -1,0 +1,98 @@
+"""Deeds: by them a range changes hands, and their wire form.
+
+A deed is one row of whoever grants: parts of what he holds are others' from now on. It
+says by which grant he holds it (`parent`; none for the root), so deeds form a tree, and
+a place in it has one writer.
+
+    deed    [realm, parent, number, [grant, ...]]    parent: nil, or [node, number]
+    grant   [place, first, last, grantee]            its number: the deed's, and place
+
+Fields are only ever appended. What is given back is granted to whom it was held from.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from swarmnet.errors import BadPacket
+from swarmnet.ids import NODE_ID_BYTES, NodeId
+from swarmnet.ipam.spans import Span
+from swarmnet.wire import array, blob, natural, pack, unpack_array_untrusted
+
+REALM_BYTES_MAX: Final = 32
+GRANTS_MAX: Final = 24
+"""In one deed, so that its row is no longer than a row may be."""
+_NUMBER_MAX: Final = (1 << 62) - GRANTS_MAX
+
+GrantId = tuple[NodeId, int]
+"""Whose grant it is, and its number, which he never uses again."""
+Version = tuple[int, int]
+"""When a granter wrote: what he says later holds, where he says two things."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """The integers of `span` are `grantee`'s."""
+
+    number: int
+    span: Span
+    grantee: NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """What one row grants, out of what its granter holds by `parent`.
+
+    `number` is that of its first place; its grants are numbered from there.
+    """
+
+    realm: bytes
+    granter: NodeId
+    version: Version
+    parent: GrantId | None
+    number: int
+    grants: tuple[Grant, ...]
+
+    def encode(self) -> bytes:
+        """Return the value of the row."""
+        grants = [
+            (one.number - self.number, one.span.first, one.span.last, one.grantee)
+            for one in self.grants
+        ]
+        return pack((self.realm, self.parent, self.number, grants))
+
+
+def decode_deed_untrusted(granter: NodeId, version: Version, value: bytes) -> Deed:
+    """Read what a row of the granter's, of that version, says.
+
+    Raises:
+        BadPacket: it is no deed.
+    """
+    realm, parent, number, grants = array(unpack_array_untrusted(value), 4)[:4]
+    first = natural(number, _NUMBER_MAX)
+    listed = array(grants, 0)
+    if len(listed) > GRANTS_MAX:
+        raise BadPacket(f"{len(listed)} grants, want {GRANTS_MAX} at most")
+    read = tuple(_grant(first, one) for one in listed)
+    if len({one.number for one in read}) < len(read):
+        raise BadPacket("two grants of one number")
+    held_by = None if parent is None else _grant_id(parent)
+    return Deed(blob(realm, REALM_BYTES_MAX, 1), granter, version, held_by, first, read)
+
+
+def _grant(number: int, value: object) -> Grant:
+    place, first, last, grantee = array(value, 4)[:4]
+    low, high = natural(first), natural(last)
+    if low > high:
+        raise BadPacket(f"a span from {low} to {high}")
+    return Grant(
+        number + natural(place, GRANTS_MAX - 1), Span(low, high), _node(grantee)
+    )
+
+
+def _grant_id(value: object) -> GrantId:
+    node, number = array(value, 2)[:2]
+    return _node(node), natural(number, _NUMBER_MAX + GRANTS_MAX)
+
+
+def _node(value: object) -> NodeId:
+    return NodeId(blob(value, NODE_ID_BYTES, NODE_ID_BYTES))
