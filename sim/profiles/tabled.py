@@ -13,6 +13,7 @@ from swarmnet.node.outputs import Output, VerifySignatures
 from swarmnet.tables.engine import Tables
 from swarmnet.tables.outputs import (
     Completed,
+    Fenced,
     MaskWanted,
     Outbid,
     Recovered,
@@ -23,7 +24,7 @@ from swarmnet.tables.row import Name, Row, TableName
 from swarmnet.tables.stored import StoredRows
 
 Result = TypeVar("Result")
-Note = Completed | Recovered | Outbid | MaskWanted
+Note = Completed | Recovered | Outbid | Fenced | MaskWanted
 Place = tuple[Scope, TableName, bytes]
 
 
@@ -60,7 +61,7 @@ class Storage:
             case Unsave(row):
                 if self.rows.get(_place(row)) == row.item:
                     del self.rows[_place(row)]
-            case Completed() | Recovered() | Outbid() | MaskWanted():
+            case Completed() | Recovered() | Outbid() | Fenced() | MaskWanted():
                 self.notes.append(output)
                 self.told(output)
             case _:

@@ -7,6 +7,7 @@ from swarmnet.ids import NodeId
 from swarmnet.swim.outputs import Output as SwimOutput
 from swarmnet.tables.outputs import (
     Completed,
+    Fenced,
     MaskWanted,
     Outbid,
     Recovered,
@@ -45,5 +46,5 @@ class Restored:
     node: NodeId
 
 
-TablesOutput = Save | Unsave | Completed | Recovered | Outbid | MaskWanted
+TablesOutput = Save | Unsave | Completed | Recovered | Outbid | Fenced | MaskWanted
 Output = SwimOutput | TablesOutput | VerifySignatures | Removed | Restored

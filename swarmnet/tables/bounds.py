@@ -36,11 +36,16 @@ def check_free(scope: Scope, name: Name) -> None:
 
 
 def check_membership(core: Core) -> None:
-    """Refuse whatever we would write if we were removed.
+    """Refuse whatever we would write if we were removed, or are fenced.
 
     Raises:
-        Refused: we were.
+        Refused: we were, or are.
     """
+    if core.is_fenced:
+        raise Refused(
+            f"node {core.me.hex()}: an elder process runs under its key, as when a disk"
+            " was cloned; stop one of them, and join again with a new key"
+        )
     if core.rules.is_revoked(core.me):
         raise Refused(
             f"node {core.me.hex()}: it was removed, and no more of its rows count;"

@@ -54,9 +54,7 @@ class Collection:
     def handle_timeout(self, now: float) -> None:
         """Take the next step of a collection, or begin one if it is worth it."""
         core = self._core
-        if core.rules.is_revoked(core.me):
-            return
-        if self._writer.facts.left:
+        if core.is_silent or self._writer.facts.left:
             self.start(now)
             return
         if self._horizon is None:

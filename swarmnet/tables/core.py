@@ -25,6 +25,8 @@ class Due(Enum):
     """A scope's digest was not compared for a while."""
     PAGE = auto()
     """A donor may have died."""
+    FENCE = auto()
+    """Another process under our key may be gone."""
     COLLECT = auto()
     """Tombstones of our own may be old enough, or rows are to be written again."""
 
@@ -69,6 +71,13 @@ class Core:
     timers: Timers[Reason] = field(default_factory=Timers)
     outputs: deque[Output] = field(default_factory=deque)
     counters: dict[str, int] = field(default_factory=dict)
+    is_fenced: bool = False
+    """Whether an elder process lives under our key, so that we write nothing."""
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether we write nothing: we were removed, or are fenced."""
+        return self.is_fenced or self.rules.is_revoked(self.me)
 
     def count(self, name: str, by: int = 1) -> None:
         """Count something that happened."""

@@ -264,6 +264,9 @@ class Tables:
                 self._collection.handle_timeout(now)
                 self._removal.review()
                 continue
+            if due is Due.FENCE:
+                self._recovery.handle_fence()
+                continue
             assert scope is not None, due
             if due is Due.NEWS:
                 self._sync.handle_news(now, scope)

@@ -1,6 +1,6 @@
 """What the tables themselves read in rows: up to where an owner's rows are void.
 
-    node        [collected, floor, left, acks, about, vouched]
+    node        [collected, floor, left, acks, about, vouched, life]
                                                         about: bytes for others
     attachment  [since, about]
     mask        [table, key, owner, version, lamport]   in the scope of what it masks
@@ -37,7 +37,8 @@ class NodeFacts:
     the owner holds their rows. `vouched` tells the same of managers that have removed
     other managers: whoever was told first that they are removed themselves takes their
     word up to there all the same. `about` is for the rooms above: certificates, the
-    data path's address.
+    data path's address. `life` tells, after the owner was outbid, which life that was:
+    its first epoch and a number drawn, so that of two the elder is known.
     """
 
     collected: Version = NEVER
@@ -46,14 +47,16 @@ class NodeFacts:
     acks: Mapping[NodeId, Version] = field(default_factory=dict)
     about: bytes = b""
     vouched: Mapping[NodeId, Version] = field(default_factory=dict)
+    life: Version = NEVER
 
     def encode(self) -> bytes:
         """Return the value of the row."""
         acks = [(node, version) for node, version in sorted(self.acks.items())]
         head = (self.collected, self.floor, self.left, acks, self.about)
-        if not self.vouched:
+        if not self.vouched and self.life == NEVER:
             return pack(head)
-        return pack((*head, [(n, v) for n, v in sorted(self.vouched.items())]))
+        vouched = [(node, version) for node, version in sorted(self.vouched.items())]
+        return pack((*head, vouched, self.life))
 
     def holds_of(self, node: NodeId) -> Version:
         """Return up to which version the owner says to hold a removed node's rows."""
@@ -127,7 +130,8 @@ def node_facts(row: Row) -> NodeFacts | None:
             left=fields[2],
             acks=dict(_ack(item) for item in array(fields[3], 0)),
             about=blob(fields[4], ROW_BYTES_MAX),
-            vouched=dict(_ack(item) for item in array(_sixth(fields), 0)),
+            vouched=dict(_ack(item) for item in array(_further(fields, 5, []), 0)),
+            life=_version(_further(fields, 6, list(NEVER))),
         )
     except BadPacket:
         return None
@@ -203,8 +207,8 @@ def _version(value: object) -> Version:
     return natural(fields[0], VERSION_MAX), natural(fields[1], VERSION_MAX)
 
 
-def _sixth(fields: Sequence[object]) -> object:
-    return fields[5] if len(fields) > 5 else []
+def _further(fields: Sequence[object], place: int, absent: object) -> object:
+    return fields[place] if len(fields) > place else absent
 
 
 def _ack(value: object) -> tuple[NodeId, Version]:

@@ -101,6 +101,17 @@ class Outbid:
 
 
 @dataclass(frozen=True, slots=True)
+class Fenced:
+    """An elder process lives under our key: a disk was cloned. We write nothing now.
+
+    `elder` is its first epoch and a number drawn. One of the two is to be stopped; we
+    go on by ourselves, with an `Outbid`, when the other was not heard for a while.
+    """
+
+    elder: Version
+
+
+@dataclass(frozen=True, slots=True)
 class MaskWanted:
     """Another node wants our durable row gone, up to `version`: delete it, if it may.
 
@@ -122,5 +133,6 @@ Output = (
     | Completed
     | Recovered
     | Outbid
+    | Fenced
     | MaskWanted
 )

@@ -73,7 +73,7 @@ class Removal:
 
     def review(self) -> None:
         """Acknowledge what was removed, and settle what all have acknowledged."""
-        if not self._core.rules.is_revoked(self._core.me):
+        if not self._core.is_silent:
             self.acknowledge()
             self._settle()
 

@@ -37,6 +37,7 @@ from swarmnet.tables.row import (
 )
 
 _NO_FLAGS: Final = Flag(0)
+_NONCE_BITS: Final = 32
 
 
 class Writer:
@@ -50,6 +51,7 @@ class Writer:
         "_is_lost",
         "_set_aside",
         "epoch",
+        "life",
         "sequence",
     )
 
@@ -58,6 +60,7 @@ class Writer:
         self._door = door
         self._is_lost = lost
         self.epoch = begin_line(epoch, core.random) if lost else epoch
+        self.life: Version = (self.epoch, core.random.getrandbits(_NONCE_BITS))
         self.sequence = 0
         # Those of this life: there are several if we were outbid.
         self._epochs = {self.epoch: None}
@@ -84,6 +87,7 @@ class Writer:
         if newest >= self.epoch:
             self.epoch = newest + 1
             self._epochs = {self.epoch: None}
+            self.life = (self.epoch, self.life[1])
         # What an earlier life has lost is lost for this one, too.
         self._is_lost = line_of(self.epoch) != 0
         if self._is_lost:
@@ -265,6 +269,22 @@ class Writer:
             facts = replace(self._facts, floor=(self.epoch, 0))
             self._stand(facts, lambda row: line_of(row.epoch) in ours)
 
+    def announce(self) -> None:
+        """Say which life of ours it is that has outbid another."""
+        self.stand(replace(self._facts, life=self.life))
+
+    def adopt(self, facts: NodeFacts) -> None:
+        """Take for ours what an elder process says of us."""
+        self._facts = facts
+
+    def rise(self) -> None:
+        """Count on above all that we hold of our own."""
+        shelves = self._core.shelves.values()
+        mine = [r for shelf in shelves for r in shelf.rows_of(self._core.me).values()]
+        newest = max((row.epoch for row in mine), default=0)
+        if newest >= self.epoch:
+            self.outbid(newest)
+
     def is_new(self, row: Row) -> bool:
         """Return whether a row of ours was written in this life."""
         return row.epoch in self._epochs
@@ -297,7 +317,7 @@ class Writer:
     def attend(self, row: Row) -> None:
         """Do what a mask of our rows asks of us, and what our masks were for."""
         core = self._core
-        if core.rules.is_revoked(core.me):
+        if core.is_silent:
             return
         facts = mask_facts(row) if row.table == MASK and not row.is_deleted else None
         if facts is not None and facts.owner == core.me:

@@ -16,6 +16,7 @@ from swarmnet.tables.core import Seams
 from swarmnet.tables.engine import Tables
 from swarmnet.tables.outputs import (
     Completed,
+    Fenced,
     MaskWanted,
     Outbid,
     Output,
@@ -269,7 +270,14 @@ class Wire:
                 claims = output.claims
                 verdicts = [p == proof(o, message) for o, message, p in claims]
                 life.tables.verified(self.now, number_, verdicts)
-            case Completed() | MaskWanted() | Outbid() | Recovered() | ScopeChanged():
+            case (
+                Completed()
+                | Fenced()
+                | MaskWanted()
+                | Outbid()
+                | Recovered()
+                | ScopeChanged()
+            ):
                 life.notes.append(output)
 
     def _post(self, mail: Mail) -> None:
