@@ -14,6 +14,7 @@ from typing import Final
 import click
 
 from benchmarks import (
+    addresses,
     asymmetric,
     bootstrap,
     channels,
@@ -70,6 +71,7 @@ QUESTIONS: Final[dict[str, Question]] = {
         flood.QUESTION,
         sealed.QUESTION,
         rows.QUESTION,
+        addresses.QUESTION,
         table_update.QUESTION,
         table_churn.QUESTION,
         table_load.QUESTION,
