@@ -1,0 +1,154 @@
+"""Asking others for numbers: one after another, until one has some to spare.
+
+A node that runs short asks whoever owns most for half of what that one has free, and
+for a number that a user named it asks its owner. The answer that helps is a deed, which
+comes with the rows; what comes back to the asker is only a refusal. So nothing is
+promised, and nothing is held while an answer is on its way.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final
+
+from swarmnet.ids import NodeId
+from swarmnet.ipam.ownership import Ownership
+
+ANSWER_S: Final = 1.0
+"""So long an answer, or the deed, is waited for; then the next is asked."""
+
+
+class Reason(IntEnum):
+    """Why somebody gives nothing. Numbers are never used again."""
+
+    NONE_FREE = 1
+    """All that he owns is in use, or rests."""
+    IN_USE = 2
+    """The number that was named is in use."""
+    NOT_MINE = 3
+    """The number that was named is another's by now."""
+    RESTORING = 4
+    """He does not know yet what he owns."""
+    SILENT = 5
+    """He did not answer. Nobody says that of himself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """To be sent to `peer`: give me some of what you own; or `number`, if any."""
+
+    peer: NodeId
+    realm: bytes
+    number: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """Nobody gave anything: who was asked, and why not."""
+
+    realm: bytes
+    number: int | None
+    refusals: tuple[tuple[NodeId, Reason], ...]
+
+
+Output = Ask | GivenUp
+
+
+@dataclass(slots=True)
+class _Request:
+    """One want: who is still to be asked, who is being asked, and since when."""
+
+    left: deque[NodeId]
+    peer: NodeId | None
+    due: float
+    refusals: list[tuple[NodeId, Reason]]
+
+
+class Asking:
+    """What one node asks for, of one realm; each number, and some, once at a time."""
+
+    __slots__ = ("_me", "_outputs", "_requests", "realm")
+
+    def __init__(self, me: NodeId, realm: bytes) -> None:
+        self.realm = realm
+        self._me = me
+        self._outputs: deque[Output] = deque()
+        self._requests: dict[int | None, _Request] = {}
+
+    def want(
+        self,
+        now: float,
+        ownership: Ownership,
+        live: Iterable[NodeId],
+        number: int | None = None,
+    ) -> None:
+        """Ask for some, or for one number, unless that goes on already."""
+        if number in self._requests:
+            return
+        owners = donors_of(ownership, self._me, frozenset(live), number)
+        self._requests[number] = request = _Request(deque(owners), None, now, [])
+        self._ask_next(now, number, request)
+
+    def note_refused(
+        self, now: float, peer: NodeId, number: int | None, reason: Reason
+    ) -> None:
+        """Somebody who was asked gives nothing."""
+        request = self._requests.get(number)
+        if request is not None and request.peer == peer:
+            request.refusals.append((peer, reason))
+            self._ask_next(now, number, request)
+
+    def note_owned(self, ownership: Ownership) -> None:
+        """Ask no more for what is owned here by now."""
+        for number in list(self._requests):
+            if number is not None and ownership.owner_of(number) == self._me:
+                del self._requests[number]
+
+    def note_grown(self) -> None:
+        """Something was granted to this node: ask for no more than that."""
+        self._requests.pop(None, None)
+
+    def handle_timeout(self, now: float) -> None:
+        """Turn to others where somebody is silent."""
+        for number, request in list(self._requests.items()):
+            if request.peer is not None and now >= request.due:
+                request.refusals.append((request.peer, Reason.SILENT))
+                self._ask_next(now, number, request)
+
+    def poll_timeout(self) -> float | None:
+        """Return when `handle_timeout` is wanted next."""
+        return min((one.due for one in self._requests.values()), default=None)
+
+    def poll_output(self) -> Output | None:
+        """Return the next thing to be sent or told, or None."""
+        return self._outputs.popleft() if self._outputs else None
+
+    def _ask_next(self, now: float, number: int | None, request: _Request) -> None:
+        if not request.left:
+            del self._requests[number]
+            refusals = tuple(request.refusals)
+            self._outputs.append(GivenUp(self.realm, number, refusals))
+            return
+        request.peer, request.due = request.left.popleft(), now + ANSWER_S
+        self._outputs.append(Ask(request.peer, self.realm, number))
+
+
+def donors_of(
+    ownership: Ownership, me: NodeId, live: frozenset[NodeId], number: int | None
+) -> list[NodeId]:
+    """Return whom to ask: a number's owner, or all who live, who owns most first."""
+    if number is not None:
+        owner = ownership.owner_of(number)
+        return [] if owner is None or owner == me or owner not in live else [owner]
+    sizes = sizes_of(ownership)
+    owners = [node for node in sizes if node != me and node in live]
+    return sorted(owners, key=lambda node: (-sizes[node], node))
+
+
+def sizes_of(ownership: Ownership) -> Mapping[NodeId, int]:
+    """Return how many numbers each owns, used or not."""
+    sizes: dict[NodeId, int] = {}
+    for holding in ownership.holdings():
+        sizes[holding.owner] = sizes.get(holding.owner, 0) + holding.span.size
+    return sizes
