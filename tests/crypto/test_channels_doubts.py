@@ -97,6 +97,7 @@ def test_who_answers_everything_is_never_doubted() -> None:
     assert (one.count("doubts"), other.count("doubts"), initiations) == (0, 0, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gap_s", [0.01, 0.1, 1.0])
 def test_who_need_not_answer_costs_few_handshakes(gap_s: float) -> None:
     table, one, other = connected()

@@ -56,6 +56,7 @@ def fenced(table: Table) -> list[int]:
     return [number for number, note in table.notes if isinstance(note, Fenced)]
 
 
+@pytest.mark.slow
 def test_the_younger_is_fenced_and_all_hold_what_the_elder_says() -> None:
     table = cloned()
     for number in (ELDER, CLONE):
@@ -77,6 +78,7 @@ def test_the_younger_is_fenced_and_all_hold_what_the_elder_says() -> None:
         assert len({table.nodes[n].tables.digest(scope) for n in (1, 2, 3, 4)}) == 1
 
 
+@pytest.mark.slow
 def test_when_the_elder_is_gone_the_younger_goes_on() -> None:
     table = cloned()
     for number in (ELDER, CLONE):

@@ -12,6 +12,7 @@ FLOOD_PER_S = 1000
 STEP_S = 0.001
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 5])
 def test_made_up_packets_take_its_hints_and_nobody_suspects_it(seed: int) -> None:
     random = Random(seed)

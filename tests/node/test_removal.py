@@ -242,6 +242,7 @@ def unseen(table: Table, number: int, through: int, *others: int) -> None:
     table.run(1.0)
 
 
+@pytest.mark.slow
 def test_whom_a_removed_manager_admitted_unheard_of_is_void_for_all() -> None:
     """Else some hold his rows, which the others have no key to verify, for ever."""
     table = joined(4)
@@ -263,6 +264,7 @@ def test_whom_a_removed_manager_admitted_unheard_of_is_void_for_all() -> None:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", [1, 3])
 def test_of_two_removals_that_which_knows_more_certificates_counts(first: int) -> None:
     table = joined(5, managers=3)

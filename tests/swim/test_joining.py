@@ -161,6 +161,7 @@ def test_many_join_through_one_and_all_know_all() -> None:
     assert len(set(world.digests())) == 1
 
 
+@pytest.mark.slow
 @fewer(2)
 @given(st.integers(0, 1000))
 def test_a_join_survives_losses(seed: int) -> None:

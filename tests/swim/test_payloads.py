@@ -148,6 +148,7 @@ def test_who_missed_a_payload_gets_it_by_have_and_want() -> None:
     assert {"Have", "Want"} <= kinds
 
 
+@pytest.mark.slow
 @fewer(3)
 @given(st.integers(0, 1000), st.sampled_from([0.05, 0.2, 0.4]))
 def test_losses_keep_no_payload_from_anyone(seed: int, loss: float) -> None:

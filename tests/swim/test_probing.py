@@ -288,6 +288,7 @@ def in_turn(world: Network, source: int, since: float) -> list[int]:
     return list(first.values())
 
 
+@pytest.mark.slow
 @fewer(3)
 @given(st.integers(2, 6), st.lists(st.floats(0.0, 2.5), max_size=3), st.integers(1, 50))
 def test_each_member_is_pinged_in_every_two_rounds(

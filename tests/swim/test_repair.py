@@ -210,6 +210,7 @@ def test_what_one_repair_brought_in_bulk_is_not_relayed() -> None:
     assert claims(stream(engine, 2, *many, now=1.0)) == []
 
 
+@pytest.mark.slow
 @fewer(5)
 @given(st.integers(0, 1000))
 def test_a_cluster_that_lost_much_agrees_again(seed: int) -> None:
