@@ -148,6 +148,13 @@ class Trust:
     def is_revoked(self, node: NodeId) -> bool:
         return node in self._revoked_nodes
 
+    def is_void_by_issuer(self, chain: Chain) -> bool:
+        """Return whether a chain is void with its issuer, whatever else was revoked."""
+        issuer = chain.issuer
+        cut = self._cut_of(issuer)
+        is_late = cut is not None and chain.certificate.terms.serial > cut
+        return issuer is not None and (is_late or self._is_void(issuer))
+
     def judge(self, chain: Chain, wall: float) -> Verdict:
         """Return what is to be thought of `chain` at `wall`."""
         for check in (self._links, self._rooted, self._signed, self._unrevoked):
@@ -208,14 +215,10 @@ class Trust:
         return Verdict.GOOD if genuine else Verdict.BAD_SIGNATURE
 
     def _unrevoked(self, chain: Chain) -> Verdict:
-        certificate, issuer = chain.certificate, chain.issuer
+        certificate = chain.certificate
         if certificate.node in self._revoked_nodes or self._is_void(certificate):
             return Verdict.REVOKED
-        if issuer is None:
-            return Verdict.GOOD
-        cut = self._cut_of(issuer)
-        is_late = cut is not None and certificate.terms.serial > cut
-        is_void = is_late or self._is_void(issuer)
+        is_void = self.is_void_by_issuer(chain)
         return Verdict.ISSUER_REVOKED if is_void else Verdict.GOOD
 
     def _is_void(self, certificate: NodeCertificate) -> bool:

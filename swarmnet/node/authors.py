@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable
 
-from swarmnet.crypto.certificate import Role, Verdict
+from swarmnet.crypto.certificate import Chain, Role, Verdict, decode_chain_untrusted
 from swarmnet.crypto.directory import Directory
 from swarmnet.crypto.identity import Identity
+from swarmnet.errors import BadPacket
 from swarmnet.ids import NodeId
 from swarmnet.node.about import chain_of_untrusted
 from swarmnet.node.acquaintances import Acquaintances, named_untrusted
@@ -70,15 +71,17 @@ class Authors:
         stands = self._directory.signer(node) is not None
         return stands or self._directory.trust.is_revoked(node)
 
-    def stands(self, node: NodeId) -> bool:
+    def stands(self, node: NodeId, about: bytes) -> bool:
         """Return whether a node's certificate was not made void with its issuer.
 
-        That is known by rows alone: who has removed its issuer, and up to which serial.
+        That is known by rows alone: which certificate its own row brings, who has
+        removed the issuer of that, and up to which serial. Where there is no such row
+        it is the one that is known.
         """
-        chain = self._directory.chain(node)
-        if chain is None or node == self._identity.node:
+        if node == self._identity.node:
             return True
-        return self._directory.trust.standing(chain) is not Verdict.ISSUER_REVOKED
+        chain = _chain_of(node, about) or self._directory.chain(node)
+        return chain is None or not self._directory.trust.is_void_by_issuer(chain)
 
     def introduce(self, about: bytes) -> bool:
         """Take up the certificate that a node's own row brings, if it is new here.
@@ -116,3 +119,13 @@ class Authors:
     def restore(self, node: NodeId) -> None:
         """Believe a node again: whoever removed it could not."""
         self._directory.trust.restore_node(node)
+
+
+def _chain_of(node: NodeId, about: bytes) -> Chain | None:
+    """Return the certificates that a node's own row brings, if they speak of it."""
+    encoded = chain_of_untrusted(about)
+    try:
+        chain = None if encoded is None else decode_chain_untrusted(encoded)
+    except BadPacket:
+        return None
+    return None if chain is None or chain.certificate.node != node else chain

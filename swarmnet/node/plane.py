@@ -217,6 +217,7 @@ class Plane:
     def roles_changed(self, now: float, node: NodeId) -> None:
         """A node's certificate says something else than before."""
         self.tables.note_roles(now, node)
+        self._follow_membership(now, node)
         self._settle(now)
 
     def handle_timeout(self, now: float) -> None:
@@ -291,13 +292,19 @@ class Plane:
                 moved = True
                 self._follow_removal(now, self._doubtful.popitem()[0])
 
+    def _follow_membership(self, now: float, node: NodeId) -> None:
+        """Let membership count out whoever is a member no more, and nobody else."""
+        if node != self._me:
+            rules = self.tables.rules
+            is_out = rules.is_revoked(node) or not rules.stands(node)
+            self.swim.note_removal(now, node, stands=is_out)
+
     def _follow_removal(self, now: float, node: NodeId) -> None:
         """Let membership and those above know of a node that counts or counts not."""
-        issued = self.tables.removal_of(node)
+        issued = self.tables.rules.revocations.issued_by(node)
         if issued == self._removed.get(node):
             return
-        if node != self._me:
-            self.swim.note_removal(now, node, stands=issued is not None)
+        self._follow_membership(now, node)
         if issued is None:
             del self._removed[node]
             self._outputs.append(Restored(node))

@@ -32,7 +32,7 @@ class PlaneSeams:
     may_write: Callable[[NodeId, TableName], bool]
     introduce: Callable[[bytes], bool]
     issued: Callable[[NodeId, Iterable[NodeId]], int] = lambda _manager, _nodes: 0
-    stands: Callable[[NodeId], bool] = lambda _owner: True
+    stands: Callable[[NodeId, bytes], bool] = lambda _owner, _about: True
 
 
 def known_of(rows: StoredRows, seams: PlaneSeams) -> StoredRows:

@@ -42,9 +42,10 @@ class Seams:
     table count; it may change its mind (`roles_changed`). `tokens` are the bytes that
     may be sent now, negative in debt, and `charge` takes some. `neighbours` are those
     in a scope to whom news goes first, `distance` how far a node is in s, or None.
-    `stands` says whether an owner is a member at all, or void with whoever admitted
-    him. `issued(manager, nodes)` is the last serial of those certificates of `nodes`
-    that a manager has issued, 0 if there is none.
+    `stands(owner, about)` says whether an owner is a member at all, or void with
+    whoever admitted him, by what his own row says of him (`NodeFacts.about`), if any.
+    `issued(manager, nodes)` is the last serial of those certificates of `nodes` that a
+    manager has issued, 0 if there is none.
     """
 
     sign: Callable[[bytes], bytes]
@@ -54,7 +55,7 @@ class Seams:
     neighbours: Callable[[Scope], Sequence[NodeId]]
     distance: Callable[[NodeId], float | None]
     issued: Callable[[NodeId, Iterable[NodeId]], int] = lambda _manager, _nodes: 0
-    stands: Callable[[NodeId], bool] = lambda _owner: True
+    stands: Callable[[NodeId, bytes], bool] = lambda _owner, _about: True
 
 
 @dataclass(slots=True)

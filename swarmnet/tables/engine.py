@@ -328,12 +328,10 @@ class Tables:
         """Return the same, in the order in which they came."""
         return tuple(self.members(scope))
 
-    def removal_of(self, node: NodeId) -> int | None:
-        """Return up to which serial a removed node's certificates stand.
-
-        None if it was not removed.
-        """
-        return self._core.rules.revocations.issued_by(node)
+    @property
+    def rules(self) -> Rules:
+        """What the rows say of nodes, to be asked and not told."""
+        return self._core.rules
 
     def is_complete(self, scope: Scope) -> bool:
         """Return whether no snapshot of a scope is being taken."""

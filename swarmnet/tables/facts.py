@@ -124,9 +124,13 @@ def node_facts(row: Row) -> NodeFacts | None:
         fields = array(unpack_array_untrusted(row.value), 5)
         if type(fields[2]) is not bool:
             return None
+        collected, floor = _version(fields[0]), _version(fields[1])
+        if collected >= row.version or floor > row.version:
+            # Nobody voids by a word what he has yet to write.
+            return None
         return NodeFacts(
-            collected=_version(fields[0]),
-            floor=_version(fields[1]),
+            collected=collected,
+            floor=floor,
             left=fields[2],
             acks=dict(_ack(item) for item in array(fields[3], 0)),
             about=blob(fields[4], ROW_BYTES_MAX),

@@ -73,7 +73,7 @@ class ScopeChanged:
 class RemovalChanged:
     """Whether a node was removed, or what of its certificates stands, may have changed.
 
-    See `Tables.removal_of`.
+    See `Revocations.issued_by`.
     """
 
     node: NodeId

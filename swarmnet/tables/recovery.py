@@ -16,7 +16,13 @@ from swarmnet.tables.allowance import Allowance
 from swarmnet.tables.codec import VERSION_MAX
 from swarmnet.tables.core import Core, Due
 from swarmnet.tables.door import Door, Verdict
-from swarmnet.tables.facts import NEVER, NodeFacts, is_own_word, node_facts
+from swarmnet.tables.facts import (
+    NEVER,
+    NodeFacts,
+    attachment_since,
+    is_own_word,
+    node_facts,
+)
 from swarmnet.tables.outputs import Fenced, MaskWanted, Recovered, Save
 from swarmnet.tables.row import ATTACHMENT, Row
 from swarmnet.tables.writer import Writer
@@ -113,6 +119,8 @@ class Recovery:
 
     def _take_back(self, row: Row) -> None:
         core = self._core
+        if row.table == ATTACHMENT and row.scope == CLUSTER:
+            self._carry_over(row)
         core.outputs.append(Save(row))
         self._door.apply(row)
         core.outputs.append(Recovered(row))
@@ -120,6 +128,17 @@ class Recovery:
             core.outputs.append(MaskWanted(row, row.version))
         if row.table == ATTACHMENT and row.scope == CLUSTER:
             self._follow(Scope(row.key))
+
+    def _carry_over(self, attachment: Row) -> None:
+        """Let what this life has said in a network stand above a later attachment."""
+        core, since = self._core, attachment_since(attachment)
+        shelf = core.shelves.get(Scope(attachment.key))
+        if shelf is None or since is None or attachment.is_deleted or core.is_fenced:
+            return
+        for row in list(shelf.rows_of(core.me).values()):
+            is_low = not row.is_durable and row.version < since
+            if is_low and self._writer.is_new(row):
+                self._writer.rewrite(row)
 
     def _follow(self, scope: Scope) -> None:
         """Take part in a network or not, as our row says that we do."""

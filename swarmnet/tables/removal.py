@@ -23,7 +23,6 @@ from swarmnet.tables.facts import (
     NEVER,
     NodeFacts,
     encode_revocation,
-    revocation_issued,
 )
 from swarmnet.tables.row import REVOCATION, Flag, Row, Version
 from swarmnet.tables.writer import Writer
@@ -81,10 +80,12 @@ class Removal:
         """Say of every removed node up to where we hold its rows."""
         core, said = self._core, self._writer.facts
         revocations = core.rules.revocations
-        removed = revocations.revoked()
+        removed = sorted(revocations.revoked())
         open_ = [node for node in removed if revocations.cut_of(node) is None]
+        # All take up the same ones first, or none would have been taken up by all.
+        del open_[_ACKS_MAX:]
         acks = {n: v for n, v in said.acks.items() if n in open_}
-        fresh = [node for node in open_ if node not in acks][: _ACKS_MAX - len(acks)]
+        fresh = [node for node in open_ if node not in acks]
         disputes = sorted(revocations.disputes().items())
         vouched = dict([one for one in disputes if one[0] != core.me][:_VOUCHED_MAX])
         if not fresh and (acks, vouched) == (said.acks, said.vouched):
@@ -124,7 +125,8 @@ class Removal:
             if not is_open or core.rules.settler_of(node) != core.me:
                 continue
             name = (REVOCATION, bytes(node))
-            issued = map(revocation_issued, core.shelves[CLUSTER].about(name))
-            cut = encode_revocation(core.rules.acknowledged(node), max(issued))
+            issued = revocations.issued_by(node)
+            assert issued is not None, "it was removed"
+            cut = encode_revocation(core.rules.acknowledged(node), issued)
             self._writer.put(CLUSTER, name, cut, Flag.DURABLE)
             self._door.purge(node)

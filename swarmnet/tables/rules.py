@@ -78,7 +78,7 @@ class Rules:
         self,
         me: NodeId,
         may_write: Callable[[NodeId, TableName], bool],
-        stands: Callable[[NodeId], bool] = lambda _owner: True,
+        stands: Callable[[NodeId, bytes], bool] = lambda _owner, _about: True,
     ) -> None:
         self.me = me
         self.attached: dict[Scope, dict[NodeId, None]] = {}
@@ -114,6 +114,7 @@ class Rules:
         """Take note that a row is held no more."""
         if is_own_word(row):
             self._nodes.pop(row.owner, None)
+            self._standing.pop(row.owner, None)
         elif row.table == ATTACHMENT and row.scope == CLUSTER:
             self._forget_attachment(row)
         elif row.table == MASK:
@@ -133,6 +134,7 @@ class Rules:
         # else it would matter which of the two had come.
         facts = None if row.is_deleted else node_facts(row)
         self._nodes[row.owner] = _NOTHING if facts is None else facts
+        self._standing.pop(row.owner, None)
 
     def _note_attachment(self, row: Row) -> None:
         self._forget_attachment(row)
@@ -190,10 +192,15 @@ class Rules:
         return may
 
     def stands(self, owner: NodeId) -> bool:
-        """Return whether an owner is a member by a certificate that counts."""
+        """Return whether an owner is a member by a certificate that counts.
+
+        By that in his own row as it is held, so that it does not matter what was
+        learned before.
+        """
         stands = self._standing.get(owner)
         if stands is None:
-            stands = self._standing[owner] = self._stands(owner)
+            about = self.facts_of(owner).about
+            stands = self._standing[owner] = self._stands(owner, about)
         return stands
 
     def forget_roles(self, owner: NodeId) -> None:
@@ -253,11 +260,14 @@ class Rules:
     def is_void(self, row: Row) -> bool:
         """Return whether a row counts for nothing, by what is known of its owner."""
         owner, version = row.owner, row.version
-        if not self.stands(owner):
-            return True
         if is_own_word(row):
             # By it the others are judged, and by it durable rows are verified.
+            told = _NOTHING if row.is_deleted else node_facts(row) or _NOTHING
+            if owner != self.me and not self._stands(owner, told.about):
+                return True
             return self.is_revoked(owner) and version > self._bound(owner)
+        if not self.stands(owner):
+            return True
         facts = self.facts_of(owner)
         if version <= facts.collected:
             return True
@@ -271,9 +281,21 @@ class Rules:
         cut = self.revocations.cut_of(node)
         if cut is not None:
             return cut
-        if node in self.facts_of(self.me).acks:
+        if node in self.facts_of(self.me).acks or self._is_told_of(node):
             return self.acknowledged(node)
         return _FOREVER
+
+    def _is_told_of(self, node: NodeId) -> bool:
+        """Return whether we were removed, and others have acknowledged a removal.
+
+        Then we acknowledge nothing ourselves; but who removed us may be that node, and
+        his word may not have counted any more.
+        """
+        return self.is_revoked(self.me) and any(
+            node in facts.acks and not self.is_revoked(member)
+            for member, facts in self._nodes.items()
+            if member not in (self.me, node)
+        )
 
     def since_of(self, node: NodeId, scope: Scope) -> Version:
         """Return before which version a node's rows of a scope are void."""

@@ -11,6 +11,7 @@ from swarmnet.tables.facts import (
     mask_facts,
     node_facts,
     revocation_cut,
+    supersedes,
 )
 from swarmnet.tables.row import ATTACHMENT, MASK, NODE, REVOCATION, Name, Row, Version
 
@@ -23,7 +24,7 @@ def greatest(rows: Iterable[Row], about: Callable[[Row], Hashable]) -> list[Row]
     best: dict[Hashable, Row] = {}
     for row in rows:
         other = best.get(about(row))
-        if other is None or (row.version, row.body) > (other.version, other.body):
+        if other is None or supersedes(row, other):
             best[about(row)] = row
     return list(best.values())
 

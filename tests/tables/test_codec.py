@@ -3,7 +3,7 @@
 from typing import Final
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from swarmnet.errors import BadPacket
@@ -237,7 +237,9 @@ def test_what_a_node_says_of_itself_comes_back(
     acks: dict[NodeId, tuple[int, int]],
 ) -> None:
     facts = NodeFacts(collected, floor, True, acks, b"about")
-    said = row(4, (1, 1), (TableName("node"), node_id(4)), facts.encode())
+    later = (min(max(collected[0], floor[0]) + 1, VERSION_MAX), VERSION_MAX)
+    assume(max(collected, floor) < later)
+    said = row(4, later, (TableName("node"), node_id(4)), facts.encode())
     assert node_facts(said) == facts
     other = row(5, (1, 1), (TableName("node"), node_id(4)), facts.encode())
     assert node_facts(other) is None
@@ -262,3 +264,18 @@ def test_any_value_says_something_or_nothing(value: bytes) -> None:
     for read in (node_facts, mask_facts, attachment_since, revocation_cut):
         read(one)
     assert isinstance(attachment_about(one), bytes)
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        NodeFacts(collected=(3, 7)),
+        NodeFacts(collected=(4, 1)),
+        NodeFacts(floor=(3, 8)),
+    ],
+)
+def test_nobody_voids_by_a_word_what_he_has_yet_to_write(facts: NodeFacts) -> None:
+    """Else one whose later words are void goes on by words of earlier versions."""
+    name = (TableName("node"), node_id(4))
+    assert node_facts(row(4, (3, 7), name, facts.encode())) is None
+    assert node_facts(row(4, (4, 2), name, facts.encode())) == facts

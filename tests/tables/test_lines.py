@@ -226,3 +226,26 @@ def test_a_new_key_has_lost_nothing() -> None:
     facts = node_facts(wire[1].table(CLUSTER, NODE)[node_id(2)].row)
     assert facts is not None
     assert facts.floor == NEVER
+
+
+def test_what_this_life_said_stands_above_a_later_attachment_of_its_own() -> None:
+    """A backup of before takes it back, and would void what it has written since."""
+    wire = attached_wire()
+    backup = saved(wire, 2)
+    wire.kill(2)
+    wire.start(2, saved=True)
+    wire[2].detach(wire.now, NET)
+    wire[2].attach(wire.now, NET)
+    wire.settle()
+    wire.kill(2)
+    wire.fate = lost
+    wire.lives[2].epoch = 1
+    wire.resume(2, backup)
+    wire[2].introduce(wire.now, b"restored")
+    wire[2].put(wire.now, NET, E1, b"this life's")
+    wire.settle()
+    wire.fate = delivered
+    gather(wire, 2)
+    wire.probe()
+    assert [values(wire, n) for n in (1, 2, 3)] == [{b"e1": b"this life's"}] * 3
+    assert (wire.agree(), wire.agree(NET)) == (True, True)

@@ -358,8 +358,26 @@ def test_a_removed_nodes_rows_are_sent_to_whoever_lacks_them() -> None:
 
 def test_who_is_a_member_no_more_by_his_issuers_removal_is_not_waited_for() -> None:
     rules = Rules(
-        node_id(1), lambda _owner, _table: True, lambda node: node != node_id(3)
+        node_id(1), lambda _owner, _table: True, lambda node, _: node != node_id(3)
     )
     for number in (2, 3):
         rules.note_presence(node_id(number), Presence.LIVE)
     assert rules.awaited(node_id(REMOVED)) == [node_id(1), node_id(2)]
+
+
+def test_more_removals_than_a_row_has_room_for_are_settled_one_after_another() -> None:
+    """And if two sides have heard of others first, they take up the same ones."""
+    wire = attached_wire(4)
+    wire.fate = lambda mail: (mail.source % 2) == (mail.target % 2)
+    for number in range(20, 36):
+        wire[1].revoke(wire.now, node_id(number))
+        wire[2].revoke(wire.now, node_id(number + 16))
+    wire.settle()
+    wire.fate = delivered
+    for _ in range(6):
+        wire.probe()
+        wire.run(60.0)
+    removals = wire[3].table(CLUSTER, REVOCATION).values()
+    assert [revocation_cut(one.row) is not None for one in removals] == [True] * 32
+    assert (acks(wire, 3, 1), acks(wire, 1, 4)) == ({}, {})
+    assert wire.agree()
