@@ -272,6 +272,7 @@ def test_whom_a_removed_manager_admitted_unheard_of_is_void_for_all() -> None:
         assert len(told) == 1, scope
     owners = [row.owner for row in table.nodes[3].tables.rows(CLUSTER).values()]
     assert table.id(5) not in owners
+    assert table.nodes[3].states()[table.id(5)] is State.LEFT
     differ = [table.nodes[n].counters()["table_digests_differ"] for n in (1, 3, 4)]
     table.run(20.0)
     assert differ == [

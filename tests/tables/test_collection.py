@@ -296,7 +296,9 @@ def test_nothing_is_collected_while_what_was_ours_may_still_come() -> None:
 def test_who_has_left_collects_nothing_any_more() -> None:
     """It would write in networks that it takes no part in by its own word."""
     wire = deleted_wire()
-    wire[1].put(wire.now, NET, BLUE, b"b", durable=True)
+    for name in (BLUE, (NETWORK, b"gone")):
+        wire[1].put(wire.now, NET, name, b"b", durable=True)
+    wire[1].delete(wire.now, NET, (NETWORK, b"gone"))
     wire[1].leave(wire.now)
     wire.settle()
     before = [one.version for one in wire[1].rows(NET).values()]

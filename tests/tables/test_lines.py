@@ -2,11 +2,12 @@
 
 import pytest
 
+from swarmnet.errors import Refused
 from swarmnet.ids import CLUSTER
 from swarmnet.tables.config import TableConfig
-from swarmnet.tables.facts import NEVER, node_facts
+from swarmnet.tables.facts import NEVER, NodeFacts, node_facts
 from swarmnet.tables.lines import line_of
-from swarmnet.tables.outputs import Outbid, Recovered
+from swarmnet.tables.outputs import Fenced, Outbid, Recovered
 from swarmnet.tables.row import NETWORK, NODE, Row
 from tests.tables.rows import (
     BLUE,
@@ -14,6 +15,7 @@ from tests.tables.rows import (
     E2,
     NET,
     attached_wire,
+    node_row,
     row,
     values,
 )
@@ -241,11 +243,33 @@ def test_what_this_life_said_stands_above_a_later_attachment_of_its_own() -> Non
     wire.fate = lost
     wire.lives[2].epoch = 1
     wire.resume(2, backup)
-    wire[2].introduce(wire.now, b"restored")
-    wire[2].put(wire.now, NET, E1, b"this life's")
+    said = wire[2].put(wire.now, NET, E1, b"this life's")
+    assert said.version < wire[1].rules.since_of(node_id(2), NET)
     wire.settle()
     wire.fate = delivered
     gather(wire, 2)
     wire.probe()
     assert [values(wire, n) for n in (1, 2, 3)] == [{b"e1": b"this life's"}] * 3
     assert (wire.agree(), wire.agree(NET)) == (True, True)
+
+
+def test_only_an_elder_that_answers_us_fences_us() -> None:
+    """A word of an elder life that is over looks the same, until it is answered."""
+    wire = attached_wire()
+    wire.kill(2)
+    wire.start(2, saved=True)
+    for epoch, life in ((7, (3, 1)), (9, (3, 1)), (11, (1, 1))):
+        wire.give(2, node_row(2, (epoch, 1), NodeFacts(life=life)).item)
+    assert wire.notes(2, Outbid) == [Outbid(8), Outbid(10)]
+    assert wire.notes(2, Fenced) == [Fenced((1, 1))]
+    first = attached_wire()
+    first.kill(2)
+    first.start(2, saved=True)
+    first.give(2, node_row(2, (7, 1), NodeFacts(life=(1, 1))).item)
+    assert (first.notes(2, Fenced), first.notes(2, Outbid)) == ([], [Outbid(8)])
+    first.give(2, node_row(2, (9, 1), NodeFacts(life=(1, 1))).item)
+    assert first.notes(2, Fenced) == [Fenced((1, 1))]
+    with pytest.raises(Refused, match="an elder process runs"):
+        first[2].put(first.now, NET, E1, b"x")
+    first.run(121.0)
+    assert first[2].put(first.now, NET, E1, b"x").epoch > 9
