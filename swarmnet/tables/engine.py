@@ -378,14 +378,15 @@ class Tables:
         return row
 
     def _note_news(self, now: float) -> None:
-        news = self._receiver.news
-        for scope in news:
-            self._sync.note_news(now, scope)
-        news.clear()
-        moved = self._recovery.moved
-        for scope in moved:
-            self._follow_move(now, scope)
-        moved.clear()
+        news, moved = self._receiver.news, self._recovery.moved
+        if news:
+            for scope in news:
+                self._sync.note_news(now, scope)
+            news.clear()
+        if moved:
+            for scope in moved:
+                self._follow_move(now, scope)
+            moved.clear()
 
     def _follow_move(self, now: float, scope: Scope) -> None:
         """A row of ours that was recovered has attached or detached us."""

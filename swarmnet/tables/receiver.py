@@ -23,6 +23,7 @@ from swarmnet.tables.writer import Writer
 
 _FIRST: Final = {NODE: 0, ATTACHMENT: 1}
 """What others depend on is applied before them, so that they need not be parked."""
+_RECENT_MAX: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class Receiver:
         "_door",
         "_is_due",
         "_number",
+        "_recent",
         "_recovery",
         "_removal",
         "_waiting",
@@ -64,6 +66,7 @@ class Receiver:
         self._batches: dict[int, _Batch] = {}
         # Whole, with their proofs: a forged copy keeps no true one away.
         self._waiting: dict[bytes, None] = {}
+        self._recent: dict[bytes, Row] = {}
         self._number = 0
         # Whether something has come that removals depend on.
         self._is_due = False
@@ -128,8 +131,16 @@ class Receiver:
         return None
 
     def _holds(self, item: bytes) -> bool:
-        """Return whether that very row is held: most that come are copies."""
+        """Return whether that very row is held: most that come are copies.
+
+        And most copies come soon after the first, so those cost no hash.
+        """
         core = self._core
+        recent = self._recent.get(item)
+        if recent is not None:
+            at = core.shelves.get(recent.scope)
+            if at is not None and at.get(recent.owner, recent.name) is recent:
+                return True
         body = item[:-PROOF_BYTES]
         element = element_of(hash_item(core.config.cluster_key, body))
         for shelf in core.shelves.values():
@@ -148,6 +159,9 @@ class Receiver:
         if self._door.apply(row) is not Verdict.NEWS:
             return
         self.news[row.scope] = None
+        self._recent[row.item] = row
+        if len(self._recent) > _RECENT_MAX:
+            del self._recent[next(iter(self._recent))]
         if relays:
             core.outputs.append(Spread(row))
         self._writer.attend(row)
