@@ -211,7 +211,7 @@ class Plane:
 
     def verified(self, now: float, number: int, verdicts: Sequence[bool]) -> None:
         """Take the answer to a `VerifySignatures`."""
-        self._verified(now, number, self._verifying.merge(now, number, verdicts))
+        self.tables.verified(now, number, self._verifying.merge(now, number, verdicts))
         self._settle(now)
 
     def roles_changed(self, now: float, node: NodeId) -> None:
@@ -360,7 +360,10 @@ class Plane:
         payload = self._delivered.pop(row.item, None)
         if payload is None or payload.scope != row.scope:
             payload = _payload_of(row)
-        if row.owner == self._me:
+        if not self.tables.rules.is_attached(self._me, row.scope):
+            # We have left, and are in no network by our own word; digests find it.
+            self._count("rows_unspread")
+        elif row.owner == self._me:
             self.swim.publish(now, payload)
         else:
             self.swim.relay(now, payload)
@@ -369,7 +372,7 @@ class Plane:
         claims = self._verifying.prepare(now, wanted)
         if claims is None:
             verdicts = self._verifying.verify_here(now, wanted.number)
-            self._verified(now, wanted.number, verdicts)
+            self.tables.verified(now, wanted.number, verdicts)
         else:
             self._outputs.append(VerifySignatures(wanted.number, claims))
 
@@ -379,11 +382,6 @@ class Plane:
             verb()
         except Refused:
             self._count("own_row_refused")
-
-    def _verified(
-        self, now: float, number: int, verdicts: Sequence[bool | None]
-    ) -> None:
-        self.tables.verified(now, number, verdicts)
 
     def _rider(self, target: NodeId) -> bytes:
         return self._riders.rider_for(target)

@@ -68,7 +68,7 @@ def check_fits(
     if not 1 <= len(key) <= KEY_BYTES_MAX:
         raise Refused(f"key of {len(key)} bytes: want 1 to {KEY_BYTES_MAX}")
     shelf = core.shelves.get(scope)
-    if shelf is None:
+    if shelf is None or not core.rules.is_attached(core.me, scope):
         raise Refused(f"scope {scope.hex()}: attach to it first")
     size = PROOF_BYTES + len(encode_body(core.me, place, *stamp, (Flag(0), value)))
     if size > ROW_BYTES_MAX:

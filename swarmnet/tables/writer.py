@@ -317,7 +317,7 @@ class Writer:
     def attend(self, row: Row) -> None:
         """Do what a mask of our rows asks of us, and what our masks were for."""
         core = self._core
-        if core.is_silent:
+        if core.is_silent or self._facts.left:
             return
         facts = mask_facts(row) if row.table == MASK and not row.is_deleted else None
         if facts is not None and facts.owner == core.me:

@@ -3,6 +3,7 @@
 import pytest
 
 from swarmnet.crypto.certificate import Role
+from swarmnet.errors import Refused
 from swarmnet.ids import CLUSTER, NodeId, Scope
 from swarmnet.node.about import chain_of_untrusted, encode_about
 from swarmnet.node.outputs import VerifySignatures
@@ -11,10 +12,11 @@ from swarmnet.swim.outputs import SendDatagram, SendStream
 from swarmnet.tables.engine import Tables
 from swarmnet.tables.facts import node_facts
 from swarmnet.tables.outputs import Save
-from swarmnet.tables.row import ENDPOINT, NODE, REVOCATION, Flag
+from swarmnet.tables.row import ENDPOINT, MASK, NETWORK, NODE, REVOCATION, Flag
 from tests.node.table import Table
 
 NET = Scope(b"a network's scope")
+NAME = (ENDPOINT, b"web")
 
 
 def joined(count: int) -> Table:
@@ -152,3 +154,28 @@ def test_what_a_certificate_allows_is_asked_again_when_another_is_known(
     table.nodes[1]._acquaintances.introduce(table.pki.chain(2).encoded)
     table.run(2.0)
     assert asked == [table.id(2)]
+
+
+def test_who_has_left_is_asked_for_nothing_in_its_networks_any_more() -> None:
+    """Its masks stay until others have forgotten it; it does not die of them."""
+    table = joined(3)
+    attach(table, 1, 2, 3)
+    table.command(
+        2,
+        lambda tables: tables.put(
+            table.now, NET, (NETWORK, b"blue"), b"b", durable=True
+        ),
+    )
+    table.run(0.5)
+    table.command(
+        1, lambda tables: tables.mask(table.now, NET, (NETWORK, b"blue"), table.id(2))
+    )
+    table.run(0.5)
+    table.nodes[1].leave(table.now)
+    with pytest.raises(Refused, match="attach to it first"):
+        table.command(1, lambda tables: tables.put(table.now, NET, NAME, b"x"))
+    table.command(2, lambda tables: tables.delete(table.now, NET, (NETWORK, b"blue")))
+    table.run(5.0)
+    assert table.nodes[1].states() != {}
+    kinds = [row.table for row in table.nodes[3].tables.rows(NET).values()]
+    assert MASK in kinds
