@@ -38,8 +38,9 @@ if TYPE_CHECKING:
     from sim.profiles.contract import Profile
 
 FAULTS_S: Final = 90.0
-CALM_MORE_S: Final = 20.0
-"""For tables, after membership has had its time."""
+CALM_MORE_S: Final = 60.0
+"""For tables, after membership has had its time: a last tombstone may be collected in
+the third round of some 36 s that begins in the calm."""
 LOOK_S: Final = 0.25
 QUIET_S: Final = 5.0
 VALUE_BYTES: Final = 32

@@ -35,7 +35,7 @@ def struck(seed: int, nodes: int, *kinds: str, **settings: str) -> Result:
         nodes,
         seed,
         without=without,
-        **{"acts_per_s": "10", "duration_s": "135", **settings},
+        **{"acts_per_s": "10", "duration_s": "175", **settings},
     )
 
 

@@ -124,7 +124,7 @@ def test_every_scenario_has_a_picture(tmp_path: Path, scenario: str) -> None:
     file = tmp_path / "course.png"
     # Longer than the calm of any chaos.
     nodes = 2 if scenario == "table-sync" else 4
-    words = f"run {scenario} --nodes {nodes} --duration 110 --plot {file}"
+    words = f"run {scenario} --nodes {nodes} --duration 150 --plot {file}"
     assert call(words.split()) == 0
     assert file.stat().st_size > 1000
 

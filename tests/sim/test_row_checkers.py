@@ -157,7 +157,7 @@ def test_deleted_rows_that_a_sleeper_brings_back_are_found(
         return not row.is_durable and row.version < max(facts.floor, since)
 
     monkeypatch.setattr(Rules, "is_void", spare)
-    found = messages("row_resurrected", "sleep", duration_s="188")
+    found = messages("row_resurrected", "sleep", duration_s="228")
     assert all("that it knew to be gone" in message for message in found)
     assert found
 
