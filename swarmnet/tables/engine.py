@@ -182,6 +182,7 @@ class Tables:
         self._writer.detach(scope)
         self._snapshots.forget(scope)
         self._sync.forget(scope)
+        self._receiver.forget(scope)
         self._sync.note_news(now, CLUSTER)
 
     def introduce(self, now: float, about: bytes) -> Row:
@@ -396,3 +397,4 @@ class Tables:
         else:
             self._snapshots.forget(scope)
             self._sync.forget(scope)
+            self._receiver.forget(scope)

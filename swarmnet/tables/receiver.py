@@ -100,6 +100,11 @@ class Receiver:
             self._is_due = self.is_busy()
             self._removal.review()
 
+    def forget(self, scope: Scope) -> None:
+        """Hold nothing of a network that we take part in no more."""
+        recent = self._recent
+        self._recent = {k: row for k, row in recent.items() if row.scope != scope}
+
     def is_busy(self) -> bool:
         """Return whether rows wait to be verified."""
         return bool(self._batches)

@@ -131,3 +131,15 @@ def test_what_is_too_short_for_a_row_is_not_even_hashed(
     items = Rows(NET, (b"", bytes(64)))
     wire[1].receive(wire.now, node_id(2), encode_message(items), streamed=True)
     assert wire[1].counters()["bad_rows"] == 2
+
+
+def test_of_a_network_that_was_left_no_row_is_held_anywhere() -> None:
+    """Nor among those that came lately, by which copies are told."""
+    wire = attached_wire(2)
+    told = wire[2].put(wire.now, NET, E1, b"private")
+    wire.settle()
+    assert told.item in wire[1]._receiver._recent
+    wire[1].detach(wire.now, NET)
+    assert told.item not in wire[1]._receiver._recent
+    wire.give(1, told.item)
+    assert wire[1].counters()["rows_out_of_scope"] == 1
