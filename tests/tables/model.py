@@ -92,7 +92,8 @@ class Model:
     def shown(self, scope: Scope) -> Shown:
         """Return the bodies of the rows that are shown, where all owners live."""
         held = [r for r in self.rows if r.body in self.held(scope)]
-        facts = [mask_facts(r) for r in held if r.table == MASK and not r.is_deleted]
+        words = [r for r in held if r.table == MASK and not r.is_deleted]
+        facts = [mask_facts(r) for r in words if r.owner not in self.cuts]
         masks = [m for m in facts if m is not None]
         members = {
             r.owner for r in self.attachments if r.key == scope and not r.is_deleted

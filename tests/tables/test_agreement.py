@@ -9,7 +9,7 @@ from collections.abc import Callable
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from swarmnet.errors import Refused
@@ -188,6 +188,7 @@ def test_whoever_was_given_the_same_rows_holds_and_shows_the_same(
 
 
 @settings(max_examples=10)
+@example(214, 27)
 @given(st.integers(0, 10**6), st.integers(10, 40))
 def test_that_is_so_when_an_owner_was_removed(seed: int, length: int) -> None:
     world, wire = history(seed, length, removes=True), watchers()
