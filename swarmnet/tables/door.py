@@ -223,7 +223,7 @@ class Door:
             self._touch(row.scope, facts.name)
 
     def _touch_all(self, owner: NodeId) -> None:
-        if self._core.views.watches:
+        if self._core.views.is_read:
             for scope, shelf in self._core.shelves.items():
                 for name in shelf.rows_of(owner):
                     self._touch(scope, name)

@@ -11,8 +11,7 @@ input the caller drains `poll_output` until None, and asks `poll_timeout` again.
 of our own comes out as `Save` before it comes out in anything that is sent.
 """
 
-from collections.abc import Collection as Members
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from random import Random
 
 from swarmnet.errors import BadPacket
@@ -34,20 +33,21 @@ from swarmnet.tables.messages import (
     WantPage,
 )
 from swarmnet.tables.outputs import Output
+from swarmnet.tables.reading import Reading
 from swarmnet.tables.receiver import Receiver
 from swarmnet.tables.recovery import Recovery
 from swarmnet.tables.removal import Removal
-from swarmnet.tables.row import Flag, Name, Row, TableName
-from swarmnet.tables.rules import Presence, Rules, Shown
+from swarmnet.tables.row import Flag, Name, Row
+from swarmnet.tables.rules import Presence, Rules
 from swarmnet.tables.shelf import Shelf
 from swarmnet.tables.snapshot import Snapshots, donors_of
 from swarmnet.tables.stored import StoredRows, stored_rows
 from swarmnet.tables.sync import Sync
-from swarmnet.tables.view import Views, Watch
+from swarmnet.tables.view import Views
 from swarmnet.tables.writer import Writer
 
 
-class Tables:
+class Tables(Reading):
     """One node's tables.
 
     `epoch` exceeds that of every earlier life whose rows were kept. `stored` is empty
@@ -57,7 +57,6 @@ class Tables:
 
     __slots__ = (
         "_collection",
-        "_core",
         "_door",
         "_receiver",
         "_recovery",
@@ -79,7 +78,7 @@ class Tables:
     ) -> None:
         rules = Rules(me, seams.may_write, seams.stands)
         shelves = {CLUSTER: Shelf(CLUSTER, config.rows_per_owner)}
-        self._core = core = Core(
+        core = Core(
             me=me,
             config=config,
             random=random,
@@ -88,10 +87,11 @@ class Tables:
             shelves=shelves,
             views=Views(rules, shelves),
         )
+        super().__init__(core)
         self._door = Door(core)
         self._writer = Writer(core, self._door, epoch, lost=stored is None)
         self._snapshots = Snapshots(core)
-        self._removal = Removal(core, self._door, self._writer, self._has_all)
+        self._removal = Removal(core, self._door, self._writer, self._is_whole)
         self._recovery = Recovery(core, self._door, self._writer)
         self._receiver = Receiver(
             core, self._door, self._writer, self._recovery, self._removal
@@ -201,6 +201,12 @@ class Tables:
         """
         return self._wrote(now, self._removal.revoke(node))
 
+    def announce(self, now: float) -> None:
+        """Say which life of ours this is: another speaks under our key."""
+        if not self._core.is_silent:
+            self._writer.announce()
+            self._note_written(now)
+
     def leave(self, now: float) -> Row:
         """Say that we have left: all rows of ours that are not durable are void."""
         return self._wrote(now, self._writer.leave())
@@ -287,60 +293,33 @@ class Tables:
         """Return when `handle_timeout` is wanted next."""
         return self._core.timers.next()
 
-    # Views
-
-    def watch(
-        self, scope: Scope | None = None, table: TableName | None = None
-    ) -> Watch:
-        """Return a watch of one scope or all, and one table or all."""
-        return self._core.views.watch(scope, table)
-
-    def shown(self, scope: Scope, name: Name) -> Shown | None:
-        """Return what is shown about a name, or None."""
-        return self._core.views.shown(scope, name)
-
-    def claimants(self, scope: Scope, name: Name) -> list[Shown]:
-        """Return every owner's row about a name that may be shown."""
-        return self._core.views.claimants(scope, name)
-
-    def table(self, scope: Scope, table: TableName) -> dict[bytes, Shown]:
-        """Return what is shown of one table in one scope, by key."""
-        return self._core.views.table(scope, table)
-
-    def rows(self, scope: Scope) -> Mapping[int, Row]:
-        """Return all that is held of a scope, shown or not."""
-        shelf = self._core.shelves.get(scope)
-        return {} if shelf is None else shelf.elements()
-
-    def scopes(self) -> Sequence[Scope]:
-        """Return the scopes that are held, the cluster's first."""
-        return tuple(self._core.shelves)
-
-    def digest(self, scope: Scope) -> tuple[bytes, int] | None:
-        """Return a scope's digest and its number of rows; None if it is not held."""
-        shelf = self._core.shelves.get(scope)
-        return None if shelf is None else (shelf.digest, shelf.size)
-
-    def members(self, scope: Scope) -> Members[NodeId]:
-        """Return the nodes that are known to take part in a network."""
-        return self._core.rules.attached.get(scope, {}).keys()
-
-    def attached(self, scope: Scope) -> Sequence[NodeId]:
-        """Return the same, in the order in which they came."""
-        return tuple(self.members(scope))
-
-    @property
-    def rules(self) -> Rules:
-        """What the rows say of nodes, to be asked and not told."""
-        return self._core.rules
+    # Views, beside those of `Reading`
 
     def is_complete(self, scope: Scope) -> bool:
         """Return whether no snapshot of a scope is being taken."""
         return self._snapshots.is_complete(scope)
 
-    def counters(self) -> Mapping[str, int]:
-        """Return how often things happened, by name."""
-        return self._core.counters
+    @property
+    def epoch(self) -> int:
+        """The epoch of what we write now."""
+        return self._writer.epoch
+
+    @property
+    def has_agreed(self) -> bool:
+        """Whether another was seen to hold all the cluster's rows that we hold.
+
+        Since it was last forgotten, and at one time or another.
+        """
+        return self._sync.has_agreed
+
+    def forget_agreement(self) -> None:
+        """Begin anew to look who holds what we hold."""
+        self._sync.has_agreed = False
+
+    @property
+    def has_all(self) -> bool:
+        """Whether nothing of the cluster's rows is known to be still to come."""
+        return self._has_all()
 
     def _has_all(self) -> bool:
         """Return whether nothing of the cluster's rows is known to be still to come."""
@@ -372,6 +351,10 @@ class Tables:
                 if self._snapshots.expects(peer, message):
                     self._receiver.receive(peer, message.items, relays=False)
                     self._snapshots.note_page(now, peer, message)
+
+    def _note_written(self, now: float) -> None:
+        self._receiver.news[CLUSTER] = None
+        self._note_news(now)
 
     def _wrote(self, now: float, row: Row) -> Row:
         self._receiver.news[row.scope] = None

@@ -75,7 +75,8 @@ class Receiver:
 
     def receive(self, sender: NodeId, items: Sequence[bytes], *, relays: bool) -> None:
         """Take rows as they travel; `relays` is whether news among them goes on."""
-        rows = [row for item in items if (row := self._read(item)) is not None]
+        read = (self._read(sender, item) for item in items)
+        rows = [row for row in read if row is not None]
         if not rows:
             return
         rows.sort(key=lambda row: _FIRST.get(row.table, 2))
@@ -109,7 +110,7 @@ class Receiver:
         """Return whether rows wait to be verified."""
         return bool(self._batches)
 
-    def _read(self, item: bytes) -> Row | None:
+    def _read(self, sender: NodeId, item: bytes) -> Row | None:
         """Return a row that is worth verifying, or None."""
         core = self._core
         if len(item) <= PROOF_BYTES:
@@ -124,7 +125,9 @@ class Receiver:
             core.count("bad_rows")
             return None
         verdict = self._door.judge(row)
-        if verdict is not Verdict.NEWS:
+        if self._is_late(sender, row):
+            core.count("rows_late")
+        elif verdict is not Verdict.NEWS:
             core.count(f"rows_{verdict.name.lower()}")
         elif row.item in self._waiting:
             core.count("rows_known")
@@ -134,6 +137,20 @@ class Receiver:
             self._waiting[row.item] = None
             return row
         return None
+
+    def _is_late(self, sender: NodeId, row: Row) -> bool:
+        """Return whether a removed node's row comes from who is no member himself.
+
+        Once its removal is acknowledged, only what members hold of it counts: they have
+        said what that is, and somebody may rely on it.
+        """
+        rules, me = self._core.rules, self._core.me
+        if row.owner == me or not rules.is_revoked(row.owner):
+            return False
+        is_settled = rules.revocations.cut_of(row.owner) is not None
+        is_told = is_settled or row.owner in rules.facts_of(me).acks
+        is_out = rules.is_revoked(sender) or rules.facts_of(sender).left
+        return is_told and is_out and not rules.is_revoked(me)
 
     def _holds(self, item: bytes) -> bool:
         """Return whether that very row is held: most that come are copies.

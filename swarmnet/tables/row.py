@@ -23,6 +23,10 @@ NETWORK: Final = TableName("network")
 ATTACHMENT: Final = TableName("attachment")
 """The owner takes part in a network; key: the network's scope."""
 RANGE: Final = TableName("range")
+POOL: Final = TableName("pool")
+"""What subnets are taken from, and whose all of it was at first. Managers' alone."""
+ROUTE: Final = TableName("route")
+"""What a host reaches beside its networks; key: the owner's id."""
 REVOCATION: Final = TableName("revocation")
 """A node is one no more; key: its id. Only managers' count."""
 TOKEN: Final = TableName("token")
@@ -31,7 +35,7 @@ MASK: Final = TableName("mask")
 ENDPOINT: Final = TableName("endpoint")
 SERVICE: Final = TableName("service")
 TABLES: Final = (
-    *(NODE, NETWORK, ATTACHMENT, RANGE, REVOCATION, TOKEN, MASK),
+    *(NODE, NETWORK, ATTACHMENT, RANGE, POOL, ROUTE, REVOCATION, TOKEN, MASK),
     *(ENDPOINT, SERVICE),
 )
 """Those that this version knows; it carries any other as well."""

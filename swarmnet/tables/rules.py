@@ -24,12 +24,16 @@ from swarmnet.tables.row import (
     ATTACHMENT,
     MASK,
     NODE,
+    POOL,
+    RANGE,
     REVOCATION,
     Row,
     TableName,
     Version,
 )
 
+_UNMASKED: Final = frozenset({REVOCATION, RANGE, POOL})
+"""By these a node gives away what is its own: nobody else takes that back."""
 _NOTHING = NodeFacts()
 _FOREVER: Final[Version] = (1 << 64, 0)
 _ROLES_MAX: Final = 64
@@ -217,6 +221,11 @@ class Rules:
         others = [one for one in self._nodes if self._is_active(one)]
         return min(removers or others, default=None)
 
+    def first_manager(self) -> NodeId | None:
+        """Return one manager that lives, the same for all who see the same."""
+        active = (one for one in self._nodes if self._is_active(one))
+        return min(active, default=None)
+
     def _is_active(self, manager: NodeId) -> bool:
         return (
             self.may_write(manager, REVOCATION)
@@ -248,10 +257,19 @@ class Rules:
         """
         return [
             member
+            for member in self.standing()
+            if member != node and node not in self.facts_of(member).acks
+        ]
+
+    def standing(self) -> list[NodeId]:
+        """Return the members that count, ourselves included: dead ones may be back.
+
+        Not those that have left, or were removed.
+        """
+        return [
+            member
             for member in {**self._nodes, **self._presence}
-            if member != node
-            and self.stands(member)
-            and node not in self.facts_of(member).acks
+            if self.stands(member)
             and not self.facts_of(member).left
             and self._presence.get(member) is not Presence.LEFT
             and not self.is_revoked(member)
@@ -316,7 +334,7 @@ class Rules:
     @staticmethod
     def may_mask(row: Row) -> bool:
         """Return whether a row is of a kind that others may want gone."""
-        return row.is_durable and row.table != REVOCATION
+        return row.is_durable and row.table not in _UNMASKED
 
     def is_past(self, owner: NodeId, version: Version) -> bool:
         """Return whether a durable row of that version is void, held or not."""

@@ -73,14 +73,42 @@ class Watch:
         self._views.watches.pop(self, None)
 
 
+class Marks:
+    """Tells one reader what may have changed of one table: names, each once.
+
+    For who reads all owners' rows about a name, whichever of them is shown. All names
+    are marked at first.
+    """
+
+    __slots__ = ("_pending", "_scope", "_table")
+
+    def __init__(self, views: "Views", scope: Scope | None, table: TableName) -> None:
+        self._scope = scope
+        self._table = table
+        self._pending: dict[About, None] = {}
+        for about in views.all_names():
+            self.note(about)
+
+    def note(self, about: About) -> None:
+        """Take note that something about a name may be another thing than before."""
+        scope, (table, _) = about
+        if table == self._table and self._scope in (None, scope):
+            self._pending[about] = None
+
+    def poll(self) -> About | None:
+        """Return the next name, or None."""
+        return self._pending.popitem()[0] if self._pending else None
+
+
 class Views:
     """What this node shows of the rows that it holds."""
 
-    __slots__ = ("_rules", "_shelves", "_touched", "watches")
+    __slots__ = ("_marks", "_rules", "_shelves", "watches")
 
     def __init__(self, rules: Rules, shelves: Mapping[Scope, Shelf]) -> None:
         self._rules = rules
         self._shelves = shelves
+        self._marks: list[Marks] = []
         self.watches: dict[Watch, None] = {}
 
     def shown(self, scope: Scope, name: Name) -> Shown | None:
@@ -118,17 +146,30 @@ class Views:
         self.watches[watch] = None
         return watch
 
+    def mark(self, scope: Scope | None, table: TableName) -> Marks:
+        """Return the marks of a table, in one scope or all; they are kept for good."""
+        marks = Marks(self, scope, table)
+        self._marks.append(marks)
+        return marks
+
+    @property
+    def is_read(self) -> bool:
+        """Return whether anybody is told of anything."""
+        return bool(self.watches or self._marks)
+
     def is_watched(self, scope: Scope, table: TableName) -> bool:
         """Return whether anybody is told of a table in a scope."""
         return any(watch.wants(scope, table) for watch in self.watches)
 
     def before(self, row: Row) -> None:
         """Note what is shown about a row's name, before that may change."""
-        if self.watches:
+        if self.watches or self._marks:
             self.touch((row.scope, row.name))
 
     def touch(self, about: About) -> None:
         """As `before`, of a name."""
+        for marks in self._marks:
+            marks.note(about)
         if self.is_watched(about[0], about[1][0]):
             previous = self.shown(*about)
             for watch in self.watches:
