@@ -24,6 +24,7 @@ from benchmarks import (
     flood,
     idle,
     leave,
+    network_bytes,
     partition,
     pause,
     rows,
@@ -77,6 +78,7 @@ QUESTIONS: Final[dict[str, Question]] = {
         table_load.QUESTION,
         table_join.QUESTION,
         table_bytes.QUESTION,
+        network_bytes.QUESTION,
         simulator.QUESTION,
         fidelity.QUESTION,
     )

@@ -87,6 +87,16 @@ RULES: Final[Mapping[str, Rule]] = {
     ),
     "row_resurrected": Rule("what one life knows to be gone is not shown again"),
     "row_tombstones": Rule("tombstones of owners that run are kept for a bounded time"),
+    "address_doubled": Rule(
+        "no two nodes use one address, and no view shows it twice, at any time"
+    ),
+    "address_owners": Rule("no two nodes may give out one number, at any time"),
+    "address_pool": Rule("what all nodes own is the whole, and each number once"),
+    "address_views": Rule("after calm all agree who owns what, and which networks are"),
+    "address_lost": Rule(
+        "after calm, with all removed that are gone, every number can be used"
+    ),
+    "address_clone": Rule("a clone that is heard gives nothing out"),
     "exception": Rule("no engine raises", _ALL),
 }
 

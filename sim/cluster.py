@@ -20,6 +20,7 @@ from sim.host import Host
 from sim.perjury import Perjury
 from sim.profiles.channeled import Outfit
 from sim.profiles.contract import Identity, Profile
+from sim.profiles.tabled import rebooted
 from sim.streams import Streams
 from sim.trace import Kind, Trace
 from sim.underlay import Underlay
@@ -152,7 +153,7 @@ class Cluster:
         """Kill a node's process; with `machine`, nothing answers there at all."""
         engine = host.engine
         assert engine is not None
-        host.saved = engine.save()
+        host.saved = rebooted(engine.save()) if machine else engine.save()
         self._engine_counts.update(engine.counters())
         host.halt()
         self.course.ended(self.world.now, host.index)
@@ -196,7 +197,7 @@ class Cluster:
         assert engine is not None
         index = len(self.hosts)
         twin = self._place(Identity(index, original.node, _at(index)))
-        twin.saved = engine.save()
+        twin.saved = rebooted(engine.save())
         twin.boot_epoch = original.boot_epoch
         self._boot(twin, boot_epoch=original.boot_epoch + 1, view=twin.saved)
         return twin

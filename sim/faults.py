@@ -35,9 +35,12 @@ KINDS: Final = (
     "sleep",
     "mask",
     "remove",
+    "restore",
 )
 OF_TABLES: Final = frozenset({"sleep", "mask", "remove"})
 """Those that strike rows; where nobody holds any, they are left out."""
+OF_ADDRESSES: Final = frozenset({"restore"})
+"""Those that are about what a node owns; where it owns nothing, they are left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,7 @@ DRAWS: Final[dict[str, Draw]] = {
     "sleep": Draw(1.5, (30, 70)),
     "mask": Draw(20, (0, 0)),
     "remove": Draw(1.5, (1, 20), share=(0.1, 0.5)),
+    "restore": Draw(2, (0.5, 20)),
 }
 
 

@@ -12,7 +12,7 @@ from sim.ledger import Ledger, NotedIdentity
 from sim.pki import WALL_S, Pki
 from sim.profiles.contract import Identity
 from sim.profiles.planed import first_row, first_storage
-from sim.profiles.tabled import Storage, Tabled
+from sim.profiles.tabled import Kept, Storage, Tabled
 from swarmnet.crypto.channel import Parcel
 from swarmnet.crypto.directory import Directory
 from swarmnet.crypto.packets import Kind, has_mac1, kind_of
@@ -48,7 +48,7 @@ class Outfit:
 
 
 @dataclass(frozen=True, slots=True)
-class Acquaintance:
+class Acquaintance(Kept):
     """What a node begins with: its view, and the certificates of those in it."""
 
     roster: Roster
@@ -107,7 +107,11 @@ class ChanneledNode(Tabled):
     def save(self) -> Acquaintance:
         """Return what a restart with state is given as `view`."""
         directory = self._directory.copy()
-        return Acquaintance(self.inner.save(), directory, storage=self.storage)
+        return Acquaintance(
+            *(self.inner.save(), directory),
+            storage=self.storage.copy(),
+            before=self.addressing.continuation(),
+        )
 
     def say(
         self, now: float, to: Route, message: bytes, *, streamed: bool = False
@@ -185,8 +189,9 @@ def build_node(
         key = outfit.settings.tables.cluster_key
         storage = known.storage or first_storage(identity.node, known.known, key)
         rows = replace(storage.stored(), known=known.known)
+    before = None if known is None else known.before
     node = Node(
-        Credentials(own, chain.encoded, directory, WALL_S, rows),
+        Credentials(own, chain.encoded, directory, WALL_S, rows, before),
         identity.address,
         outfit.settings,
         random,

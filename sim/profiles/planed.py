@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from sim.profiles.contract import Identity
-from sim.profiles.tabled import Storage, Tabled
+from sim.profiles.tabled import Kept, Storage, Tabled
 from swarmnet.ids import CLUSTER, NodeId
 from swarmnet.node.plane import Plane
 from swarmnet.node.seams import PlaneSeams
@@ -28,7 +28,7 @@ _BEFORE = (0, 1)
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class Memory(Kept):
     """What a node begins with: its view, the rows it knows, and its own, stored.
 
     In a first life its own are among those that it knows, and `storage` is None.
@@ -64,7 +64,10 @@ class PlanedNode(Tabled):
 
     def save(self) -> Memory:
         """Return what a restart with state is given as `view`."""
-        return Memory(self.inner.swim.save(), self.known(), self.storage)
+        return Memory(
+            *(self.inner.swim.save(), self.known(), self.storage.copy()),
+            before=self.addressing.continuation(),
+        )
 
 
 def build_plane(
@@ -103,6 +106,7 @@ def build_plane(
         boot_epoch=boot_epoch,
         view=None if memory is None else memory.roster,
         rows=rows,
+        before=None if memory is None else memory.before,
     )
     return PlanedNode(node, plane, plane_seams, storage)
 

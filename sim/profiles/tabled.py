@@ -5,10 +5,13 @@ would have verified by another thread are verified at once: that takes no virtua
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
 from swarmnet.ids import NodeId, Scope
+from swarmnet.ipam.lives import Continuation
+from swarmnet.node.addressing import Addressing
+from swarmnet.node.commands import Done, Failed
 from swarmnet.node.outputs import Output, VerifySignatures
 from swarmnet.tables.engine import Tables
 from swarmnet.tables.outputs import (
@@ -24,7 +27,7 @@ from swarmnet.tables.row import Name, Row, TableName
 from swarmnet.tables.stored import StoredRows
 
 Result = TypeVar("Result")
-Note = Completed | Recovered | Outbid | Fenced | MaskWanted
+Note = Completed | Recovered | Outbid | Fenced | MaskWanted | Done | Failed
 Place = tuple[Scope, TableName, bytes]
 
 
@@ -34,11 +37,34 @@ class Inner(Protocol):
     @property
     def tables(self) -> Tables: ...
 
+    @property
+    def addressing(self) -> Addressing: ...
+
     def command(self, now: float, verb: Callable[[Tables], Result]) -> Result: ...
+
+    def allocate(self, now: float, verb: Callable[[Addressing], Result]) -> Result: ...
 
     def verified(self, now: float, number: int, verdicts: Sequence[bool]) -> None: ...
 
     def poll_output(self) -> Output | None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """What a machine keeps of a process beside its storage, until it is started again.
+
+    `before` is what the process knew of itself; None if that is gone.
+    """
+
+    before: Continuation | None = None
+
+
+def rebooted(saved: object) -> object:
+    """Return what is left of what a process saved once its machine was started again.
+
+    Nor does a backup bring more along, or a copy of a disk.
+    """
+    return replace(saved, before=None) if isinstance(saved, Kept) else saved
 
 
 @dataclass(slots=True)
@@ -64,9 +90,15 @@ class Storage:
             case Completed() | Recovered() | Outbid() | Fenced() | MaskWanted():
                 self.notes.append(output)
                 self.told(output)
+            case Done() | Failed():
+                self.told(output)
             case _:
                 return False
         return True
+
+    def copy(self) -> "Storage":
+        """Return what is stored now, to be stored elsewhere, or put back later."""
+        return Storage(dict(self.rows))
 
     def stored(self) -> StoredRows:
         """Return what a later life is started from."""
@@ -110,6 +142,15 @@ class Tabled:
     def command(self, now: float, verb: Callable[[Tables], Result]) -> Result:
         """Let `verb` write to the tables."""
         return self._inner.command(now, verb)
+
+    @property
+    def addressing(self) -> Addressing:
+        """What is whose, to be looked at."""
+        return self._inner.addressing
+
+    def allocate(self, now: float, verb: Callable[[Addressing], Result]) -> Result:
+        """Let `verb` command addresses."""
+        return self._inner.allocate(now, verb)
 
     def poll_output(self) -> Output | None:
         """Return the next output that is not for storage."""

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from sim.scenarios import (
+    address_chaos,
+    address_share,
     asymmetric,
     bootstrap,
     chaos,
@@ -50,5 +52,7 @@ SCENARIOS: Final[Mapping[str, ScenarioKind]] = {
         table_join,
         scope,
         table_chaos,
+        address_share,
+        address_chaos,
     )
 }

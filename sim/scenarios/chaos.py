@@ -7,7 +7,7 @@ that follows from the configuration every live node must hold exactly the truth.
 from typing import TYPE_CHECKING, Final
 
 from sim.convergence import LOSS_MAX, calm_s, disagreement, errors
-from sim.faults import OF_TABLES, Fault, draw_plan
+from sim.faults import OF_ADDRESSES, OF_TABLES, Fault, draw_plan
 from sim.injector import Injector
 from sim.options import Figure
 from sim.scenarios.scenario import (
@@ -56,7 +56,7 @@ def plan_of(
         nodes,
         setting.duration_s - calm_s(profile, nodes, setting.loss),
         intensity=setting.keys["intensity"],
-        without=setting.without | OF_TABLES,
+        without=setting.without | OF_TABLES | OF_ADDRESSES,
     )
 
 

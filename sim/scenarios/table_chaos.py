@@ -11,7 +11,7 @@ from random import Random
 from typing import TYPE_CHECKING, Final
 
 from sim.convergence import calm_s
-from sim.faults import Fault, draw_plan
+from sim.faults import OF_ADDRESSES, Fault, draw_plan
 from sim.injector import Injector
 from sim.options import Figure
 from sim.profiles.tabled import tabled
@@ -216,7 +216,7 @@ def plan_of(
         nodes,
         setting.duration_s - whole_calm_s(profile, nodes, setting.loss),
         intensity=setting.keys["intensity"],
-        without=setting.without | {"clone"},
+        without=setting.without | OF_ADDRESSES | {"clone"},
     )
 
 

@@ -62,7 +62,15 @@ class Addresses:
     `give_early` gives the address freed longest ago when nothing else is left.
     """
 
-    __slots__ = ("_aside", "_early", "_ledger", "_quarantine_s", "_resting", "subnet")
+    __slots__ = (
+        "_aside",
+        "_broken",
+        "_early",
+        "_ledger",
+        "_quarantine_s",
+        "_resting",
+        "subnet",
+    )
 
     def __init__(
         self,
@@ -82,6 +90,8 @@ class Addresses:
         # of `_aside` may outlive its rest: it wakes nothing that does not rest.
         self._resting: Timers[int] = Timers()
         self._aside: Timers[int] = Timers()
+        # Until when those would have rested that were named, and are in use.
+        self._broken: dict[int, float] = {}
 
     @property
     def last(self) -> int | None:
@@ -113,13 +123,13 @@ class Addresses:
         """Return when the next address at rest comes free, or None."""
         return self._resting.next()
 
-    def hold(self, owned: Spans) -> tuple[int, ...]:
-        """Own these from now on, and nothing else.
+    def hold(self, owned: Spans, first: Spans | None = None) -> tuple[int, ...]:
+        """Own these from now on, and nothing else; those of `first` are given first.
 
         Returns the addresses in use that are not owned, ascending: each belongs to an
         endpoint that has no right to it. What rests goes on resting meanwhile.
         """
-        strays = self._ledger.hold(owned)
+        strays = self._ledger.hold(owned, first)
         until = {number: self._deadline(number) for number in self._ledger.resting}
         self._resting, self._aside = Timers(), Timers()
         for number, deadline in until.items():
@@ -165,6 +175,8 @@ class Addresses:
             raise Refused(
                 f"{what}: in a range of {whose}; ask there, or choose another"
             )
+        if self._ledger.is_resting(address):
+            self._broken[address] = self._deadline(address)
         self._resting.cancel(address)
         self._ledger.take(address, user)
 
@@ -172,8 +184,21 @@ class Addresses:
         """Let an address rest that `user` used; False, and no error, if it did not."""
         if not self._ledger.put_back(address, user):
             return False
+        self._broken.pop(address, None)
         self._set_rest(address, now + self._quarantine_s)
         return True
+
+    def forgo(self, address: int, user: str) -> None:
+        """Free an address that `user` was given and never used.
+
+        It does not rest, or goes on resting where it did before it was claimed.
+        """
+        if self._ledger.put_back(address, user):
+            until = self._broken.pop(address, None)
+            if until is None:
+                self._ledger.wake(address)
+            else:
+                self._set_rest(address, until)
 
     def restore(self, address: int, user: str) -> str | None:
         """Note an endpoint that exists; return who else uses its address, or None."""

@@ -30,17 +30,24 @@ class Reason(IntEnum):
     """The number that was named is another's by now."""
     RESTORING = 4
     """He does not know yet what he owns."""
+    KEPT = 6
+    """He never gives that away."""
     SILENT = 5
     """He did not answer. Nobody says that of himself."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """To be sent to `peer`: give me some of what you own; or `number`, if any."""
+    """To be sent to `peer`: give me some of what you own; or `number`, if any.
+
+    `ahead` is whether nobody waits for it yet: whoever is asked keeps enough for what
+    he may be asked for himself.
+    """
 
     peer: NodeId
     realm: bytes
     number: int | None
+    ahead: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +57,7 @@ class GivenUp:
     realm: bytes
     number: int | None
     refusals: tuple[tuple[NodeId, Reason], ...]
+    ahead: bool = False
 
 
 Output = Ask | GivenUp
@@ -59,6 +67,8 @@ Output = Ask | GivenUp
 class _Request:
     """One want: who is still to be asked, who is being asked, and since when."""
 
+    number: int | None
+    ahead: bool
     left: deque[NodeId]
     peer: NodeId | None
     due: float
@@ -66,15 +76,21 @@ class _Request:
 
 
 class Asking:
-    """What one node asks for, of one realm; each number, and some, once at a time."""
+    """What one node asks for, of one realm; each number, and some, once at a time.
+
+    `outputs` may be shared with the asking of other realms; then it is read there.
+    """
 
     __slots__ = ("_me", "_outputs", "_requests", "realm")
 
-    def __init__(self, me: NodeId, realm: bytes) -> None:
+    def __init__(
+        self, me: NodeId, realm: bytes, outputs: deque[Output] | None = None
+    ) -> None:
         self.realm = realm
         self._me = me
-        self._outputs: deque[Output] = deque()
-        self._requests: dict[int | None, _Request] = {}
+        self._outputs: deque[Output] = deque() if outputs is None else outputs
+        # By number; some, and some ahead, are two requests.
+        self._requests: dict[tuple[int | None, bool], _Request] = {}
 
     def want(
         self,
@@ -82,39 +98,48 @@ class Asking:
         ownership: Ownership,
         live: Iterable[NodeId],
         number: int | None = None,
+        *,
+        ahead: bool = False,
     ) -> None:
         """Ask for some, or for one number, unless that goes on already."""
-        if number in self._requests:
+        if (number, ahead) in self._requests:
             return
-        owners = donors_of(ownership, self._me, frozenset(live), number)
-        self._requests[number] = request = _Request(deque(owners), None, now, [])
-        self._ask_next(now, number, request)
+        owners = deque(donors_of(ownership, self._me, frozenset(live), number))
+        request = _Request(number, ahead, owners, None, now, [])
+        self._requests[number, ahead] = request
+        self._ask_next(now, request)
+
+    def is_asking(self, number: int | None) -> bool:
+        """Return whether a number, or some, is being asked for, and not just ahead."""
+        return (number, False) in self._requests
 
     def note_refused(
         self, now: float, peer: NodeId, number: int | None, reason: Reason
     ) -> None:
         """Somebody who was asked gives nothing."""
-        request = self._requests.get(number)
-        if request is not None and request.peer == peer:
-            request.refusals.append((peer, reason))
-            self._ask_next(now, number, request)
+        for ahead in (False, True):
+            request = self._requests.get((number, ahead))
+            if request is not None and request.peer == peer:
+                request.refusals.append((peer, reason))
+                self._ask_next(now, request)
 
     def note_owned(self, ownership: Ownership) -> None:
         """Ask no more for what is owned here by now."""
-        for number in list(self._requests):
+        for number, ahead in list(self._requests):
             if number is not None and ownership.owner_of(number) == self._me:
-                del self._requests[number]
+                del self._requests[number, ahead]
 
     def note_grown(self) -> None:
         """Something was granted to this node: ask for no more than that."""
-        self._requests.pop(None, None)
+        self._requests.pop((None, False), None)
+        self._requests.pop((None, True), None)
 
     def handle_timeout(self, now: float) -> None:
         """Turn to others where somebody is silent."""
-        for number, request in list(self._requests.items()):
+        for request in list(self._requests.values()):
             if request.peer is not None and now >= request.due:
                 request.refusals.append((request.peer, Reason.SILENT))
-                self._ask_next(now, number, request)
+                self._ask_next(now, request)
 
     def poll_timeout(self) -> float | None:
         """Return when `handle_timeout` is wanted next."""
@@ -124,14 +149,15 @@ class Asking:
         """Return the next thing to be sent or told, or None."""
         return self._outputs.popleft() if self._outputs else None
 
-    def _ask_next(self, now: float, number: int | None, request: _Request) -> None:
+    def _ask_next(self, now: float, request: _Request) -> None:
+        number, ahead = request.number, request.ahead
         if not request.left:
-            del self._requests[number]
+            del self._requests[number, ahead]
             refusals = tuple(request.refusals)
-            self._outputs.append(GivenUp(self.realm, number, refusals))
+            self._outputs.append(GivenUp(self.realm, number, refusals, ahead))
             return
         request.peer, request.due = request.left.popleft(), now + ANSWER_S
-        self._outputs.append(Ask(request.peer, self.realm, number))
+        self._outputs.append(Ask(request.peer, self.realm, number, ahead))
 
 
 def donors_of(

@@ -5,7 +5,7 @@ says by which grant he holds it (`parent`; none for the root), so deeds form a t
 a place in it has one writer.
 
     deed    [realm, parent, number, [grant, ...]]    parent: nil, or [node, number]
-    grant   [place, first, last, grantee]            its number: the deed's, and place
+    grant   [place, first, last, grantee, life]      its number: the deed's, and place
 
 Fields are only ever appended. What is given back is granted to whom it was held from.
 """
@@ -22,6 +22,8 @@ REALM_BYTES_MAX: Final = 32
 GRANTS_MAX: Final = 24
 """In one deed, so that its row is no longer than a row may be."""
 _NUMBER_MAX: Final = (1 << 62) - GRANTS_MAX
+ANY_LIFE: Final = 0
+"""A grant that nobody has asked for."""
 
 GrantId = tuple[NodeId, int]
 """Whose grant it is, and its number, which he never uses again."""
@@ -31,11 +33,15 @@ Version = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """The integers of `span` are `grantee`'s."""
+    """The integers of `span` are `grantee`'s.
+
+    `life` is that life of his which asked for it (`lives`), or `ANY_LIFE`.
+    """
 
     number: int
     span: Span
     grantee: NodeId
+    life: int = ANY_LIFE
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +60,7 @@ class Deed:
 
     def encode(self) -> bytes:
         """Return the value of the row."""
-        grants = [
-            (one.number - self.number, one.span.first, one.span.last, one.grantee)
-            for one in self.grants
-        ]
+        grants = [_fields(one, self.number) for one in self.grants]
         return pack((self.realm, self.parent, self.number, grants))
 
 
@@ -79,14 +82,21 @@ def decode_deed_untrusted(granter: NodeId, version: Version, value: bytes) -> De
     return Deed(blob(realm, REALM_BYTES_MAX, 1), granter, version, held_by, first, read)
 
 
+def _fields(grant: Grant, number: int) -> tuple[int | bytes, ...]:
+    span = grant.span
+    fields = (grant.number - number, span.first, span.last, grant.grantee)
+    return fields if grant.life == ANY_LIFE else (*fields, grant.life)
+
+
 def _grant(number: int, value: object) -> Grant:
-    place, first, last, grantee = array(value, 4)[:4]
+    fields = array(value, 4)
+    place, first, last, grantee = fields[:4]
     low, high = natural(first), natural(last)
     if low > high:
         raise BadPacket(f"a span from {low} to {high}")
-    return Grant(
-        number + natural(place, GRANTS_MAX - 1), Span(low, high), _node(grantee)
-    )
+    life = natural(fields[4]) if len(fields) > 4 else ANY_LIFE
+    where = number + natural(place, GRANTS_MAX - 1)
+    return Grant(where, Span(low, high), _node(grantee), life)
 
 
 def _grant_id(value: object) -> GrantId:

@@ -7,15 +7,17 @@ no deed is ever in conflict with another's. Should one granter have given someth
 twice (his disk was cloned), what he said later holds, with all who see both alike.
 
 A node that was removed falls out of the tree once the cut of its rows is known: what it
-had not granted on is held by whom it had that from, and for the root by the heir.
+had not granted on is held by whom it had that from. What never left the root goes by
+will: to the first of the heirs that its owner named and that did not fall themselves,
+or, if all did, of the heirs whom those named.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from swarmnet.ids import NodeId
-from swarmnet.ipam.deeds import Deed, Grant, GrantId
+from swarmnet.ipam.deeds import ANY_LIFE, Deed, Grant, GrantId
 from swarmnet.ipam.spans import Span, Spans
 
 
@@ -23,12 +25,12 @@ from swarmnet.ipam.spans import Span, Spans
 class Root:
     """What there is to own: all of `span`, at first `owner`'s.
 
-    `heir` has what the owner held of it should he be removed; None is nobody.
+    `life` is that life of his which made it (`lives`).
     """
 
     span: Span
     owner: NodeId
-    heir: NodeId | None = None
+    life: int = ANY_LIFE
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +38,17 @@ class Holding:
     """A span, who has it, and by which grant: None for what never left the root.
 
     `fallen` are the removed nodes by whose fall it came to its owner, first who had
-    been granted it.
+    been granted it. If all who could have it have fallen, the last of them owns it.
+    `life` is that of the grant, or of the root; `given` all of what was granted by it,
+    None for the root.
     """
 
     span: Span
     owner: NodeId
     grant: GrantId | None
     fallen: tuple[NodeId, ...] = ()
+    life: int = ANY_LIFE
+    given: Span | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +62,28 @@ class _Place:
     grant: GrantId | None
     holders: tuple[NodeId, ...]
     spans: Spans
+    life: int
+    given: Span | None = None
 
 
 class Ownership:
     """The ownership of one realm, by the deeds that are held."""
 
-    __slots__ = ("_above", "_deeds", "_fallen", "_firsts", "_holdings", "_root")
+    __slots__ = (
+        "_above",
+        "_deeds",
+        "_fallen",
+        "_firsts",
+        "_holdings",
+        "_root",
+        "_wills",
+    )
 
     def __init__(self, root: Root) -> None:
         self._root = root
         self._deeds: dict[GrantId, Deed] = {}
         self._fallen: frozenset[NodeId] = frozenset()
+        self._wills: Mapping[NodeId, Sequence[NodeId]] = {}
         self._holdings: list[Holding] | None = None
         self._firsts: list[int] = []
         # Of each grant: its parent, who holds it now, and who held what it is of.
@@ -94,6 +111,12 @@ class Ownership:
         fallen = frozenset(nodes)
         if fallen != self._fallen:
             self._fallen = fallen
+            self._holdings = None
+
+    def note_wills(self, wills: Mapping[NodeId, Sequence[NodeId]]) -> None:
+        """Take note of whom each node has named as its heirs, the first first."""
+        if wills != self._wills:
+            self._wills = dict(wills)
             self._holdings = None
 
     # What follows
@@ -126,9 +149,9 @@ class Ownership:
         """Return from whom a holding was had, or who has now what that one had.
 
         What came back to its owner was had from whoever first gave it to him, and not
-        from who gave it back. For what was never another's that is the heir, or None.
+        from who gave it back. None for what was never another's.
         """
-        giver = self._root.heir
+        giver: NodeId | None = None
         if holding.owner != self._root_owners()[-1]:
             for holder, before in self._path(holding.grant):
                 giver = before if holder == holding.owner else giver
@@ -145,16 +168,40 @@ class Ownership:
         """Return all that a node owns."""
         return Spans(one.span for one in self.holdings() if one.owner == node)
 
+    @property
+    def fallen(self) -> frozenset[NodeId]:
+        """The removed nodes whose cut is known."""
+        return self._fallen
+
+    @property
+    def root_holders(self) -> Sequence[NodeId]:
+        """Who has had what never left the root, and last who has it."""
+        return self._root_owners()
+
+    @property
+    def root_holder(self) -> NodeId:
+        """Who has what never left the root."""
+        return self._root_owners()[-1]
+
     def _root_owners(self) -> tuple[NodeId, ...]:
-        root = self._root
-        if root.owner in self._fallen and root.heir is not None:
-            return (root.owner, root.heir)
-        return (root.owner,)
+        """Return who has had what never left the root, and last who has it now."""
+        owners = [self._root.owner]
+        for testator in owners:
+            if owners[-1] not in self._fallen:
+                break
+            for heir in self._wills.get(testator, ()):
+                if heir not in owners:
+                    owners.append(heir)
+                if heir not in self._fallen:
+                    return tuple(owners)
+        return tuple(owners)
 
     def _walk(self) -> Iterator[Holding]:
         """Yield all holdings, by going through the tree from its root."""
         children = self._children()
-        places = [_Place(None, self._root_owners(), Spans([self._root.span]))]
+        root = self._root
+        whole = Spans([root.span])
+        places = [_Place(None, self._root_owners(), whole, root.life)]
         while places:
             place = places.pop()
             left = place.spans.copy()
@@ -165,7 +212,11 @@ class Ownership:
                     places.append(self._follow(place, granter, grant, taken))
             for span in left:
                 *fallen, owner = place.holders
-                yield Holding(span, owner, place.grant, tuple(fallen))
+                yield Holding(
+                    *(span, owner, place.grant, tuple(fallen)),
+                    life=place.life,
+                    given=place.given,
+                )
 
     def _follow(
         self, place: _Place, granter: NodeId, grant: Grant, taken: Spans
@@ -174,7 +225,7 @@ class Ownership:
         holders: tuple[NodeId, ...] = (grant.grantee,)
         if grant.grantee in self._fallen:
             holders += place.holders[place.holders.index(granter) :]
-        found = _Place((granter, grant.number), holders, taken)
+        found = _Place((granter, grant.number), holders, taken, grant.life, grant.span)
         self._above[granter, grant.number] = (
             place.grant,
             holders[-1],

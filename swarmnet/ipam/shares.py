@@ -31,13 +31,16 @@ def slice_size(free: int, members: int) -> int:
     return 1 << (wanted.bit_length() - 1)
 
 
-def share_out(free: Spans, members: Sequence[NodeId]) -> list[tuple[Span, NodeId]]:
+def share_out(
+    free: Spans, members: Sequence[NodeId], *, among: int = 0
+) -> list[tuple[Span, NodeId]]:
     """Return a slice for each member, in their order, while there are any left.
 
-    Each is aligned to its size if that loses nothing. `free` is not changed.
+    It is as large as if there were `among` members, if those are more. Each is aligned
+    to its size if that loses nothing. `free` is not changed.
     """
     left = free.copy()
-    size = slice_size(free.size, len(members))
+    size = slice_size(free.size, max(len(members), among))
     found: list[tuple[Span, NodeId]] = []
     for member in members:
         span = _first_slice(left, size) if size else None

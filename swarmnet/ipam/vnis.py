@@ -42,9 +42,12 @@ class Vnis:
         """Return which network uses `vni`, as far as this node knows, or None."""
         return self._ledger.user(vni)
 
-    def hold(self, owned: Spans) -> tuple[int, ...]:
-        """Own these from now on; return those in use that are not owned, ascending."""
-        return self._ledger.hold(owned)
+    def hold(self, owned: Spans, first: Spans | None = None) -> tuple[int, ...]:
+        """Own these from now on; return those in use that are not owned, ascending.
+
+        Those of `first` are given first.
+        """
+        return self._ledger.hold(owned, first)
 
     def allocate(self, user: str) -> int:
         """Give `user` the next VNI.

@@ -10,9 +10,9 @@ from swarmnet.ids import NodeId
 from swarmnet.node.about import chain_of_untrusted
 from swarmnet.node.acquaintances import Acquaintances, named_untrusted
 from swarmnet.node.seams import PlaneSeams
-from swarmnet.tables.row import REVOCATION, TOKEN, TableName
+from swarmnet.tables.row import POOL, REVOCATION, TOKEN, TableName
 
-_MANAGERS_TABLES = frozenset({REVOCATION, TOKEN})
+_MANAGERS_TABLES = frozenset({POOL, REVOCATION, TOKEN})
 _FORGED = frozenset({Verdict.BAD_SIGNATURE, Verdict.BROKEN_CHAIN, Verdict.MALFORMED})
 
 

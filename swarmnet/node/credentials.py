@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from swarmnet.crypto.directory import Directory
 from swarmnet.crypto.identity import Identity
+from swarmnet.ipam.lives import Continuation
 from swarmnet.tables.stored import StoredRows
 
 
@@ -12,7 +13,8 @@ class Credentials:
     """Who a node is and whom it knows: its keys, its own chain, its directory.
 
     `wall` is Unix seconds at the start. `rows` are those that were stored in earlier
-    lives: empty for a key that was just made, None if they were lost.
+    lives: empty for a key that was just made, None if they were lost. `before` is what
+    the process before this one knew of itself, if this goes on from that.
     """
 
     identity: Identity
@@ -20,3 +22,4 @@ class Credentials:
     directory: Directory
     wall: float
     rows: StoredRows | None = None
+    before: Continuation | None = None

@@ -11,7 +11,7 @@ channels find out who sent them. `SendDatagram` and `SendStream` name no peer, f
 packet itself does.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from random import Random
@@ -25,9 +25,10 @@ from swarmnet.crypto.switchboard import Received, Transmit
 from swarmnet.ids import Address, NodeId
 from swarmnet.node.about import encode_about
 from swarmnet.node.acquaintances import Acquaintances
+from swarmnet.node.addressing import Addressing
 from swarmnet.node.authors import Authors
 from swarmnet.node.credentials import Credentials
-from swarmnet.node.envelope import SWIM, TABLES
+from swarmnet.node.envelope import ADDRESSES, SWIM, TABLES
 from swarmnet.node.exchange import KINDS, CertificateExchange
 from swarmnet.node.outputs import Output, Removed, Restored
 from swarmnet.node.plane import Plane
@@ -100,10 +101,11 @@ class Node:
             boot_epoch=boot_epoch,
             view=view,
             rows=credentials.rows,
+            before=credentials.before,
         )
         self._exchange = CertificateExchange(known, self._post, self._note_learned)
         self._outputs: deque[Output] = deque()
-        self._counters: dict[str, int] = {}
+        self._counters: Counter[str] = Counter()
         self._wall_offset_s: float | None = None
         self._warm_at = float("inf")
 
@@ -159,6 +161,12 @@ class Node:
             Refused: as the verb does; then nothing was written.
         """
         result = self._plane.command(now, verb)
+        self._settle(now)
+        return result
+
+    def allocate(self, now: float, verb: Callable[[Addressing], Result]) -> Result:
+        """Let `verb` command addresses; as `plane.Plane.allocate`."""
+        result = self._plane.allocate(now, verb)
         self._settle(now)
         return result
 
@@ -219,11 +227,8 @@ class Node:
 
     def poll_timeout(self) -> float | None:
         """Return when `handle_timeout` is wanted next."""
-        deadlines = (
-            self._plane.poll_timeout(),
-            self._channels.poll_timeout(),
-            None if self._warm_at == float("inf") else self._warm_at,
-        )
+        warm = None if self._warm_at == float("inf") else self._warm_at
+        deadlines = (self._plane.poll_timeout(), self._channels.poll_timeout(), warm)
         return min((one for one in deadlines if one is not None), default=None)
 
     # Views
@@ -237,6 +242,11 @@ class Node:
     def tables(self) -> Tables:
         """The tables, to be looked at and watched; written to by `command`."""
         return self._plane.tables
+
+    @property
+    def addressing(self) -> Addressing:
+        """What is whose, to be looked at; commanded by `allocate`."""
+        return self._plane.addressing
 
     def states(self) -> Mapping[NodeId, State]:
         """Return every other member's state."""
@@ -304,24 +314,21 @@ class Node:
     def _take(self, now: float, received: Received) -> None:
         """Hand a peer's bytes to the room that they are for."""
         peer, kind, body = received.peer, received.data[:1], received.data[1:]
+        home = self._home(peer, received.source)
         if received.early and not (kind == SWIM and is_replayable(body)):
             # It may be a replay, or by somebody who has stolen our own key.
-            self._count("early_refused")
+            self._counters["early_refused"] += 1
             return
-        if kind in (SWIM, TABLES):
+        if kind in (SWIM, TABLES, ADDRESSES):
             if received.streamed:
-                source = received.source
-                self._plane.receive_stream(now, peer, source, received.data)
+                self._plane.receive_stream(now, peer, received.source, received.data)
             else:
                 # Where its packets come from just now is the channels' business.
-                home = self._home(peer, received.source)
                 self._plane.receive_datagram(now, peer, home, received.data)
-            return
-        if kind in KINDS:
-            home = self._home(peer, received.source)
+        elif kind in KINDS:
             self._exchange.receive(now, peer, home, received.data)
         else:
-            self._count("envelopes_unknown")
+            self._counters["envelopes_unknown"] += 1
 
     def _carry(self, now: float, output: Output) -> None:
         """Seal what the control plane wants sent; pass on what it says."""
@@ -330,7 +337,10 @@ class Node:
                 assert peer is not None, "a datagram has an addressee"
                 self._send(now, peer, address, frame, streamed=False)
             case SendStream(None, address, frame):
-                self._channels.send_to_address(now, _first(now, address, frame))
+                first = Parcel(
+                    frame, address, streamed=True, replayable=False, since=now
+                )
+                self._channels.send_to_address(now, first)
             case SendStream(peer, address, frame) if peer is not None:
                 self._send(now, peer, address, frame, streamed=True)
             case SignerUnknown():
@@ -388,11 +398,3 @@ class Node:
         for claim in claims:
             frame = SWIM + encode_frame((claim.item,))
             self._plane.receive_datagram(now, claim.sender, claim.source, frame)
-
-    def _count(self, name: str) -> None:
-        self._counters[name] = self._counters.get(name, 0) + 1
-
-
-def _first(now: float, address: Address, frame: bytes) -> Parcel:
-    """Return what is said first to whoever is at an address."""
-    return Parcel(frame, address, streamed=True, replayable=False, since=now)

@@ -4,6 +4,7 @@
     [CERTIFICATES_WANTED] ids       node ids, 16 bytes each
     [CERTIFICATES] [chain, ...]     a msgpack array of encoded chains
     [TABLES] message                a message of the tables, as it is
+    [ADDRESSES] message             as `address_messages` has them
 
 What begins otherwise is of a later version: it is counted and passed over.
 """
@@ -20,6 +21,7 @@ SWIM: Final = b"\0"
 CERTIFICATES_WANTED: Final = b"\1"
 CERTIFICATES: Final = b"\2"
 TABLES: Final = b"\3"
+ADDRESSES: Final = b"\4"
 WANTED_MAX: Final = 64
 """How many certificates one message asks for."""
 

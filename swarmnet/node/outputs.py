@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from swarmnet.ids import NodeId
+from swarmnet.node.commands import Done, Failed
 from swarmnet.swim.outputs import Output as SwimOutput
 from swarmnet.tables.outputs import (
     Completed,
@@ -47,4 +48,6 @@ class Restored:
 
 
 TablesOutput = Save | Unsave | Completed | Recovered | Outbid | Fenced | MaskWanted
-Output = SwimOutput | TablesOutput | VerifySignatures | Removed | Restored
+Output = (
+    SwimOutput | TablesOutput | VerifySignatures | Removed | Restored | Done | Failed
+)

@@ -9,29 +9,32 @@ Methods are of the same four kinds as those of `swim.engine.Swim`, under the sam
 with the commands of `tables.engine.Tables` beside them.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
-from hashlib import blake2b
 from random import Random
 from typing import Final, TypeVar
 
 from swarmnet.errors import Refused
 from swarmnet.ids import Address, NodeId
-from swarmnet.node.envelope import SWIM, TABLES, wrap_swim
-from swarmnet.node.outputs import Output, Removed, Restored, VerifySignatures
+from swarmnet.ipam.lives import Continuation
+from swarmnet.node.addressing import Addressing
+from swarmnet.node.envelope import ADDRESSES, SWIM, TABLES, wrap_swim
+from swarmnet.node.leaving import Leaving
+from swarmnet.node.membership import Membership
+from swarmnet.node.outputs import Output, VerifySignatures
 from swarmnet.node.rider import Riders
-from swarmnet.node.seams import PlaneSeams, known_of, tables_seams
+from swarmnet.node.seams import PlaneSeams, known_of, swim_seams, tables_seams
 from swarmnet.node.settings import NodeSettings
+from swarmnet.node.spreading import ROW, Spreading
 from swarmnet.node.verifying import Verifying
-from swarmnet.swim import core as swim_core
 from swarmnet.swim.core import Route
 from swarmnet.swim.engine import Swim
 from swarmnet.swim.outputs import (
     Deliver,
+    IdentityConflict,
     Joined,
     MemberChanged,
     Payload,
-    PayloadClass,
     Rode,
     SendDatagram,
     SendStream,
@@ -40,15 +43,16 @@ from swarmnet.swim.outputs import (
 from swarmnet.swim.outputs import Output as SwimOutput
 from swarmnet.swim.roster import Roster
 from swarmnet.tables.engine import Tables
-from swarmnet.tables.outputs import Output as TablesOutput
 from swarmnet.tables.outputs import (
+    Outbid,
+    Recovered,
     RemovalChanged,
     ScopeChanged,
     Send,
     Spread,
     Verify,
 )
-from swarmnet.tables.row import Row
+from swarmnet.tables.outputs import Output as TablesOutput
 from swarmnet.tables.rules import Presence
 from swarmnet.tables.stored import StoredRows
 
@@ -59,27 +63,26 @@ _PRESENCE: Final = {
     State.DEAD: Presence.DEAD,
     State.LEFT: Presence.LEFT,
 }
-_ROW: Final = b"\0"
-"""The first byte of the key of a payload that is a row; no other payload has it."""
-_DELIVERED_MAX: Final = 4096
 
 
 class Plane:
     """Membership and tables of one node.
 
     `rows` are those that were stored: none for a new key, None if they are lost.
+    `before` is what the process before this one knew, if this goes on from that.
     """
 
     __slots__ = (
         "_counters",
-        "_delivered",
-        "_doubtful",
+        "_leaving",
         "_me",
+        "_membership",
         "_outputs",
-        "_removed",
         "_riders",
         "_settings",
+        "_spreading",
         "_verifying",
+        "addressing",
         "swim",
         "tables",
     )
@@ -94,6 +97,7 @@ class Plane:
         boot_epoch: int = 1,
         view: Roster | None = None,
         rows: StoredRows | None = None,
+        before: Continuation | None = None,
     ) -> None:
         assert me.node is not None, "a node has an id"
         self._me = me.node
@@ -101,26 +105,28 @@ class Plane:
             me,
             settings.swim,
             random,
-            swim_core.Seams(seams.sign, seams.verify, seams.serial, self._rider),
+            swim_seams(seams, lambda to: self._riders.rider_for(to)),  # noqa: PLW0108
             boot_epoch=boot_epoch,
             view=view,
         )
+        draws, seams_of = Random(random.getrandbits(64)), tables_seams(swim, seams)
         self.tables = Tables(
-            me.node,
-            settings.tables,
-            Random(random.getrandbits(64)),
-            tables_seams(swim, seams),
+            *(me.node, settings.tables, draws, seams_of),
             epoch=boot_epoch,
             stored=None if rows is None else known_of(rows, seams),
         )
-        self._removed: dict[NodeId, int] = {}
-        self._doubtful: dict[NodeId, None] = {}
         self._settings = settings
         self._verifying = Verifying(seams.signer, seams.check, seams.introduce)
         self._outputs: deque[Output] = deque()
-        self._counters: dict[str, int] = {}
-        self._delivered: dict[bytes, Payload] = {}
+        self._counters: Counter[str] = Counter()
         self._riders = Riders(self.tables)
+        self._membership = Membership(me.node, swim, self.tables)
+        self._spreading = Spreading(me.node, swim, self.tables)
+        self._leaving = Leaving(self.tables)
+        own = Random(random.getrandbits(64))
+        is_first = boot_epoch == 1 and rows is not None
+        parts = (me.node, self.tables, own)
+        self.addressing = Addressing(*parts, is_first=is_first, before=before)
 
     # Commands of membership
 
@@ -144,10 +150,11 @@ class Plane:
     def leave(self, now: float) -> None:
         """Leave gracefully; `Departed` says when the process may exit."""
         if self._settings.introduces:
+            self.addressing.leave(now)
             self._say(lambda: self.tables.leave(now))
+        self._leaving.begin(now, waits=self.addressing.has_left)
         self._settle(now)
-        self.swim.leave(now)
-        self._settle(now)
+        self._leave_if_due(now)
 
     def update(
         self, now: float, address: Address | None = None, meta: bytes | None = None
@@ -166,7 +173,7 @@ class Plane:
         Raises:
             Refused: it is too large, its key a row's, or its scope unknown.
         """
-        if payload.key[:1] == _ROW:
+        if payload.key[:1] == ROW:
             raise Refused(f"payload key {payload.key.hex()}: want no zero byte first")
         self.swim.publish(now, payload)
         self._settle(now)
@@ -183,6 +190,16 @@ class Plane:
             Refused: as the verb does; then nothing was written.
         """
         result = verb(self.tables)
+        self._settle(now)
+        return result
+
+    def allocate(self, now: float, verb: Callable[[Addressing], Result]) -> Result:
+        """Let `verb` command addresses, and do what follows; return its result.
+
+        Raises:
+            Refused: as the verb does; then nothing has changed.
+        """
+        result = verb(self.addressing)
         self._settle(now)
         return result
 
@@ -207,6 +224,7 @@ class Plane:
     def note_late(self, now: float, seconds: float) -> None:
         """The driver ran that much later than it was asked to."""
         self.swim.note_late(now, seconds)
+        self.addressing.note_late(now, seconds)
         self._settle(now)
 
     def verified(self, now: float, number: int, verdicts: Sequence[bool]) -> None:
@@ -217,14 +235,16 @@ class Plane:
     def roles_changed(self, now: float, node: NodeId) -> None:
         """A node's certificate says something else than before."""
         self.tables.note_roles(now, node)
-        self._follow_membership(now, node)
+        self._membership.follow(now, node)
         self._settle(now)
 
     def handle_timeout(self, now: float) -> None:
         """Do everything that is due at `now`."""
         self.swim.handle_timeout(now)
         self.tables.handle_timeout(now)
+        self.addressing.handle_timeout(now)
         self._settle(now)
+        self._leave_if_due(now)
 
     # Polls
 
@@ -234,7 +254,8 @@ class Plane:
 
     def poll_timeout(self) -> float | None:
         """Return when `handle_timeout` is wanted next."""
-        due = (self.swim.poll_timeout(), self.tables.poll_timeout())
+        rooms = (self.swim, self.tables, self.addressing, self._leaving)
+        due = (room.poll_timeout() for room in rooms)
         return min((one for one in due if one is not None), default=None)
 
     # Views
@@ -251,7 +272,8 @@ class Plane:
         """Return how often things happened, by name."""
         tables = {f"table_{k}": v for k, v in self.tables.counters().items()}
         counters = {"bad_riders": self._riders.bad, **self._counters}
-        return {**self.swim.counters(), **tables, **counters}
+        told = {**counters, **self.addressing.counters()}
+        return {**self.swim.counters(), **tables, **told}
 
     def address_of(self, node: NodeId) -> Address | None:
         """Return where a member says that it is, or None for a stranger."""
@@ -271,9 +293,16 @@ class Plane:
             self.swim.receive_datagram(now, route.node, route.address, body)
         elif kind == TABLES:
             self.tables.receive(now, route.node, body, streamed=streamed)
+        elif kind == ADDRESSES:
+            self.addressing.receive(now, route.node, body)
         else:
-            self._count("envelopes_unknown")
+            self._counters["envelopes_unknown"] += 1
         self._settle(now)
+
+    def _leave_if_due(self, now: float) -> None:
+        if self._leaving.is_due(now):
+            self.swim.leave(now)
+            self._settle(now)
 
     def _settle(self, now: float) -> None:
         """Carry values between the two rooms until nothing is left to carry."""
@@ -287,30 +316,16 @@ class Plane:
             while (wanted := tables.poll_output()) is not None:
                 moved = True
                 self._carry_tables(now, wanted)
-            while self._doubtful and not moved:
+            if not moved:
+                outputs = self.addressing.carry(now, self.address_of)
+                moved = bool(outputs)
+                self._outputs.extend(outputs)
+            while self._membership.is_due and not moved:
                 # Last, so that the removed one hears of it too.
                 moved = True
-                self._follow_removal(now, self._doubtful.popitem()[0])
-
-    def _follow_membership(self, now: float, node: NodeId) -> None:
-        """Let membership count out whoever is a member no more, and nobody else."""
-        if node != self._me:
-            rules = self.tables.rules
-            is_out = rules.is_revoked(node) or not rules.stands(node)
-            self.swim.note_removal(now, node, stands=is_out)
-
-    def _follow_removal(self, now: float, node: NodeId) -> None:
-        """Let membership and those above know of a node that counts or counts not."""
-        issued = self.tables.rules.revocations.issued_by(node)
-        if issued == self._removed.get(node):
-            return
-        self._follow_membership(now, node)
-        if issued is None:
-            del self._removed[node]
-            self._outputs.append(Restored(node))
-        else:
-            self._removed[node] = issued
-            self._outputs.append(Removed(node, issued))
+                removed = self._membership.follow_next(now)
+                if removed is not None:
+                    self._outputs.append(removed)
 
     def _carry_swim(self, now: float, output: SwimOutput) -> None:
         match output:
@@ -318,15 +333,19 @@ class Plane:
                 self._outputs.append(SendDatagram(peer, address, wrap_swim(frame)))
             case SendStream(peer, address, frame):
                 self._outputs.append(SendStream(peer, address, wrap_swim(frame)))
-            case Deliver(payload, sender) if payload.key[:1] == _ROW:
-                self._delivered[payload.data] = payload
-                if len(self._delivered) > _DELIVERED_MAX:
-                    del self._delivered[next(iter(self._delivered))]
+            case Deliver(payload, sender) if payload.key[:1] == ROW:
+                self._spreading.note_delivered(payload)
                 self.tables.receive_row(now, sender, payload.data)
             case Rode(sender, rider):
                 self._riders.take(now, sender, rider)
             case MemberChanged(member, _, current):
                 self.tables.note_presence(now, member, _PRESENCE[current])
+                self.addressing.note_presence(now, member, _PRESENCE[current])
+                self._outputs.append(output)
+            case IdentityConflict():
+                # Rows settle which of two lives goes on.
+                self._say(lambda: self.tables.announce(now))
+                self.addressing.note_conflict(now)
                 self._outputs.append(output)
             case Joined(through):
                 live = (n for n, s in self.states().items() if s is State.ALIVE)
@@ -343,11 +362,18 @@ class Plane:
                     kind = SendStream if streamed else SendDatagram
                     self._outputs.append(kind(peer, address, TABLES + data))
             case Spread(row):
-                self._spread(now, row)
+                if not self._spreading.spread(now, row):
+                    self._counters["rows_unspread"] += 1
+            case Recovered(row):
+                self.addressing.note_recovered(now, row)
+                self._outputs.append(output)
+            case Outbid():
+                self.addressing.note_conflict(now)
+                self._outputs.append(output)
             case Verify():
                 self._verify(now, output)
             case RemovalChanged(node):
-                self._doubtful[node] = None
+                self._membership.note_doubt(node)
             case ScopeChanged(scope, joined, gone):
                 if joined:
                     self.swim.attach(scope, joined)
@@ -355,18 +381,6 @@ class Plane:
                     self.swim.detach(scope, gone)
             case _:
                 self._outputs.append(output)
-
-    def _spread(self, now: float, row: Row) -> None:
-        payload = self._delivered.pop(row.item, None)
-        if payload is None or payload.scope != row.scope:
-            payload = _payload_of(row)
-        if not self.tables.rules.is_attached(self._me, row.scope):
-            # We have left, and are in no network by our own word; digests find it.
-            self._count("rows_unspread")
-        elif row.owner == self._me:
-            self.swim.publish(now, payload)
-        else:
-            self.swim.relay(now, payload)
 
     def _verify(self, now: float, wanted: Verify) -> None:
         claims = self._verifying.prepare(now, wanted)
@@ -376,21 +390,9 @@ class Plane:
         else:
             self._outputs.append(VerifySignatures(wanted.number, claims))
 
-    def _say(self, verb: Callable[[], Row]) -> None:
+    def _say(self, verb: Callable[[], object]) -> None:
         """Write our own row, unless we were removed: then nobody listens."""
         try:
             verb()
         except Refused:
-            self._count("own_row_refused")
-
-    def _rider(self, target: NodeId) -> bytes:
-        return self._riders.rider_for(target)
-
-    def _count(self, name: str) -> None:
-        self._counters[name] = self._counters.get(name, 0) + 1
-
-
-def _payload_of(row: Row) -> Payload:
-    about = b"%b/%b/%b" % (row.owner, row.table.encode(), row.key)
-    key = _ROW + blake2b(about, digest_size=16).digest()
-    return Payload(key, row.scope, PayloadClass.NORMAL, row.item)
+            self._counters["own_row_refused"] += 1

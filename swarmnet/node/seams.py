@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from swarmnet.ids import NodeId
+from swarmnet.swim import core as swim_core
 from swarmnet.swim.engine import Swim
 from swarmnet.tables import core as tables_core
 from swarmnet.tables.facts import is_own_word, node_facts
@@ -48,6 +49,11 @@ def known_of(rows: StoredRows, seams: PlaneSeams) -> StoredRows:
             seams.introduce(facts.about)
     good = [row.item for row in known if seams.signer(row.owner) is not None]
     return StoredRows(rows.own, good)
+
+
+def swim_seams(seams: PlaneSeams, rider: Callable[[NodeId], bytes]) -> swim_core.Seams:
+    """Return what membership is handed; `rider` is what rides on a ping to a node."""
+    return swim_core.Seams(seams.sign, seams.verify, seams.serial, rider)
 
 
 def tables_seams(swim: Swim, seams: PlaneSeams) -> tables_core.Seams:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from swarmnet.ids import NodeId
 from swarmnet.ipam.deeds import GRANTS_MAX, Deed
 from swarmnet.ipam.estate import Estate, Proposal
+from swarmnet.ipam.lives import Lives
 from swarmnet.ipam.ownership import Ownership, Root
 from swarmnet.ipam.spans import Span, Spans
 
@@ -25,9 +26,15 @@ class Member:
 
     def __init__(self, number: int, heir: int | None = 2) -> None:
         self.number = number
-        root = Root(WHOLE, node(1), None if heir is None else node(heir))
-        self.ownership = Ownership(root)
-        self.estate = Estate(node(number), REALM, self.ownership, Random(number))
+        self.heir = None if heir is None else node(heir)
+        self.ownership = Ownership(Root(WHOLE, node(1)))
+        if self.heir is not None:
+            self.ownership.note_wills({node(1): (self.heir,)})
+        self.lives = Lives(number, is_first=True)
+        self.estate = Estate(
+            *(node(number), REALM, self.ownership, Random(number)), lives=self.lives
+        )
+        self.confirm = self.estate.confirm
         self.deeds: dict[tuple[NodeId, int], Deed] = {}
         self.acknowledged: set[int] = set()
         self.fallen: set[int] = set()
@@ -45,7 +52,9 @@ class Member:
 
     def give_back(self, free: Spans) -> list[Deed]:
         """Give back what is free."""
-        return self._write(self.estate.give_back(free))
+        return self._write(
+            self.estate.give_back(free, lambda giver: giver or self.heir)
+        )
 
     def _write(self, proposals: Iterable[Proposal]) -> list[Deed]:
         written = []
@@ -70,13 +79,14 @@ def test_a_share_in_two_holdings_takes_two_deeds() -> None:
     for deed in one.grant((0, 15, 2), (16, 31, 2)):
         two.hear(deed)
     assert two.usable() == [(0, 31)]
-    deeds = two.grant((8, 23, 3))
-    assert [deed.grants[0].span for deed in deeds] == [Span(8, 15), Span(16, 23)]
-    assert two.usable() == [(0, 7), (24, 31)]
+    # The lower half of each is kept.
+    deeds = two.grant((8, 31, 3))
+    assert [deed.grants[0].span for deed in deeds] == [Span(8, 15), Span(24, 31)]
+    assert two.usable() == [(0, 7), (16, 23)]
     three = Member(3)
     for deed in (*deeds, *one.deeds.values()):
         three.hear(deed)
-    assert three.usable() == [(8, 23)]
+    assert three.usable() == [(8, 15), (24, 31)]
 
 
 def test_many_shares_take_several_deeds_of_bounded_size() -> None:
@@ -96,13 +106,14 @@ def test_who_leaves_gives_back_what_is_free_to_whom_he_had_it_from() -> None:
     for deed in two.grant((32, 63, 3)):
         three.hear(deed)
         one.hear(deed)
+    # Each keeps the lower half of what he was granted.
     for deed in three.give_back(Spans([Span(40, 63)])):
         two.hear(deed)
         one.hear(deed)
-    assert (two.usable(), three.usable()) == ([(0, 31), (40, 63)], [(32, 39)])
+    assert (two.usable(), three.usable()) == ([(0, 31), (48, 63)], [(32, 47)])
     for deed in two.give_back(Spans([Span(0, 255)])):
         one.hear(deed)
-    assert (one.usable(), two.usable()) == ([(0, 31), (40, 255)], [])
+    assert (one.usable(), two.usable()) == ([(56, 255)], [(0, 31), (48, 55)])
     # What never left the root goes to the heir, and without one stays.
     assert one.give_back(Spans([Span(100, 120)]))[0].grants[0].grantee == node(2)
     lone = Member(1, heir=None)
@@ -113,14 +124,14 @@ def test_what_fell_to_a_node_is_held_back_until_all_is_known() -> None:
     one, two = Member(1), Member(2)
     for deed in one.grant((0, 63, 2)):
         two.hear(deed)
-    (unheard,) = two.grant((0, 15, 3))
+    (unheard,) = two.grant((48, 63, 3))
     one.fall(2)
     assert one.usable() == [(64, 255)]
     assert list(one.estate.held_back()) == [Span(0, 63)]
     assert one.estate.awaited() == [node(2)]
     one.hear(unheard)
     one.estate.confirm(node(2))
-    assert one.usable() == [(16, 255)]
+    assert one.usable() == [(0, 47), (64, 255)]
     assert (list(one.estate.held_back()), one.estate.awaited()) == ([], [])
 
 

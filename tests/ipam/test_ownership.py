@@ -1,5 +1,6 @@
 """Ownership: one writer a place, whatever each node has heard so far."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from random import Random
 
 import pytest
@@ -51,8 +52,9 @@ def owned(ownership: Ownership) -> list[tuple[int, int, int]]:
 
 
 def ownership_of(*deeds: Deed, heir: int | None = None) -> Ownership:
-    heir_ = None if heir is None else node(heir)
-    ownership = Ownership(Root(WHOLE, node(1), heir_))
+    ownership = Ownership(Root(WHOLE, node(1)))
+    if heir is not None:
+        ownership.note_wills({node(1): (node(heir),)})
     for one in deeds:
         ownership.put(one)
     return ownership
@@ -134,6 +136,89 @@ def test_the_root_falls_to_its_heir_or_to_nobody() -> None:
     assert owned(without) == [(0, 15, 1), (16, 31, 2), (32, 255, 1)]
 
 
+def heir_of(fallen: Iterable[int], wills: Mapping[int, Sequence[int]]) -> int:
+    """Return who has what never left the root, which was node 1's."""
+    ownership = ownership_of()
+    ownership.note_wills({node(n): tuple(map(node, w)) for n, w in wills.items()})
+    ownership.note_fallen(map(node, fallen))
+    assert ownership.root_holders[0] == node(1)
+    assert ownership.root_holders[-1] == ownership.root_holder
+    return int.from_bytes(ownership.root_holder, "big")
+
+
+@pytest.mark.parametrize(
+    ("fallen", "wills", "heir"),
+    [
+        ((), {1: [2]}, 1),
+        ((1,), {1: [2, 3]}, 2),
+        ((1, 2), {1: [2, 3]}, 3),
+        # Of an heir's own heirs only when all before them have fallen.
+        ((1, 2), {1: [2, 3], 2: [4]}, 3),
+        ((1, 2, 3), {1: [2, 3], 2: [4]}, 4),
+        ((1, 2, 3), {1: [2, 3], 3: [5]}, 5),
+        ((1, 2, 3), {1: [2, 3], 2: [4], 3: [5]}, 4),
+        ((1, 2, 3, 4), {1: [2, 3], 2: [4], 3: [5]}, 5),
+        # Chains of any length.
+        ((1, 2, 3, 4), {1: [2], 2: [3], 3: [4], 4: [5]}, 5),
+        # Those who name each other, or themselves, or one who fell before.
+        ((1, 2), {1: [2], 2: [1, 3]}, 3),
+        ((1, 2), {1: [1, 2], 2: [2, 4]}, 4),
+        # Where all have fallen the last of them has it, and gives nothing.
+        ((1, 2), {1: [2], 2: [1]}, 2),
+        ((1,), {}, 1),
+        ((1,), {2: [3]}, 1),
+        # The will of one who did not inherit says nothing.
+        ((1, 5), {1: [2], 5: [6]}, 2),
+    ],
+)
+def test_the_root_goes_by_will_from_heir_to_heir(
+    fallen: Sequence[int], wills: Mapping[int, Sequence[int]], heir: int
+) -> None:
+    assert heir_of(fallen, wills) == heir
+    assert heir_of(reversed(fallen), wills) == heir
+
+
+def test_what_an_heir_granted_of_the_root_before_it_fell_stands() -> None:
+    ownership = ownership_of(deed(1, 10, (0, 15, 4)), deed(2, 20, (16, 31, 5)))
+    ownership.note_wills({node(1): (node(2), node(3))})
+    # It holds nothing yet, so that it says nothing.
+    assert owned(ownership) == [(0, 15, 4), (16, 255, 1)]
+    ownership.note_fallen([node(1)])
+    assert owned(ownership) == [(0, 15, 4), (16, 31, 5), (32, 255, 2)]
+    ownership.note_fallen([node(1), node(2)])
+    assert owned(ownership) == [(0, 15, 4), (16, 31, 5), (32, 255, 3)]
+    assert ownership.holding_at(40) == Holding(
+        Span(32, 255), node(3), None, (node(1), node(2))
+    )
+    # What it had by a grant of its own falls to whoever has the root now.
+    ownership.note_fallen([node(1), node(2), node(4)])
+    assert owned(ownership) == [(0, 15, 3), (16, 31, 5), (32, 255, 3)]
+
+
+def test_of_what_two_heirs_granted_the_word_of_the_first_holds() -> None:
+    ownership = ownership_of(deed(3, 30, (0, 31, 5)), deed(2, 20, (16, 47, 4)))
+    ownership.note_wills({node(1): (node(2), node(3))})
+    ownership.note_fallen([node(1), node(2)])
+    assert owned(ownership) == [(0, 15, 5), (16, 47, 4), (48, 255, 3)]
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    wills=st.dictionaries(
+        st.integers(1, 6), st.lists(st.integers(1, 6), max_size=3), max_size=6
+    ),
+    fallen=st.sets(st.integers(1, 6)),
+    more=st.integers(1, 6),
+)
+def test_the_fall_of_one_who_does_not_have_the_root_moves_it_nowhere(
+    wills: dict[int, list[int]], fallen: set[int], more: int
+) -> None:
+    before = heir_of(fallen, wills)
+    after = heir_of({*fallen, more}, wills)
+    assert before in (after, more)
+    assert before not in fallen or after in {*fallen, more}
+
+
 def test_a_deed_reads_as_it_was_written() -> None:
     told = deed(1, 1 << 61, *((n, n, 2) for n in range(GRANTS_MAX)), parent=(9, 7))
     value = told.encode()
@@ -168,8 +253,7 @@ class Cluster:
     def __init__(self, random: Random, count: int) -> None:
         self.random = random
         self.views = {
-            number: Ownership(Root(WHOLE, node(1), node(2)))
-            for number in range(1, count + 1)
+            number: Ownership(Root(WHOLE, node(1))) for number in range(1, count + 1)
         }
         self.deeds: list[Deed] = []
         self.numbers = 0

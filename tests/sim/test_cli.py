@@ -101,7 +101,8 @@ def test_the_list_names_scenarios_figures_and_keys(
     assert "heal_s" in document["scenarios"]["partition"]["figures"]
     sets = {name: kind["sets"] for name, kind in document["scenarios"].items()}
     channels = {"hostile-outsider", "hostile-member"}
-    tables = {name for name in sets if name.startswith("table-")} | {"scope"}
+    tables = {name for name in sets if name.startswith("table-")}
+    tables |= {"scope", "address-chaos", "address-share"}
     assert {name for name, told in sets.items() if told} == channels | tables
 
 
@@ -124,7 +125,8 @@ def test_every_scenario_has_a_picture(tmp_path: Path, scenario: str) -> None:
     file = tmp_path / "course.png"
     # Longer than the calm of any chaos.
     nodes = 2 if scenario == "table-sync" else 4
-    words = f"run {scenario} --nodes {nodes} --duration 150 --plot {file}"
+    duration_s = 300 if scenario == "address-chaos" else 150
+    words = f"run {scenario} --nodes {nodes} --duration {duration_s} --plot {file}"
     assert call(words.split()) == 0
     assert file.stat().st_size > 1000
 

@@ -165,7 +165,7 @@ def test_a_scenario_that_draws_no_faults_is_refused() -> None:
     with pytest.raises(Refused) as caught:
         shrink(Options("idle", profile="toy"), 1, toy_registry())
     assert str(caught.value) == (
-        "scenario 'idle': it draws no faults; want chaos, table-chaos"
+        "scenario 'idle': it draws no faults; want chaos, table-chaos, address-chaos"
     )
 
 

@@ -1,0 +1,243 @@
+"""What nodes use and may give out: nothing of it twice, ever; and in the end all.
+
+Looked at after each input of a node that changed something about addresses. A node that
+is down goes on using what it used, for its containers live on; one that has left or was
+removed uses nothing.
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from sim.profiles.contract import Engine
+from sim.profiles.tabled import Tabled, tabled
+from sim.said import Wrong
+from swarmnet.ids import NodeId, Scope
+from swarmnet.ipam.ownership import Ownership
+from swarmnet.ipam.spans import Span, Spans
+from swarmnet.node.addressing import Addressing
+from swarmnet.node.endpoints import KnownEndpoint
+from swarmnet.swim.outputs import MemberChanged, SendDatagram, SendStream
+
+if TYPE_CHECKING:
+    from sim.cluster import Cluster
+    from sim.host import Host
+
+VIEWS_EVERY: Final = 8
+"""How seldom all that a node shows is looked at; its own is, each time."""
+Spot = tuple[Scope, int, int]
+"""A network, the index of a subnet, and an address."""
+
+
+class _Uses:
+    """What one process uses, as it sees it itself."""
+
+    def __init__(self) -> None:
+        self.revision = -1
+        self.usable: dict[bytes, Spans] = {}
+        self.addresses: dict[Spot, bytes] = {}
+
+
+class Estates:
+    """A checker of ownership (`checkers.Guard`)."""
+
+    def __init__(self, cluster: "Cluster") -> None:
+        self._cluster = cluster
+        self._uses: dict[int, _Uses] = {}
+        self._out: dict[int, None] = {}
+        self.doubled = 0
+        self.cloned = 0
+        """Addresses that a clone and its original used at once."""
+        self.looks = 0
+        cluster.checkers.guards.append(self)
+
+    def note_out(self, host: "Host") -> None:
+        """A node has left, or was removed: it uses nothing any more."""
+        self._out[host.index] = None
+        self._uses.pop(host.index, None)
+
+    # What is told
+
+    def began(self, host: "Host", engine: Engine) -> None:
+        """A process started: what it may use is found anew."""
+        self._uses.pop(host.index, None)
+        self.after_input(host, engine)
+
+    def after_input(self, host: "Host", engine: Engine) -> None:
+        """Look at what changed."""
+        if host.index in self._out or host.leaving or not isinstance(engine, Tabled):
+            return
+        addressing = engine.addressing
+        uses = self._uses.setdefault(host.index, _Uses())
+        if addressing.revision == uses.revision:
+            return
+        uses.revision = addressing.revision
+        self.looks += 1
+        self._look_at_realms(host, addressing, uses)
+        self._look_at_addresses(host, addressing, uses)
+
+    def member_changed(self, host: "Host", event: MemberChanged) -> None:
+        """Nothing follows from it."""
+
+    def delivered(self, host: "Host") -> None:
+        """Nothing follows from it."""
+
+    def sent(self, host: "Host", output: SendDatagram | SendStream) -> None:
+        """Nothing follows from it."""
+
+    # At any time
+
+    def _look_at_realms(
+        self, host: "Host", addressing: Addressing, uses: _Uses
+    ) -> None:
+        usable = addressing.networks.usable()
+        for realm, spans in usable.items():
+            if uses.usable.get(realm) is spans:
+                continue
+            for index, other in self._others(host):
+                both = spans & other.usable.get(realm, Spans())
+                if both:
+                    message = f"{realm.hex()}: {both} is also {index}'s"
+                    self._violate("address_owners", host, message)
+            self._look_at_tree(host, addressing, realm)
+        uses.usable = dict(usable)
+
+    def _look_at_tree(self, host: "Host", addressing: Addressing, realm: bytes) -> None:
+        held = addressing.realms.get(realm)
+        if held is None:
+            return
+        whole = held.ownership.root.span
+        at = whole.first
+        for holding in held.ownership.holdings():
+            if holding.span.first != at:
+                message = f"{realm.hex()}: {at} is not owned once"
+                self._violate("address_pool", host, message)
+            at = holding.span.last + 1
+        if at != whole.last + 1:
+            self._violate("address_pool", host, f"{realm.hex()}: {at} is owned by none")
+
+    def _look_at_addresses(
+        self, host: "Host", addressing: Addressing, uses: _Uses
+    ) -> None:
+        mine = _effective(host, addressing, owner=host.node)
+        found = {spot: one.id for one, spot in mine}
+        self._compare(host, found, uses)
+        uses.addresses = found
+        if self.looks % VIEWS_EVERY == 0:
+            self._look_at_view(host, addressing)
+
+    def _look_at_view(self, host: "Host", addressing: Addressing) -> None:
+        seen: dict[Spot, None] = {}
+        for _, spot in _effective(host, addressing):
+            if spot in seen:
+                self._violate("address_doubled", host, f"shows {spot[2]:#x} twice")
+            seen[spot] = None
+
+    def _compare(self, host: "Host", found: dict[Spot, bytes], uses: _Uses) -> None:
+        new = [spot for spot, one in found.items() if uses.addresses.get(spot) != one]
+        for index, other in self._others(host):
+            for spot in [one for one in new if one in other.addresses]:
+                self.doubled += 1
+                message = f"uses {spot[2]:#x} of {spot[0].hex()}, as does {index}"
+                self._violate("address_doubled", host, message)
+        for _, other in self._twins(host):
+            both = [one for one in new if one in other.addresses]
+            self.cloned += sum(found[one] != other.addresses[one] for one in both)
+
+    def _others(self, host: "Host") -> Iterator[tuple[int, _Uses]]:
+        hosts = self._cluster.hosts
+        for index, uses in self._uses.items():
+            other = hosts[index]
+            if other.node != host.node and (other.up or index < self._cluster.nodes):
+                yield index, uses
+
+    def _twins(self, host: "Host") -> Iterator[tuple[int, _Uses]]:
+        hosts = self._cluster.hosts
+        for index, uses in self._uses.items():
+            is_twin = hosts[index].node == host.node and index != host.index
+            if is_twin and hosts[index].up:
+                yield index, uses
+
+    def _violate(self, checker: str, host: "Host", message: str) -> None:
+        self._cluster.checkers.violate(checker, host.index, message)
+
+    # In the end
+
+    def leaked(self, hosts: list["Host"]) -> dict[bytes, Spans]:
+        """Return what none of these nodes may use, by realm, as each of them knows."""
+        realms: dict[bytes, Spans] = {}
+        for host in hosts:
+            for name, realm in tabled(host.engine).addressing.realms.items():
+                realms.setdefault(name, Spans([realm.ownership.root.span]))
+        for host in hosts:
+            for name, spans in tabled(host.engine).addressing.networks.usable().items():
+                if name in realms:
+                    realms[name] = realms[name] - spans
+        return {name: spans for name, spans in realms.items() if spans}
+
+    def errors(self, hosts: list["Host"]) -> Iterator[Wrong]:
+        """Yield what is wrong after calm at the nodes that run and were not removed."""
+        for name, spans in self.leaked(hosts).items():
+            yield Wrong("address_lost", hosts[0], f"{name.hex()}: {spans}")
+        first: object = None
+        for host in hosts:
+            addressing = tabled(host.engine).addressing
+            told = _told(addressing)
+            if first is None:
+                first = told
+            elif first != told:
+                yield Wrong("address_views", host, f"other than {hosts[0].index}")
+            for name, realm in addressing.realms.items():
+                wrong = _wrong_owner(realm.ownership)
+                if wrong is not None:
+                    yield Wrong("address_pool", host, f"{name.hex()}: {wrong}")
+
+
+def _effective(
+    host: "Host", addressing: Addressing, owner: NodeId | None = None
+) -> Iterator[tuple[KnownEndpoint, Spot]]:
+    """Yield the effective endpoints of all networks, of all owners or of one."""
+    for scope in tabled(host.engine).tables.scopes():
+        for one in addressing.endpoints.all(scope, owner):
+            for index, address in one.facts.addresses if one.is_effective else ():
+                yield one, (scope, index, int(address))
+
+
+def _told(addressing: Addressing) -> object:
+    """Return all that nodes should agree about."""
+    return (
+        {name: realm.ownership.holdings() for name, realm in addressing.realms.items()},
+        addressing.networks.names(),
+        addressing.networks.warnings(),
+    )
+
+
+def _wrong_owner(ownership: Ownership) -> str | None:
+    """Return where an owner does not follow from the grants, read once more."""
+    for holding in ownership.holdings():
+        for number in (holding.span.first, holding.span.last):
+            path = _path_to(ownership, number)
+            if path != holding.grant:
+                return f"{number} is held by {holding.grant}, by the deeds {path}"
+    return None
+
+
+def _path_to(ownership: Ownership, number: int) -> tuple[NodeId, int] | None:
+    """Return the last grant of a number, going from the root by what each had."""
+    fallen, grant = ownership.fallen, None
+    holders = list(ownership.root_holders)
+    at = Span(number, number)
+    while True:
+        found = [
+            (holders.index(deed.granter), tuple(-part for part in deed.version), place)
+            for deed in ownership.deeds().values()
+            if deed.parent == grant and deed.granter in holders
+            for place in deed.grants
+            if place.span.covers(at.first)
+        ]
+        if not found:
+            return grant
+        rank, _, place = min(found, key=lambda one: (*one[:2], one[2].number))
+        granter = holders[rank]
+        grant = (granter, place.number)
+        rest = holders[rank:] if place.grantee in fallen else []
+        holders = [place.grantee, *rest]

@@ -1,0 +1,110 @@
+"""What one life of a node may use of what its earlier lives were given.
+
+A life that was just started may be a restored backup, or a clone: what it seems to own,
+a later life has granted on; or the elder twin, who lives, gives it out. So it is *sure*
+only when every member has shown that it knows no more of this node's deeds than this
+node does. Before that it uses what it has asked for itself, for that was granted after
+it began; and, once all members that live have shown the same, what no life ever grants
+on: a part of each grant is kept.
+
+A process that goes on where the one before it stopped, on the same running machine, is
+as sure as that one was (`Continuation`).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from swarmnet.ipam.deeds import ANY_LIFE
+from swarmnet.ipam.ownership import Holding
+from swarmnet.ipam.spans import Span
+
+KEPT_MAX: Final = 256
+"""More endpoints than that a host hardly has in one network."""
+_CONTINUED_MAX: Final = 64
+"""So many processes before this one are counted as one life with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Continuation:
+    """What the process before this one knew of itself, as it ended.
+
+    Only for a process that is known to be the next on the same machine, which has not
+    been started again since, and to find all that the last one stored: something that
+    no backup and no copy of a disk brings along.
+    """
+
+    lives: tuple[int, ...]
+    is_sure: bool
+
+
+class Lives:
+    """This life, and whether it is sure of what came before it.
+
+    `current` is a number that it has drawn, 1 to 2^62 - 1: epochs would do if a clone
+    did not count on from the same one. The first life of a key has nothing before it,
+    and `is_sure` from the beginning.
+    """
+
+    __slots__ = ("_lives", "_proved", "current", "is_met", "is_sure")
+
+    def __init__(
+        self, current: int, *, is_first: bool, before: Continuation | None = None
+    ) -> None:
+        earlier = () if before is None else before.lives[-_CONTINUED_MAX:]
+        self.current = current
+        self._lives = dict.fromkeys((*earlier, current))
+        # Earlier lives of which it is known what they were given; None: of all.
+        self._proved: frozenset[int] | None = None
+        self.is_sure = is_first or (before is not None and before.is_sure)
+        self.is_met = self.is_sure
+        """Whether all members that live have shown what they know."""
+
+    def continuation(self) -> Continuation:
+        """Return what the next process on this machine may go on from."""
+        return Continuation(tuple(self._lives), self.is_sure)
+
+    def is_ours(self, life: int) -> bool:
+        """Return whether a life is this process, or one that it goes on from."""
+        return life in self._lives
+
+    def note_doubt(self) -> None:
+        """Be sure no more: another life may be about, or have been meanwhile."""
+        self.is_sure = self.is_met = False
+
+    def note_sure(self, lives: Iterable[int]) -> None:
+        """All members have shown all; `lives` are those that own what is held now."""
+        self._proved = frozenset(lives)
+        self.is_sure = self.is_met = True
+
+    def may_use(self, holding: Holding) -> bool:
+        """Return whether nobody else can use what this node owns by that grant.
+
+        What a life unknown here has asked for is that one's, whoever it is.
+        """
+        if holding.fallen:
+            return self.is_sure
+        if self.is_ours(holding.life):
+            return True
+        if not self.is_sure:
+            return False
+        is_any = holding.life == ANY_LIFE or self._proved is None
+        return is_any or holding.life in (self._proved or ())
+
+    def may_keep(self, holding: Holding) -> bool:
+        """Return whether no other life of this node has asked for that grant."""
+        return holding.life == ANY_LIFE or self.may_use(holding)
+
+
+def kept_of(holding: Holding) -> Span | None:
+    """Return which part of a holding its owner never grants on, or None.
+
+    The lower half of what he was granted, up to `KEPT_MAX`; of one number, all of it.
+    """
+    given = holding.given
+    if given is None or holding.fallen:
+        return None
+    last = given.first + min(given.size - given.size // 2, KEPT_MAX) - 1
+    if holding.span.first > last:
+        return None
+    return Span(holding.span.first, min(holding.span.last, last))

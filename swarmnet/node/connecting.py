@@ -1,0 +1,224 @@
+"""Connecting sandboxes to networks, and disconnecting them: wholly, or not at all."""
+
+from dataclasses import dataclass
+from random import Random
+
+from swarmnet.errors import Refused
+from swarmnet.ids import NodeId, Scope
+from swarmnet.ipam.addresses import Exhausted
+from swarmnet.ipam.subnets import IP
+from swarmnet.node.books import HASHED_FROM, AddressBook, subnet_realm
+from swarmnet.node.commands import Lacking
+from swarmnet.node.endpoints import Endpoints, KnownEndpoint, hashes
+from swarmnet.node.network_facts import (
+    ENDPOINT_ID_BYTES,
+    NAME_CHARACTERS_MAX,
+    EndpointFacts,
+)
+from swarmnet.node.networks import KnownNetwork, Networks, is_hashed
+from swarmnet.node.realms import Realms, Want
+from swarmnet.tables.engine import Tables
+from swarmnet.tables.row import ENDPOINT
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointWish:
+    """An endpoint as a user wishes it: `ip4` and `ip6` None is any address."""
+
+    network: Scope
+    name: str
+    sandbox: str
+    ip4: IP | None = None
+    ip6: IP | None = None
+    aliases: tuple[str, ...] = ()
+    mac: bytes | None = None
+
+
+class Connecting:
+    """Writes this node's `endpoint` rows."""
+
+    __slots__ = ("_endpoints", "_me", "_networks", "_random", "_realms", "_tables")
+
+    def __init__(
+        self,
+        me: NodeId,
+        tables: Tables,
+        realms: Realms,
+        networks: Networks,
+        endpoints: Endpoints,
+        *,
+        random: Random,
+    ) -> None:
+        self._me = me
+        self._tables = tables
+        self._realms = realms
+        self._networks = networks
+        self._endpoints = endpoints
+        self._random = random
+
+    def connect(self, now: float, wish: EndpointWish) -> KnownEndpoint:
+        """Make an endpoint; return it.
+
+        Raises:
+            Refused: the network is unknown or goes, or what is wished for cannot be.
+                Nothing has changed.
+            Lacking: no address is left here, or the one that is named is another's.
+        """
+        known = self._check(wish)
+        key = self._random.randbytes(ENDPOINT_ID_BYTES)
+        taken: list[tuple[int, IP]] = []
+        is_new = wish.network not in self._tables.scopes()
+        try:
+            for version, address in ((4, wish.ip4), (6, wish.ip6)):
+                taken += self._take(now, known, key, version, address)
+            facts = EndpointFacts(
+                *(wish.name, wish.sandbox, tuple(taken), wish.aliases, wish.mac),
+                life=self._realms.lives.current,
+            )
+            if is_new:
+                self._tables.attach(now, wish.network)
+            name = (ENDPOINT, key)
+            self._tables.put(now, wish.network, name, facts.encode())
+        except Refused:
+            self._undo(now, wish.network, key, taken, is_new=is_new)
+            raise
+        self._endpoints.update(now)
+        found = self._endpoints.known((wish.network, self._me, key))
+        assert found is not None, "it was just written"
+        return found
+
+    def disconnect(self, now: float, network: Scope, endpoint: bytes) -> None:
+        """Remove an endpoint of ours; with the last one we leave the network.
+
+        Raises:
+            Refused: there is none.
+        """
+        if self._endpoints.facts_of((network, self._me, endpoint)) is None:
+            raise Refused(
+                f"endpoint {endpoint.hex()} of network {network.hex()}: none of this"
+                " node; nothing to disconnect"
+            )
+        self._tables.delete(now, network, (ENDPOINT, endpoint))
+        self._endpoints.update(now)
+        if not self._endpoints.mine(network):
+            self._tables.detach(now, network)
+            self._endpoints.update(now)
+
+    def withdraw(self, now: float, network: Scope) -> None:
+        """Remove all our endpoints of a network, and leave it.
+
+        Raises:
+            Refused: the tables take no row of ours.
+        """
+        for endpoint in self._endpoints.mine(network):
+            self._tables.delete(now, network, (ENDPOINT, endpoint))
+        self._tables.detach(now, network)
+        self._endpoints.update(now)
+
+    def _check(self, wish: EndpointWish) -> KnownNetwork:
+        known = self._networks.get(wish.network)
+        if known is None:
+            raise Refused(f"network {wish.network.hex()}: unknown; see network ls")
+        if known.is_removing:
+            raise Refused(
+                f"network {known.facts.name}: is being removed; choose another"
+            )
+        if not 1 <= len(wish.name) <= NAME_CHARACTERS_MAX:
+            raise Refused(
+                f"endpoint name {wish.name!r}: want 1 to {NAME_CHARACTERS_MAX} letters"
+            )
+        for key in self._endpoints.mine(wish.network):
+            facts = self._endpoints.facts_of((wish.network, self._me, key))
+            if facts is not None and facts.sandbox == wish.sandbox:
+                raise Refused(
+                    f"sandbox {wish.sandbox}: is in network {known.facts.name} already"
+                )
+        return known
+
+    def _take(
+        self,
+        now: float,
+        known: KnownNetwork,
+        key: bytes,
+        version: int,
+        wanted: IP | None,
+    ) -> list[tuple[int, IP]]:
+        """Return an address of a family, now in use; none if the network has none."""
+        indices = [
+            index
+            for index, one in enumerate(known.facts.subnets)
+            if one.subnet.prefix.version == version
+        ]
+        if wanted is not None:
+            return [self._claim(known, key, indices, wanted)]
+        wants: list[Want] = []
+        told = ""
+        for index in indices:
+            try:
+                return [(index, self._allocate(now, known, key, index))]
+            except Exhausted as exhausted:
+                wants.append((subnet_realm(known.id, index), None))
+                told = str(exhausted)
+        if wants:
+            raise Lacking(told, tuple(wants))
+        return []
+
+    def _allocate(self, now: float, known: KnownNetwork, key: bytes, index: int) -> IP:
+        book = self._endpoints.book(known.id, index)
+        assert book is not None, "every subnet of a known network has one"
+        addresses = book.addresses
+        if not is_hashed(known, index):
+            return addresses.subnet.address(addresses.allocate(now, key.hex()))
+        for address in hashes(known, index, self._me, key):
+            if not self._endpoints.is_taken(known.id, index, address):
+                return address
+        raise Refused(f"subnet {addresses.subnet}: no hashed address is free; name one")
+
+    def _claim(
+        self, known: KnownNetwork, key: bytes, indices: list[int], wanted: IP
+    ) -> tuple[int, IP]:
+        for index in indices:
+            book = self._endpoints.book(known.id, index)
+            if book is None or wanted not in book.addresses.subnet.prefix:
+                continue
+            number, realm = book.number(int(wanted)), subnet_realm(known.id, index)
+            if is_hashed(known, index) and number >= HASHED_FROM:
+                raise Refused(
+                    f"address {wanted}: above ::ffff addresses of network"
+                    f" {known.facts.name} are hashed; choose one below"
+                )
+            self._check_owned(book, realm, number, wanted)
+            book.addresses.claim(int(wanted), key.hex())
+            return index, wanted
+        held = ", ".join(map(str, known.prefixes))
+        raise Refused(
+            f"address {wanted}: in no subnet of network {known.facts.name} ({held})"
+        )
+
+    def _check_owned(
+        self, book: AddressBook, realm: bytes, number: int, wanted: IP
+    ) -> None:
+        """Let what is another's be asked for, if an endpoint may have it at all."""
+        addresses, owner = book.addresses, self._realms.owner_of(realm, number)
+        is_claimable = addresses.subnet.claimable().covers(int(wanted))
+        is_free = is_claimable and addresses.user(int(wanted)) is None
+        if not is_free or book.may_give(number) or owner is None:
+            return
+        whose = "an earlier life of this node" if owner == self._me else owner.hex()
+        raise Lacking(f"address {wanted}: in a range of {whose}", ((realm, number),))
+
+    def _undo(
+        self,
+        now: float,
+        network: Scope,
+        key: bytes,
+        taken: list[tuple[int, IP]],
+        *,
+        is_new: bool,
+    ) -> None:
+        for index, address in taken:
+            book = self._endpoints.book(network, index)
+            if book is not None:
+                book.addresses.forgo(int(address), key.hex())
+        if is_new and network in self._tables.scopes():
+            self._tables.detach(now, network)

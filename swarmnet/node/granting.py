@@ -1,0 +1,162 @@
+"""What of its own this node gives to others, and when: by deeds alone.
+
+Whoever has the root of a realm gives every live member a slice, when the realm is made
+and when a member comes; who is asked gives half of what he has free; who leaves gives
+all back.
+"""
+
+from typing import Final
+
+from swarmnet.ids import NodeId
+from swarmnet.ipam.asking import Reason
+from swarmnet.ipam.shares import SLICE_MIN, half_of, share_out
+from swarmnet.ipam.spans import Span, Spans
+from swarmnet.node.address_messages import Asked
+from swarmnet.node.books import Book
+from swarmnet.node.network_facts import HEIRS_MAX
+from swarmnet.node.networks import Networks
+from swarmnet.node.realms import Realm, RealmId, Realms
+from swarmnet.tables.engine import Tables
+from swarmnet.tables.rules import Presence
+
+_GIVEN_S: Final = 4.0
+"""One peer is given so much each second, and that and `_GIVEN_AT_ONCE` at once."""
+_GIVEN_AT_ONCE: Final = 16.0
+
+
+class Granting:
+    """Writes this node's deeds and its will."""
+
+    __slots__ = ("_given", "_me", "_networks", "_realms", "_tables")
+
+    def __init__(
+        self, me: NodeId, tables: Tables, realms: Realms, networks: Networks
+    ) -> None:
+        self._me = me
+        self._tables = tables
+        self._realms = realms
+        self._networks = networks
+        # Of each peer: what is left of its allowance, and since when.
+        self._given: dict[NodeId, tuple[float, float]] = {}
+
+    def others(self) -> list[NodeId]:
+        """Return the other members that live and stay."""
+        rules = self._tables.rules
+        return sorted(
+            node
+            for node in rules.standing()
+            if node != self._me
+            and rules.presence_of(node) is Presence.LIVE
+            and rules.facts_of(node).about is not None
+        )
+
+    def share(self, now: float, realm_id: RealmId) -> None:
+        """Give a slice to every live member that owns nothing of a realm.
+
+        Raises:
+            Refused: the tables take no row of ours.
+        """
+        realm, book = self._realms.get(realm_id), self._networks.books.get(realm_id)
+        if realm is None or book is None or realm.ownership.root_holder != self._me:
+            return
+        members = [*self.others(), self._me]
+        owners = {one.owner for one in realm.ownership.holdings() if one.grant}
+        without = [node for node in members if node not in owners]
+        if without:
+            free = book.free(now) & realm.estate.grantable()
+            shares = share_out(free, without, among=len(members))
+            self._realms.write(now, realm.estate.grant(shares))
+
+    def answer(self, now: float, peer: NodeId, asked: Asked) -> Reason | None:
+        """Give what is asked for, or return why not.
+
+        Raises:
+            Refused: the tables take no row of ours.
+        """
+        realm = self._realms.get(asked.realm)
+        book = self._networks.books.get(asked.realm)
+        if realm is None or book is None:
+            return Reason.NOT_MINE
+        if peer not in self.others() or not self._allows(now, peer):
+            return Reason.RESTORING
+        found = self._find(now, realm, book, asked)
+        if isinstance(found, Reason):
+            return found
+        self._realms.write(now, realm.estate.grant([(found, peer)], asked.life))
+        return None
+
+    def _find(
+        self, now: float, realm: Realm, book: Book, asked: Asked
+    ) -> Span | Reason:
+        """Return what can be given, or why nothing can."""
+        estate, number = realm.estate, asked.number
+        if number is None:
+            free = book.free(now)
+            half = half_of(free & estate.grantable())
+            if half is not None and asked.ahead and free.size - half.size < SLICE_MIN:
+                return Reason.NONE_FREE
+            waits = Reason.RESTORING if estate.held_back() else Reason.NONE_FREE
+            return waits if half is None else half
+        if realm.ownership.owner_of(number) != self._me:
+            return Reason.NOT_MINE
+        if not estate.usable().covers(number):
+            return Reason.RESTORING
+        if not book.may_give(number):
+            return Reason.IN_USE
+        if not estate.grantable().covers(number):
+            return Reason.KEPT
+        return Span(number, number)
+
+    def _allows(self, now: float, peer: NodeId) -> bool:
+        left, since = self._given.get(peer, (_GIVEN_AT_ONCE, now))
+        left = min(_GIVEN_AT_ONCE, left + _GIVEN_S * (now - since))
+        self._given[peer] = (max(left - 1.0, 0.0), now)
+        return left >= 1.0
+
+    def give_back(self, now: float) -> None:
+        """Give back all that we have: we leave.
+
+        To whom we had it from, if he lives, or to another member.
+
+        Raises:
+            Refused: the tables take no row of ours.
+        """
+        others = self.others()
+        heirs = [one for one in self._realms.will_of(self._me) if one in others]
+
+        def choose(giver: NodeId | None) -> NodeId | None:
+            if giver in others:
+                return giver
+            return next(iter([*heirs, *others]), None)
+
+        for _, realm in list(self._realms.items()):
+            everything = Spans([realm.ownership.root.span])
+            self._realms.write(now, realm.estate.give_back(everything, choose))
+
+    def review_will(self, now: float) -> None:
+        """Name heirs, if something of ours could fall to them, or others name us.
+
+        Raises:
+            Refused: the tables take no row of ours.
+        """
+        me, realms = self._me, self._realms
+        roots = [realm.ownership.root_holder for _, realm in realms.items()]
+        is_named = any(me in realms.will_of(root) for root in roots)
+        if me in roots or is_named:
+            self.write_will(now)
+
+    def write_will(self, now: float) -> None:
+        """Name heirs: those named before, then who lives, then who may come back.
+
+        Raises:
+            Refused: the tables take no row of ours.
+        """
+        me, realms = self._me, self._realms
+        standing = dict.fromkeys(self._tables.rules.standing())
+        kept = [one for one in realms.will_of(me) if one in standing]
+        # From the next greater id on, so that not all name the same ones.
+        others = self.others()
+        dead = [one for one in standing if one not in others and one != me]
+        after = sorted(others, key=lambda one: (one < me, one)) + sorted(dead)
+        new = [one for one in after if one not in kept]
+        realms.write_will(now, (kept + new)[:HEIRS_MAX])

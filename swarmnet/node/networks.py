@@ -1,0 +1,341 @@
+"""The networks that there are, as this node knows them, and what they occupy.
+
+Networks are made on every host, also when it is cut off. Of two that have one name the
+older keeps it, by Lamport counter and owner; the other is shown as `name~id`. Both
+stand, and so do two whose subnets overlap: their VNIs keep them apart.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from swarmnet.errors import BadPacket
+from swarmnet.ids import CLUSTER, NodeId, Scope
+from swarmnet.ipam.overlaps import Taken, first_overlap
+from swarmnet.ipam.ownership import Root
+from swarmnet.ipam.pools import Pools
+from swarmnet.ipam.spans import Span, Spans
+from swarmnet.ipam.subnets import Network
+from swarmnet.ipam.vnis import VNI_FIRST, VNI_LAST
+from swarmnet.node.books import (
+    VNIS,
+    AddressBook,
+    Book,
+    PoolBook,
+    VniBook,
+    pool_realm,
+    subnet_realm,
+    subnet_span,
+)
+from swarmnet.node.network_facts import (
+    NetworkFacts,
+    NetworkFlag,
+    PoolFacts,
+    decode_network_untrusted,
+    decode_pool_untrusted,
+    network_id,
+)
+from swarmnet.node.realms import Realms
+from swarmnet.node.routes import Routes
+from swarmnet.tables.engine import Tables
+from swarmnet.tables.row import NETWORK, POOL, Name, Row
+
+ID_SHOWN: Final = 8
+"""So many digits of an id tell two networks of one name apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownNetwork:
+    """A network whose row is held. One that `is_removing` takes no more endpoints."""
+
+    id: Scope
+    owner: NodeId
+    facts: NetworkFacts
+    row: Row
+    is_removing: bool
+
+    @property
+    def age(self) -> tuple[int, NodeId, Scope]:
+        """The order in which networks have a right to their name: the oldest first."""
+        return (self.row.lamport, self.owner, self.id)
+
+    @property
+    def is_hashed(self) -> bool:
+        """Whether addresses of its IPv6 subnets are hashed."""
+        return NetworkFlag.HASHED in self.facts.flags
+
+    @property
+    def prefixes(self) -> list[Network]:
+        """The prefixes of its subnets."""
+        return [one.subnet.prefix for one in self.facts.subnets]
+
+
+class Networks:
+    """Reads `pool` and `network` rows, and opens the realms that they make."""
+
+    __slots__ = (
+        "_held",
+        "_known",
+        "_marks",
+        "_pool_marks",
+        "_pool_names",
+        "_pool_row",
+        "_realms",
+        "_tables",
+        "books",
+        "gone",
+        "grown",
+        "opened",
+        "pool",
+        "pools",
+        "routes",
+        "vnis",
+    )
+
+    def __init__(self, tables: Tables, realms: Realms, routes: Routes) -> None:
+        self._tables = tables
+        self._realms = realms
+        self._marks = tables.mark(CLUSTER, NETWORK)
+        self._pool_marks = tables.mark(CLUSTER, POOL)
+        self._pool_names: dict[Name, None] = {}
+        self._pool_row: Row | None = None
+        self._known: dict[Scope, KnownNetwork] = {}
+        self.pool: PoolFacts | None = None
+        self.pools = Pools(())
+        self.books: dict[bytes, Book] = {}
+        self._held: dict[bytes, Spans] = {}
+        self.routes = routes
+        self.vnis = VniBook()
+        self.grown: dict[bytes, None] = {}
+        """Realms of which more is ours than before, until somebody clears it."""
+        self.opened: list[Scope] = []
+        """Networks that are known since this was last cleared."""
+        self.gone: list[Scope] = []
+        """Networks that are no more, to be forgotten, and cleared here, by others."""
+
+    # What is read
+
+    def update(self) -> bool:
+        """Follow the rows; return whether something is another thing than before."""
+        changed = False
+        while (about := self._pool_marks.poll()) is not None:
+            self._pool_names[about[1]] = None
+            changed = True
+        if changed:
+            self._follow_pools()
+        while (about := self._marks.poll()) is not None:
+            changed = True
+            self._follow(Scope(about[1][1]))
+        return changed
+
+    def _follow_pools(self) -> None:
+        rules = self._tables.rules
+        rows = [
+            row
+            for name in self._pool_names
+            for row in self._tables.held(CLUSTER, name)
+            if rules.may_write(row.owner, POOL) and _pool_of(row) is not None
+        ]
+        row = min(rows, key=lambda one: (one.lamport, one.owner), default=None)
+        if row is None or (self._pool_row and row.body == self._pool_row.body):
+            return
+        facts = _pool_of(row)
+        assert facts is not None, "it was read before"
+        self._pool_row = row
+        for index in range(len(self.pools.pools)):
+            self._realms.close(pool_realm(index))
+            self.books.pop(pool_realm(index), None)
+        self.pool, self.pools = facts, Pools(facts.pools)
+        life = facts.life
+        self._open(VNIS, Root(Span(VNI_FIRST, VNI_LAST), row.owner, life), self.vnis)
+        for index, pool in enumerate(self.pools.pools):
+            book = PoolBook(pool, self.taken_prefixes)
+            self._open(pool_realm(index), Root(book.span, row.owner, life), book)
+
+    def _open(self, realm: bytes, root: Root, book: Book) -> None:
+        self.books[realm] = book
+        self._realms.open(realm, root)
+
+    def _follow(self, network: Scope) -> None:
+        before = self._known.pop(network, None)
+        after = self._read(network)
+        if before is not None and after is None:
+            self._close(before)
+        if after is None:
+            return
+        self._known[network] = after
+        if before is None or before.facts.subnets != after.facts.subnets:
+            self.opened.append(network)
+            for index, one in enumerate(after.facts.subnets):
+                root = Root(
+                    subnet_span(one.subnet, is_hashed=is_hashed(after, index)),
+                    after.owner,
+                    after.facts.life,
+                )
+                book = AddressBook(one.subnet)
+                self._open(subnet_realm(network, index), root, book)
+                self.vnis.vnis.restore(one.vni, network.hex())
+
+    def _close(self, known: KnownNetwork) -> None:
+        self.gone.append(known.id)
+        for index, one in enumerate(known.facts.subnets):
+            realm = subnet_realm(known.id, index)
+            self._realms.close(realm)
+            self.books.pop(realm, None)
+            self._held.pop(realm, None)
+            self.vnis.vnis.release(one.vni, known.id.hex())
+
+    def _read(self, network: Scope) -> KnownNetwork | None:
+        for row in self._tables.held(CLUSTER, (NETWORK, bytes(network))):
+            facts = _facts_of(row)
+            if facts is not None and network_id(row.owner, facts.nonce) == network:
+                is_out = NetworkFlag.REMOVING in facts.flags
+                is_out = is_out or self._tables.rules.is_masked(row)
+                return KnownNetwork(network, row.owner, facts, row, is_out)
+        return None
+
+    def is_cleared(self, known: KnownNetwork) -> bool:
+        """Return whether a network is no more, though its row cannot be deleted."""
+        is_said = known.is_removing and known.id in self._realms.cleared
+        revocations = self._tables.rules.revocations
+        return is_said and revocations.cut_of(known.owner) is not None
+
+    def _follow_cleared(self) -> None:
+        """Free the VNIs of networks that are no more."""
+        for network in self._realms.cleared:
+            known = self._known.get(network)
+            for one in known.facts.subnets if known is not None else ():
+                if known is not None and self.is_cleared(known):
+                    self.vnis.vnis.release(one.vni, network.hex())
+
+    def usable(self) -> Mapping[bytes, Spans]:
+        """Return what this node may use of each realm; not to be changed."""
+        return self._held
+
+    def is_drawn_on(self, realm: bytes) -> bool:
+        """Return whether this node gives out numbers of a realm."""
+        book = self.books.get(realm)
+        if isinstance(book, AddressBook):
+            return bool(book.addresses.uses())
+        return any(known.owner == self._realms.me for known in self._known.values())
+
+    # What follows
+
+    def get(self, network: Scope) -> KnownNetwork | None:
+        """Return a network that is known, also one that goes, or None."""
+        return self._known.get(network)
+
+    def all(self) -> Iterator[KnownNetwork]:
+        """Yield all networks that are known, also those that go."""
+        yield from self._known.values()
+
+    def standing(self) -> list[KnownNetwork]:
+        """Return the networks that stay, the oldest first."""
+        stay = [one for one in self._known.values() if not one.is_removing]
+        return sorted(stay, key=lambda one: one.age)
+
+    def names(self) -> dict[Scope, str]:
+        """Return under which name each network is shown; no two have the same."""
+        names: dict[Scope, str] = {}
+        used: dict[str, None] = {}
+        for known in self.standing():
+            name = known.facts.name
+            if name in used:
+                name = f"{name}~{known.id.hex()[:ID_SHOWN]}"
+            used[name] = None
+            names[known.id] = name
+        return names
+
+    def named(self, name: str) -> KnownNetwork | None:
+        """Return the network that is shown under a name, or None."""
+        for network, shown in self.names().items():
+            if shown == name:
+                return self._known[network]
+        return None
+
+    def taken(self, *, but: Scope | None = None) -> list[Taken]:
+        """Return which prefixes networks have, and which of them."""
+        names = self.names()
+        return [
+            Taken(prefix, f"network {names.get(one.id, one.facts.name)}")
+            for one in self._known.values()
+            if one.id != but and not self.is_cleared(one)
+            for prefix in one.prefixes
+        ]
+
+    def taken_prefixes(self) -> list[Network]:
+        """Return what no subnet of a pool may meet: networks, and members' routes."""
+        return [one.prefix for one in (*self.taken(), *self.routes.all())]
+
+    def hold(self) -> list[bytes]:
+        """Use what is ours of each realm that has changed; return which those are."""
+        realms, changed = self._realms, list(self._realms.changed)
+        self._follow_cleared()
+        for name in changed:
+            realm, book = realms.get(name), self.books.get(name)
+            if realm is None or book is None:
+                self._held.pop(name, None)
+                continue
+            usable = realm.estate.usable()
+            if usable - self._held.get(name, Spans()):
+                self.grown[name] = None
+            self._held[name] = usable
+            book.hold(usable, realm.estate.kept())
+        realms.changed.clear()
+        return changed
+
+    def warnings(self) -> list[str]:
+        """Return what a user should know: names and subnets that two networks have."""
+        names, found = self.names(), list[str]()
+        before: list[KnownNetwork] = []
+        for known in self.standing():
+            shown = names[known.id]
+            if shown != known.facts.name:
+                found.append(
+                    f"network {known.id.hex()}: another has the name"
+                    f" {known.facts.name}; this one is shown as {shown}: remove one"
+                )
+            found += self._overlaps(known, before, names)
+            before.append(known)
+        return found
+
+    @staticmethod
+    def _overlaps(
+        known: KnownNetwork, others: Iterable[KnownNetwork], names: dict[Scope, str]
+    ) -> Iterator[str]:
+        taken = [
+            Taken(prefix, f"network {names[other.id]}")
+            for other in others
+            for prefix in other.prefixes
+        ]
+        for prefix in known.prefixes:
+            other = first_overlap(prefix, taken)
+            if other is not None:
+                yield (
+                    f"network {names[known.id]}: subnet {prefix} overlaps {other}: no"
+                    " host should be in both; remove one"
+                )
+
+
+def is_hashed(known: KnownNetwork, index: int) -> bool:
+    """Return whether addresses of a network's subnet are hashed."""
+    is_v6 = known.facts.subnets[index].subnet.prefix.version == 6
+    return known.is_hashed and is_v6
+
+
+def _pool_of(row: Row) -> PoolFacts | None:
+    if row.is_deleted or not row.is_durable or row.key != row.owner:
+        return None
+    try:
+        return decode_pool_untrusted(row.value)
+    except BadPacket:
+        return None
+
+
+def _facts_of(row: Row) -> NetworkFacts | None:
+    if row.is_deleted or not row.is_durable:
+        return None
+    try:
+        return decode_network_untrusted(row.value)
+    except BadPacket:
+        return None
