@@ -1,6 +1,7 @@
 """The keys and certificates of one simulated cluster, all of them from its seed.
 
-One root, one manager, and a worker for each node; a pure function of the seed, so that
+One root, one manager, and a worker for each node, or a manager for the first of them; a
+pure function of the seed, so that
 a run can be repeated to the byte. What is genuine is found out once for all nodes of a
 run, since that depends on nobody.
 """
@@ -22,18 +23,22 @@ _SIGNATURES: Final = 1 << 17
 
 
 class Pki:
-    """Who is who in the cluster of one seed; nodes are made as they are asked for."""
+    """Who is who in the cluster of one seed; nodes are made as they are asked for.
 
-    def __init__(self, seed: int) -> None:
+    The nodes of the first `managers` indices are managers themselves.
+    """
+
+    def __init__(self, seed: int, managers: int = 0) -> None:
         self._seed = seed
+        self._managers = managers
         self.signatures = Signatures(_SIGNATURES)
         keys = Random(f"{seed}/pki")
         root = RootKey.make(keys.randbytes, WALL_S)
         self.root = root.certificate
         self._directory = self.directory()
         manager = Identity.generate(keys.randbytes)
-        authority = Authority(manager, self._directory, keys.randbytes, root=root)
-        held = authority.issue(_subject(manager, "manager", Role.MANAGER), WALL_S)
+        self._rooted = Authority(manager, self._directory, keys.randbytes, root=root)
+        held = self._rooted.issue(_subject(manager, "manager", Role.MANAGER), WALL_S)
         self._authority = Authority(
             manager, self._directory, keys.randbytes, chain=held
         )
@@ -69,8 +74,11 @@ class Pki:
         """
         while len(self._chains) <= index:
             number = len(self._chains)
-            subject = _subject(self.identity(number), f"n{number}", Role.WORKER)
-            self._chains.append(self._authority.issue(subject, WALL_S))
+            is_manager = number < self._managers
+            role = Role.MANAGER if is_manager else Role.WORKER
+            subject = _subject(self.identity(number), f"n{number}", role)
+            issuer = self._rooted if is_manager else self._authority
+            self._chains.append(issuer.issue(subject, WALL_S))
         return self._chains[index]
 
     def node(self, index: int) -> NodeId:
@@ -87,6 +95,6 @@ def _subject(identity: Identity, name: str, role: Role) -> Subject:
 
 
 @lru_cache(maxsize=2)
-def pki_of(seed: int) -> Pki:
+def pki_of(seed: int, managers: int = 0) -> Pki:
     """Return the keys of the cluster of that seed."""
-    return Pki(seed)
+    return Pki(seed, managers)

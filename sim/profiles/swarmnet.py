@@ -38,6 +38,7 @@ _PROOF_BYTES: Final = 64
 _FIRST_VERSION: Final = (1, 0)
 CHANNELS: Final = "channels"
 TABLES: Final = "tables"
+MANAGER_NODES: Final = "manager_nodes"
 
 
 def _numbers(
@@ -95,6 +96,7 @@ class SwarmnetProfile:
         rest = dict(settings)
         self.seals = _switch(CHANNELS, rest.pop(CHANNELS, "off"))
         self.has_tables = _switch(TABLES, rest.pop(TABLES, "off"))
+        self._managers = _count(MANAGER_NODES, rest.pop(MANAGER_NODES, "0"))
         names = {field.name for field in _CHANNEL_NUMBERS}
         told = {key: rest.pop(key) for key in sorted(names & rest.keys())}
         if told and not self.seals:
@@ -126,7 +128,7 @@ class SwarmnetProfile:
         if not self.seals:
             return None
         if self.outfit is None:
-            self.outfit = Outfit(pki_of(seed), self.settings, Ledger())
+            self.outfit = Outfit(pki_of(seed, self._managers), self.settings, Ledger())
         return self.outfit.pki.node(index)
 
     @staticmethod
@@ -136,6 +138,7 @@ class SwarmnetProfile:
         return {
             CHANNELS: "on or off (the default): real keys and sealed packets",
             TABLES: "on or off (the default): nodes write and hold rows",
+            MANAGER_NODES: "default 0; with channels=on the first nodes are managers",
             **{
                 field.name: f"default {getattr(swim, field.name):g};"
                 " see swarmnet/swim/config.py"
@@ -202,6 +205,12 @@ class SwarmnetProfile:
             boot_epoch=boot_epoch,
             view=view,
         )
+
+
+def _count(name: str, text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or len(text) > 4:
+        raise Refused(f"setting {name}={text!r}: want a whole number of 0 to 9999")
+    return int(text)
 
 
 def _switch(name: str, text: str) -> bool:

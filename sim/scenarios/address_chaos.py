@@ -310,5 +310,5 @@ KIND = ScenarioKind(
     calm_of=whole_calm_s,
     plan_of=plan_of,
     check=check,
-    settings={"tables": "on"},
+    settings={"tables": "on", "manager_nodes": "1"},
 )

@@ -122,5 +122,5 @@ KIND = ScenarioKind(
     keys={"bits": Key("the length of its subnet's prefix", 24, 9, 29, whole=True)},
     build=AddressShare,
     check=check_tables,
-    settings={"tables": "on"},
+    settings={"tables": "on", "manager_nodes": "1"},
 )

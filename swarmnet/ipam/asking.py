@@ -15,6 +15,10 @@ from typing import Final
 from swarmnet.ids import NodeId
 from swarmnet.ipam.ownership import Ownership
 
+NAMED_MAX: Final = 3
+"""So many nodes are named that refuse for one reason."""
+LATER_S: Final = 0.2
+_PUT_OFF_MAX: Final = 40
 ANSWER_S: Final = 1.0
 """So long an answer, or the deed, is waited for; then the next is asked."""
 
@@ -32,8 +36,21 @@ class Reason(IntEnum):
     """He does not know yet what he owns."""
     KEPT = 6
     """He never gives that away."""
+    LATER = 7
+    """He was asked too often just now."""
     SILENT = 5
     """He did not answer. Nobody says that of himself."""
+
+
+_WORDS: Final[Mapping[Reason, str]] = {
+    Reason.NONE_FREE: "has none free",
+    Reason.IN_USE: "uses it",
+    Reason.NOT_MINE: "does not own it",
+    Reason.RESTORING: "does not know yet what it owns",
+    Reason.KEPT: "keeps it for what it connects itself",
+    Reason.LATER: "was asked too often",
+    Reason.SILENT: "does not answer",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +76,17 @@ class GivenUp:
     refusals: tuple[tuple[NodeId, Reason], ...]
     ahead: bool = False
 
+    @property
+    def reason(self) -> str:
+        """What each of them said, to be read."""
+        said: list[str] = []
+        for why in dict.fromkeys(why for _, why in self.refusals):
+            nodes = [node.hex() for node, one in self.refusals if one is why]
+            more = f" and {len(nodes) - NAMED_MAX} more" if nodes[NAMED_MAX:] else ""
+            named = ", ".join(nodes[:NAMED_MAX])
+            said.append(f"node {named}{more} {_WORDS[why]}")
+        return "; ".join(said) or "no other member that lives owns any"
+
 
 Output = Ask | GivenUp
 
@@ -73,6 +101,7 @@ class _Request:
     peer: NodeId | None
     due: float
     refusals: list[tuple[NodeId, Reason]]
+    put_off: int = 0
 
 
 class Asking:
@@ -120,8 +149,19 @@ class Asking:
         for ahead in (False, True):
             request = self._requests.get((number, ahead))
             if request is not None and request.peer == peer:
-                request.refusals.append((peer, reason))
-                self._ask_next(now, request)
+                self._turn(now, request, peer, reason)
+
+    def _turn(
+        self, now: float, request: "_Request", peer: NodeId, reason: Reason
+    ) -> None:
+        """Turn to the next, or to the same one once more if he says that."""
+        if reason is Reason.LATER and request.put_off < _PUT_OFF_MAX:
+            request.put_off += 1
+            request.left.appendleft(peer)
+            request.peer, request.due = None, now + LATER_S
+        else:
+            request.refusals.append((peer, reason))
+            self._ask_next(now, request)
 
     def note_owned(self, ownership: Ownership) -> None:
         """Ask no more for what is owned here by now."""
@@ -137,8 +177,9 @@ class Asking:
     def handle_timeout(self, now: float) -> None:
         """Turn to others where somebody is silent."""
         for request in list(self._requests.values()):
-            if request.peer is not None and now >= request.due:
-                request.refusals.append((request.peer, Reason.SILENT))
+            if now >= request.due:
+                if request.peer is not None:
+                    request.refusals.append((request.peer, Reason.SILENT))
                 self._ask_next(now, request)
 
     def poll_timeout(self) -> float | None:

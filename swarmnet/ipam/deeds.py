@@ -21,6 +21,8 @@ from swarmnet.wire import array, blob, natural, pack, unpack_array_untrusted
 REALM_BYTES_MAX: Final = 32
 GRANTS_MAX: Final = 24
 """In one deed, so that its row is no longer than a row may be."""
+STEP: Final = 32
+"""Deeds are numbered in steps of so many, for each numbers its grants."""
 _NUMBER_MAX: Final = (1 << 62) - GRANTS_MAX
 ANY_LIFE: Final = 0
 """A grant that nobody has asked for."""
@@ -72,6 +74,9 @@ def decode_deed_untrusted(granter: NodeId, version: Version, value: bytes) -> De
     """
     realm, parent, number, grants = array(unpack_array_untrusted(value), 4)[:4]
     first = natural(number, _NUMBER_MAX)
+    if first % STEP:
+        # Else two deeds could say one grant's number, and one be the other's parent.
+        raise BadPacket(f"deed {first}, want a multiple of {STEP}")
     listed = array(grants, 0)
     if len(listed) > GRANTS_MAX:
         raise BadPacket(f"{len(listed)} grants, want {GRANTS_MAX} at most")

@@ -19,6 +19,7 @@ from swarmnet.ids import NodeId
 from swarmnet.ipam.deeds import (
     ANY_LIFE,
     GRANTS_MAX,
+    STEP,
     Deed,
     Grant,
     GrantId,
@@ -29,8 +30,6 @@ from swarmnet.ipam.ownership import Holding, Ownership
 from swarmnet.ipam.spans import Span, Spans
 
 _NUMBER_BITS: Final = 62
-_STEP: Final = 32
-"""Numbers are drawn in steps of so many, for each deed numbers its grants."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +69,7 @@ class Estate:
         lives: Lives,
         confirmed: dict[NodeId, None] | None = None,
     ) -> None:
-        assert GRANTS_MAX <= _STEP, "the numbers of two deeds must not meet"
+        assert GRANTS_MAX <= STEP, "the numbers of two deeds must not meet"
         self.realm = realm
         self._me = me
         self._ownership = ownership
@@ -193,7 +192,7 @@ class Estate:
         shares: Sequence[tuple[Span, NodeId]],
         life: int,
     ) -> Proposal:
-        number = self._random.getrandbits(_NUMBER_BITS - 1) // _STEP * _STEP
+        number = self._random.getrandbits(_NUMBER_BITS - 1) // STEP * STEP
         grants = tuple(
             Grant(number + place, span, grantee, life)
             for place, (span, grantee) in enumerate(shares)

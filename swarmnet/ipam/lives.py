@@ -19,8 +19,8 @@ from swarmnet.ipam.deeds import ANY_LIFE
 from swarmnet.ipam.ownership import Holding
 from swarmnet.ipam.spans import Span
 
-KEPT_MAX: Final = 256
-"""More endpoints than that a host hardly has in one network."""
+KEPT_MAX: Final = 64
+"""More is of no use to most hosts, and others could not be given it."""
 _CONTINUED_MAX: Final = 64
 """So many processes before this one are counted as one life with it."""
 
@@ -99,12 +99,12 @@ class Lives:
 def kept_of(holding: Holding) -> Span | None:
     """Return which part of a holding its owner never grants on, or None.
 
-    The lower half of what he was granted, up to `KEPT_MAX`; of one number, all of it.
+    The lowest quarter of what he was granted, up to `KEPT_MAX`, and one at least.
     """
     given = holding.given
     if given is None or holding.fallen:
         return None
-    last = given.first + min(given.size - given.size // 2, KEPT_MAX) - 1
+    last = given.first + min(max(given.size // 4, 1), KEPT_MAX) - 1
     if holding.span.first > last:
         return None
     return Span(holding.span.first, min(holding.span.last, last))

@@ -106,18 +106,34 @@ class Ownership:
         if self._deeds.pop((granter, number), None) is not None:
             self._holdings = None
 
-    def note_fallen(self, nodes: Iterable[NodeId]) -> None:
-        """Take note of all nodes that were removed, and whose cut is known."""
-        fallen = frozenset(nodes)
-        if fallen != self._fallen:
-            self._fallen = fallen
-            self._holdings = None
+    def note_fallen(self, nodes: Iterable[NodeId]) -> bool:
+        """Take note of all nodes that were removed, and whose cut is known.
 
-    def note_wills(self, wills: Mapping[NodeId, Sequence[NodeId]]) -> None:
-        """Take note of whom each node has named as its heirs, the first first."""
-        if wills != self._wills:
-            self._wills = dict(wills)
+        Returns whether it matters here.
+        """
+        fallen, owners = frozenset(nodes), self._root_owners()
+        changed = fallen ^ self._fallen
+        self._fallen = fallen
+        matters = self._root_owners() != owners or any(
+            grant.grantee in changed
+            for deed in (self._deeds.values() if changed else ())
+            for grant in deed.grants
+        )
+        if matters:
             self._holdings = None
+        return matters
+
+    def note_wills(self, wills: Mapping[NodeId, Sequence[NodeId]]) -> bool:
+        """Take note of whom each node has named as its heirs, the first first.
+
+        Returns whether it matters here. The mapping is not to be changed any more.
+        """
+        owners = self._root_owners()
+        self._wills = wills
+        matters = self._root_owners() != owners
+        if matters:
+            self._holdings = None
+        return matters
 
     # What follows
 
@@ -206,8 +222,9 @@ class Ownership:
             place = places.pop()
             left = place.spans.copy()
             for granter, grant in _in_order(place, children.get(place.grant, ())):
-                taken = left & Spans([grant.span])
-                if taken:
+                taken = left.within(grant.span)
+                # Each grant has one place, whatever deeds say.
+                if taken and (granter, grant.number) not in self._above:
                     left.remove(grant.span)
                     places.append(self._follow(place, granter, grant, taken))
             for span in left:

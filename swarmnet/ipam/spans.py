@@ -143,6 +143,16 @@ class Spans:  # noqa: PLW1641 (mutable, so without a hash)
             found = self.at_or_after(blocked.last + 1)
         return None
 
+    def within(self, span: Span) -> "Spans":
+        """Return what of the set lies in `span`: costs a bisection, and what it is."""
+        found = Spans()
+        index = bisect_left(self._lasts, span.first)
+        while index < len(self._firsts) and self._firsts[index] <= span.last:
+            first = max(self._firsts[index], span.first)
+            found._append(first, min(self._lasts[index], span.last))
+            index += 1
+        return found
+
     def add(self, span: Span) -> None:
         """Put every integer of `span` into the set; those in it are no error."""
         # Spans that touch are merged too: hence the neighbours at a distance of one.

@@ -35,7 +35,7 @@ from swarmnet.node.endpoints import Endpoints
 from swarmnet.node.envelope import ADDRESSES
 from swarmnet.node.forgetting import Forgetting
 from swarmnet.node.granting import Granting
-from swarmnet.node.network_facts import POOL_BITS_MAX, PoolFacts
+from swarmnet.node.network_facts import PoolFacts, check_pools
 from swarmnet.node.networks import Networks
 from swarmnet.node.realms import Realms
 from swarmnet.node.routes import Routes
@@ -46,14 +46,10 @@ from swarmnet.tables.row import ENDPOINT, POOL, Row
 from swarmnet.tables.rules import Presence
 
 _LIFE_BITS: Final = 62
-_WORDS: Final = {
-    Reason.NONE_FREE: "has none free",
-    Reason.IN_USE: "uses it",
-    Reason.NOT_MINE: "does not own it",
-    Reason.RESTORING: "does not know yet what it owns",
-    Reason.KEPT: "keeps it for what it connects itself",
-    Reason.SILENT: "does not answer",
-}
+
+
+HOLD_S: Final = 0.05
+"""So long at most what others own may be an older thing than the rows say."""
 
 
 class Addressing:
@@ -72,6 +68,7 @@ class Addressing:
         "_creating",
         "_forgetting",
         "_granting",
+        "_hold_at",
         "_me",
         "_messages",
         "_settling",
@@ -117,6 +114,7 @@ class Addressing:
         self._counters: dict[str, int] = {}
         self._chores_at: float | None = None
         self._messages: list[tuple[NodeId, bytes]] = []
+        self._hold_at = 0.0
         self.has_left = False
         """Whether we left what there was to own; others are to know who has it."""
         self.revision = 0
@@ -153,12 +151,7 @@ class Addressing:
             raise Refused("address pools: this cluster has them already")
         if not self._tables.rules.may_write(self._me, POOL):
             raise Refused("address pools: only a manager begins them; ask one")
-        for pool in pools:
-            if pool.length - pool.prefix.prefixlen > POOL_BITS_MAX:
-                most = pool.prefix.prefixlen + POOL_BITS_MAX
-                raise Refused(
-                    f"address pool {pool}: too many to be counted; want /{most} or less"
-                )
+        check_pools(pools)
         life = self.realms.lives.current
         facts = PoolFacts(life, tuple(pools), forget_dead_after_s)
         name = (POOL, bytes(self._me))
@@ -201,7 +194,11 @@ class Addressing:
         self.networks.routes.note(routes)
 
     def _submit(self, now: float, attempt: Callable[[float], object]) -> int:
-        ticket = self._commands.submit(now, attempt)
+        def attempt_as_member(at: float) -> object:
+            self._tables.check_membership()
+            return attempt(at)
+
+        ticket = self._commands.submit(now, attempt_as_member)
         self.follow(now)
         return ticket
 
@@ -240,9 +237,9 @@ class Addressing:
         """This process did not run for a while: who knows who ran under our key."""
         self._settling.note_late(now, seconds)
 
-    def note_conflict(self, now: float) -> None:
-        """Another life of ours speaks: a clone, or our own past. Be sure anew."""
-        self._settling.note_conflict(now)
+    def note_conflict(self, now: float, address: Address | None = None) -> None:
+        """Another life of ours speaks, from `address`, or has written: be sure anew."""
+        self._settling.note_conflict(now, address)
         self.follow(now)
 
     def note_recovered(self, now: float, row: Row) -> None:
@@ -271,6 +268,7 @@ class Addressing:
             return None
         parts = (self._commands, self._settling, self.realms)
         due = [self._chores_at, *(part.poll_timeout() for part in parts)]
+        due.append(self._hold_at if self.realms.changed else None)
         return min(one for one in due if one is not None)
 
     def carry(
@@ -293,6 +291,9 @@ class Addressing:
     def follow(self, now: float) -> None:
         """Follow the rows, and do what can be done by what they say."""
         networks, realms = self.networks, self.realms
+        if networks.is_silent != self._tables.is_silent:
+            networks.is_silent = self._tables.is_silent
+            realms.note_lives()
         networks.routes.update()
         changed = is_known = networks.update()
         realms.update()
@@ -322,6 +323,11 @@ class Addressing:
 
     def _hold(self, now: float) -> bool:
         """Use what is ours by now; return whether that is another thing than before."""
+        realms = self.realms
+        if realms.changed and not realms.is_urgent and now < self._hold_at:
+            # Others' deeds come by the dozen, and each would cost a walk of the tree.
+            return False
+        self._hold_at = now + HOLD_S
         changed = self.networks.hold()
         self._chores.note_changed(now, changed)
         for name in changed:
@@ -359,18 +365,13 @@ class Addressing:
                 about = (output.realm, output.number, self.realms.lives.current)
                 self._send(output.peer, Asked(*about, output.ahead))
             elif not output.ahead:
-                self._give_up(now, output)
+                self._give_up(output)
         for peer, inquiry in self._settling.inquiries.outputs:
             self._send(peer, inquiry)
         self._settling.inquiries.outputs.clear()
 
-    def _give_up(self, now: float, told: GivenUp) -> None:
-        del now
-        refusals = [
-            f"node {node.hex()} {_WORDS[reason]}" for node, reason in told.refusals
-        ]
-        reason = ", ".join(refusals) or "no other member that lives owns any"
-        self._commands.note_given_up((told.realm, told.number), reason)
+    def _give_up(self, told: GivenUp) -> None:
+        self._commands.note_given_up((told.realm, told.number), told.reason)
 
     def _answer(self, now: float, peer: NodeId, asked: Asked) -> None:
         try:

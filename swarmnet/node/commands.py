@@ -31,6 +31,10 @@ class Lacking(Refused):
         self.wants = wants
 
 
+class NotYet(Refused):
+    """What is in the way goes by itself, maybe soon: it is worth waiting for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Done:
     """A command has happened; `result` is what it returns."""
@@ -52,11 +56,13 @@ class _Waiting:
     ticket: int
     attempt: Attempt
     due: float
-    lacking: Lacking
+    lacking: Lacking | NotYet
     refused: dict[Want, str] = field(default_factory=dict)
 
     @property
     def wants(self) -> list[Want]:
+        if isinstance(self.lacking, NotYet):
+            return []
         return [one for one in self.lacking.wants if one not in self.refused]
 
     @property
@@ -88,9 +94,7 @@ class Commands:
     def retry(self, now: float, grown: Collection[bytes] | None = None) -> None:
         """Something has come: attempt again what waits, or waits for those realms."""
         for waiting in list(self._waiting.values()):
-            if grown is not None and not any(
-                realm in grown for realm, _ in waiting.lacking.wants
-            ):
+            if grown is not None and not any(one in grown for one, _ in waiting.wants):
                 continue
             if self._waiting.pop(waiting.ticket, None) is not None:
                 self._attempt(now, waiting.ticket, waiting.attempt, waiting)
@@ -123,13 +127,13 @@ class Commands:
     ) -> None:
         try:
             self.outputs.append(Done(ticket, attempt(now)))
-        except Lacking as lacking:
+        except (Lacking, NotYet) as lacking:
             due = now + COMMAND_S if before is None else before.due
             waiting = _Waiting(ticket, attempt, due, lacking)
             if before is not None:
                 waiting.refused = before.refused
             self._waiting[ticket] = waiting
-            if not waiting.wants:
+            if not waiting.wants and isinstance(lacking, Lacking):
                 self._fail(waiting)
         except Refused as refused:
             self.outputs.append(Failed(ticket, str(refused)))

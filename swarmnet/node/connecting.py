@@ -12,8 +12,11 @@ from swarmnet.node.commands import Lacking
 from swarmnet.node.endpoints import Endpoints, KnownEndpoint, hashes
 from swarmnet.node.network_facts import (
     ENDPOINT_ID_BYTES,
+    MAC_BYTES,
     NAME_CHARACTERS_MAX,
     EndpointFacts,
+    check_text,
+    check_value,
 )
 from swarmnet.node.networks import KnownNetwork, Networks, is_hashed
 from swarmnet.node.realms import Realms, Want
@@ -75,6 +78,7 @@ class Connecting:
                 *(wish.name, wish.sandbox, tuple(taken), wish.aliases, wish.mac),
                 life=self._realms.lives.current,
             )
+            check_value(f"endpoint {wish.name}", facts.encode())
             if is_new:
                 self._tables.attach(now, wish.network)
             name = (ENDPOINT, key)
@@ -127,6 +131,10 @@ class Connecting:
             raise Refused(
                 f"endpoint name {wish.name!r}: want 1 to {NAME_CHARACTERS_MAX} letters"
             )
+        for text in (wish.name, wish.sandbox, *wish.aliases):
+            check_text("name", text)
+        if wish.mac is not None and len(wish.mac) != MAC_BYTES:
+            raise Refused(f"MAC {wish.mac.hex(':')}: want {MAC_BYTES} bytes")
         for key in self._endpoints.mine(wish.network):
             facts = self._endpoints.facts_of((wish.network, self._me, key))
             if facts is not None and facts.sandbox == wish.sandbox:

@@ -1,6 +1,6 @@
 """Making a network, and removing one: wholly, or not at all."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 from re import compile as pattern
@@ -11,13 +11,13 @@ from swarmnet.ids import CLUSTER, NodeId, Scope
 from swarmnet.ipam.addresses import Exhausted
 from swarmnet.ipam.hashed import network_prefix
 from swarmnet.ipam.options import Plan, parse_subnets
-from swarmnet.ipam.overlaps import Taken, check_between, occupied
+from swarmnet.ipam.overlaps import Taken, check_between, first_overlap, occupied
 from swarmnet.ipam.pools import AnySubnet
 from swarmnet.ipam.spans import Spans
 from swarmnet.ipam.subnets import Network, Subnet, parse_subnet
 from swarmnet.ipam.vnis import VNI_FIRST, VNI_LAST
 from swarmnet.node.books import VNIS, PoolBook, pool_realm, subnet_realm
-from swarmnet.node.commands import Lacking
+from swarmnet.node.commands import Lacking, NotYet
 from swarmnet.node.granting import Granting
 from swarmnet.node.network_facts import (
     NAME_CHARACTERS_MAX,
@@ -26,6 +26,8 @@ from swarmnet.node.network_facts import (
     NetworkFacts,
     NetworkFlag,
     NetworkSubnet,
+    check_text,
+    check_value,
     network_id,
 )
 from swarmnet.node.networks import KnownNetwork, Networks
@@ -52,6 +54,19 @@ class NetworkWish:
     driver: str = "overlay"
     options: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
+
+
+def _texts(wish: NetworkWish) -> Iterator[tuple[str, str]]:
+    """Yield all that a user wrote that is only passed on, and what it is."""
+    yield "driver", wish.driver
+    for what, held in (
+        ("option", wish.options),
+        ("label", wish.labels),
+        ("auxiliary address", wish.auxiliaries),
+    ):
+        for key, text in held.items():
+            yield what, key
+            yield f"{what} {key[:40]!r}:", text
 
 
 class Creating:
@@ -110,6 +125,8 @@ class Creating:
                 f"network name {wish.name!r}: want 1 to {NAME_CHARACTERS_MAX} letters,"
                 " digits, '_', '.' or '-', a letter or digit first"
             )
+        for what, text in _texts(wish):
+            check_text(what, text)
         other = self._networks.named(wish.name)
         if other is not None:
             raise Refused(
@@ -127,8 +144,15 @@ class Creating:
             auxiliaries=wish.auxiliaries,
         )
         named = [one.prefix for one in plan.subnets]
-        mine = self._networks.routes.mine()
-        check_between(named, self._networks.taken(), mine)
+        networks = self._networks
+        check_between(named, networks.taken(going=False), networks.routes.mine())
+        for prefix in named:
+            going = first_overlap(prefix, networks.taken())
+            if going is not None:
+                raise NotYet(
+                    f"subnet {prefix}: overlaps {going}, which is being removed, but"
+                    " not all members know it yet: try later, or choose another"
+                )
         return plan
 
     def _choose_subnets(
@@ -202,6 +226,7 @@ class Creating:
         name = (NETWORK, bytes(network))
         vnis = [one.vni for one in facts.subnets]
         try:
+            check_value(f"network {facts.name}", facts.encode())
             self._granting.write_will(now)
             self._tables.put(now, CLUSTER, name, facts.encode(), durable=True)
         except Refused:

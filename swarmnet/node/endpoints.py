@@ -258,7 +258,10 @@ class Endpoints:
         if realm is None or realm.ownership.owner_of(number) != owner:
             return False
         is_ours = self._realms.lives.is_ours(self._held[place][0].life)
-        return owner != self._me or is_ours or realm.estate.stands(number)
+        if owner != self._me:
+            return True
+        is_ours = is_ours or realm.estate.stands(number)
+        return is_ours and not self._networks.is_silent
 
 
 def hashes(known: KnownNetwork, index: int, owner: NodeId, key: bytes) -> list[IP]:

@@ -19,9 +19,9 @@ from swarmnet.node.realms import Realm, RealmId, Realms
 from swarmnet.tables.engine import Tables
 from swarmnet.tables.rules import Presence
 
-_GIVEN_S: Final = 4.0
+_GIVEN_S: Final = 16.0
 """One peer is given so much each second, and that and `_GIVEN_AT_ONCE` at once."""
-_GIVEN_AT_ONCE: Final = 16.0
+_GIVEN_AT_ONCE: Final = 64.0
 
 
 class Granting:
@@ -77,7 +77,9 @@ class Granting:
         book = self._networks.books.get(asked.realm)
         if realm is None or book is None:
             return Reason.NOT_MINE
-        if peer not in self.others() or not self._allows(now, peer):
+        if not self._allows(now, peer):
+            return Reason.LATER
+        if peer not in self.others():
             return Reason.RESTORING
         found = self._find(now, realm, book, asked)
         if isinstance(found, Reason):

@@ -19,7 +19,7 @@ from hashlib import blake2b
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Final
 
-from swarmnet.errors import BadPacket
+from swarmnet.errors import BadPacket, Refused
 from swarmnet.ids import NODE_ID_BYTES, NodeId, Scope
 from swarmnet.ipam.pools import Pool
 from swarmnet.ipam.subnets import IP, Network, Subnet
@@ -34,8 +34,10 @@ HEIRS_MAX: Final = 8
 POOL_BITS_MAX: Final = 62
 """A pool is cut into up to 2^62 subnets, so that each has a number."""
 VNI_MAX: Final = 2**24 - 1
-_TEXT_CHARACTERS_MAX: Final = 255
-_MAC_BYTES: Final = 6
+TEXT_CHARACTERS_MAX: Final = 800
+VALUE_BYTES_MAX: Final = 850
+"""Of what one row says, names, options and labels together, so that it fits."""
+MAC_BYTES: Final = 6
 _PERSON: Final = b"swarmnet.network"
 _NOTHING: Final[Mapping[str, str]] = {}
 
@@ -122,6 +124,49 @@ class EndpointFacts:
         return pack((*names, self.mac, self.life))
 
 
+def check_text(what: str, text: str) -> None:
+    """Refuse a text that no row can say.
+
+    Raises:
+        Refused: it is too long, or no text in UTF-8.
+    """
+    shown = text[:40].encode("utf-8", "replace").decode()
+    if len(text) > TEXT_CHARACTERS_MAX:
+        raise Refused(
+            f"{what} {shown!r}...: {len(text)} characters, want {TEXT_CHARACTERS_MAX}"
+            " at most"
+        )
+    if text != text.encode("utf-8", "replace").decode():
+        raise Refused(f"{what} {shown!r}: half a surrogate pair; want UTF-8")
+
+
+def check_value(what: str, value: bytes) -> None:
+    """Refuse what is too long to be said by one row.
+
+    Raises:
+        Refused: it is.
+    """
+    if len(value) > VALUE_BYTES_MAX:
+        raise Refused(
+            f"{what}: its names, options and labels take {len(value)} bytes, want"
+            f" {VALUE_BYTES_MAX} at most; shorten them"
+        )
+
+
+def check_pools(pools: Sequence[Pool]) -> None:
+    """Refuse pools of more subnets than can be numbered.
+
+    Raises:
+        Refused: one is.
+    """
+    for pool in pools:
+        most = pool.prefix.prefixlen + POOL_BITS_MAX
+        if pool.length > most:
+            raise Refused(
+                f"address pool {pool}: too many to be counted; want /{most} or less"
+            )
+
+
 def network_id(maker: NodeId, nonce: bytes) -> Scope:
     """Return the id of a network, which is its scope."""
     hasher = blake2b(digest_size=NETWORK_ID_BYTES, person=_PERSON)
@@ -173,7 +218,7 @@ def decode_endpoint_untrusted(value: bytes) -> EndpointFacts:
         sandbox=_text(sandbox),
         addresses=tuple(_placed(one) for one in array(addresses, 0)),
         aliases=tuple(_text(one) for one in array(aliases, 0)),
-        mac=None if mac is None else blob(mac, _MAC_BYTES, _MAC_BYTES),
+        mac=None if mac is None else blob(mac, MAC_BYTES, MAC_BYTES),
         life=natural(life),
     )
 
@@ -284,7 +329,7 @@ def _address(value: object) -> IP:
     raise BadPacket(f"an address of {len(packed)} bytes, want 4 or 16")
 
 
-def _text(value: object, characters_max: int = _TEXT_CHARACTERS_MAX) -> str:
+def _text(value: object, characters_max: int = TEXT_CHARACTERS_MAX) -> str:
     if type(value) is not str or len(value) > characters_max:
         raise BadPacket(f"want a text of up to {characters_max} characters")
     return value

@@ -85,6 +85,7 @@ class Networks:
         "books",
         "gone",
         "grown",
+        "is_silent",
         "opened",
         "pool",
         "pools",
@@ -108,6 +109,8 @@ class Networks:
         self.vnis = VniBook()
         self.grown: dict[bytes, None] = {}
         """Realms of which more is ours than before, until somebody clears it."""
+        self.is_silent = False
+        """Whether this node was removed, or is fenced, as `hold` takes it."""
         self.opened: list[Scope] = []
         """Networks that are known since this was last cleared."""
         self.gone: list[Scope] = []
@@ -253,13 +256,13 @@ class Networks:
                 return self._known[network]
         return None
 
-    def taken(self, *, but: Scope | None = None) -> list[Taken]:
-        """Return which prefixes networks have, and which of them."""
+    def taken(self, *, going: bool = True) -> list[Taken]:
+        """Return which prefixes networks have, and which, those that go or not."""
         names = self.names()
         return [
             Taken(prefix, f"network {names.get(one.id, one.facts.name)}")
             for one in self._known.values()
-            if one.id != but and not self.is_cleared(one)
+            if (going or not one.is_removing) and not self.is_cleared(one)
             for prefix in one.prefixes
         ]
 
@@ -270,17 +273,19 @@ class Networks:
     def hold(self) -> list[bytes]:
         """Use what is ours of each realm that has changed; return which those are."""
         realms, changed = self._realms, list(self._realms.changed)
+        realms.is_urgent = False
         self._follow_cleared()
         for name in changed:
             realm, book = realms.get(name), self.books.get(name)
             if realm is None or book is None:
                 self._held.pop(name, None)
                 continue
-            usable = realm.estate.usable()
+            # Who was removed, or is fenced, gives nothing out.
+            usable = Spans() if self.is_silent else realm.estate.usable()
             if usable - self._held.get(name, Spans()):
                 self.grown[name] = None
             self._held[name] = usable
-            book.hold(usable, realm.estate.kept())
+            book.hold(usable, realm.estate.kept() & usable)
         realms.changed.clear()
         return changed
 

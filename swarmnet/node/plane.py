@@ -342,10 +342,10 @@ class Plane:
                 self.tables.note_presence(now, member, _PRESENCE[current])
                 self.addressing.note_presence(now, member, _PRESENCE[current])
                 self._outputs.append(output)
-            case IdentityConflict():
+            case IdentityConflict(_, address):
                 # Rows settle which of two lives goes on.
                 self._say(lambda: self.tables.announce(now))
-                self.addressing.note_conflict(now)
+                self.addressing.note_conflict(now, address)
                 self._outputs.append(output)
             case Joined(through):
                 live = (n for n, s in self.states().items() if s is State.ALIVE)

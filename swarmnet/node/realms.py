@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
-from swarmnet.errors import BadPacket
+from swarmnet.errors import BadPacket, Refused
 from swarmnet.ids import CLUSTER, NodeId, Scope
 from swarmnet.ipam.asking import Asking
 from swarmnet.ipam.asking import Output as Asked
@@ -27,6 +27,8 @@ from swarmnet.tables.row import RANGE, REVOCATION, Name, Row
 
 DEED_KEY: Final = b"d"
 WILL_KEY: Final = b"w"
+DEEDS_MAX: Final = 128
+"""So many deeds of one granter about one realm count, and are written."""
 CLEARED_KEY: Final = b"c"
 _NUMBER_BYTES: Final = 8
 
@@ -54,6 +56,7 @@ class Realms:
 
     __slots__ = (
         "_active",
+        "_awaited",
         "_by_realm",
         "_deeds",
         "_fallen",
@@ -67,6 +70,7 @@ class Realms:
         "changed",
         "cleared",
         "confirmed",
+        "is_urgent",
         "lives",
         "me",
     )
@@ -89,6 +93,9 @@ class Realms:
         self.changed: dict[RealmId, None] = {}
         self.cleared: dict[Scope, None] = {}
         """Networks of removed makers of which a member says that all know them gone."""
+        self._awaited: list[NodeId] | None = None
+        self.is_urgent = False
+        """Whether something changed that concerns this node."""
         self.asked: deque[Asked] = deque()
         """What is to be asked for, of whichever realm, and what nobody gives."""
 
@@ -104,6 +111,7 @@ class Realms:
             ownership.put(deed)
         ownership.note_fallen(self._fallen)
         ownership.note_wills(self._wills)
+        self._awaited = None
         estate = Estate(
             *(self.me, realm, ownership, self._random),
             lives=self.lives,
@@ -111,13 +119,13 @@ class Realms:
         )
         self._active.pop(realm, None)
         self._open[realm] = Realm(ownership, estate, Asking(self.me, realm, self.asked))
-        self.changed[realm] = None
+        self._note_changed(realm)
 
     def close(self, realm: RealmId) -> None:
         """Let it be owned by nobody: it is no more."""
         self._active.pop(realm, None)
         if self._open.pop(realm, None) is not None:
-            self.changed[realm] = None
+            self._note_changed(realm)
 
     def get(self, realm: RealmId) -> Realm | None:
         """Return a realm that is open, or None."""
@@ -215,10 +223,7 @@ class Realms:
         self._deeds[place] = deed
         at = (deed.granter, deed.number)
         self._by_realm.setdefault(deed.realm, {})[at] = deed
-        self.changed[deed.realm] = None
-        held = self._open.get(deed.realm)
-        if held is not None:
-            held.ownership.put(deed)
+        self._feed(deed)
 
     def _drop(self, place: _Place) -> None:
         deed = self._deeds.pop(place, None)
@@ -228,10 +233,34 @@ class Realms:
         del deeds[deed.granter, deed.number]
         if not deeds:
             del self._by_realm[deed.realm]
-        self.changed[deed.realm] = None
         held = self._open.get(deed.realm)
         if held is not None:
             held.ownership.drop(deed.granter, deed.number)
+        self._feed(deed)
+
+    def _feed(self, deed: Deed) -> None:
+        """Let ownership follow a granter's deeds about a realm, after one of them.
+
+        Of more than a granter may write those count whose numbers are least, so that it
+        does not matter which came first.
+        """
+        self._note_changed(deed.realm, deed)
+        held = self._open.get(deed.realm)
+        if held is None:
+            return
+        deeds = self._by_realm.get(deed.realm, {})
+        numbers = sorted(n for granter, n in deeds if granter == deed.granter)
+        for number in numbers[:DEEDS_MAX]:
+            held.ownership.put(deeds[deed.granter, number])
+        for number in numbers[DEEDS_MAX:]:
+            held.ownership.drop(deed.granter, number)
+
+    def _note_changed(self, realm: RealmId, deed: Deed | None = None) -> None:
+        """Something of a realm is another thing: at once what concerns this node."""
+        self.changed[realm] = None
+        self._awaited = None
+        if deed is None or self.me in (deed.granter, *(g.grantee for g in deed.grants)):
+            self.is_urgent = True
 
     def _note_wills(self, rows: Mapping[NodeId, Row]) -> None:
         wills = {
@@ -242,8 +271,8 @@ class Realms:
         if wills != self._wills:
             self._wills = wills
             for realm, held in self._open.items():
-                held.ownership.note_wills(wills)
-                self.changed[realm] = None
+                if held.ownership.note_wills(wills):
+                    self._note_changed(realm)
 
     def _follow_removals(self) -> None:
         revocations = self._tables.rules.revocations
@@ -258,8 +287,8 @@ class Realms:
         for node in [one for one in self.confirmed if one not in fallen]:
             del self.confirmed[node]
         for realm, held in self._open.items():
-            held.ownership.note_fallen(fallen)
-            self.changed[realm] = None
+            if held.ownership.note_fallen(fallen):
+                self._note_changed(realm)
 
     # What is ours
 
@@ -268,19 +297,22 @@ class Realms:
 
         Also those of whom deeds are known only: what they hold may fall to us yet.
         """
-        found: dict[NodeId, None] = {}
-        for realm in self._open.values():
-            found.update(dict.fromkeys(realm.estate.awaited()))
-        return list(found)
+        if self._awaited is None:
+            found: dict[NodeId, None] = {}
+            for realm in self._open.values():
+                found.update(dict.fromkeys(realm.estate.awaited()))
+            self._awaited = list(found)
+        return self._awaited
 
     def confirm(self, fallen: NodeId) -> None:
         """All deeds of a removed node are known here, up to its cut."""
         self.confirmed[fallen] = None
-        self.changed.update(dict.fromkeys(self._open))
+        self.note_lives()
 
     def note_lives(self) -> None:
         """What this life may use is another thing than before."""
         self.changed.update(dict.fromkeys(self._open))
+        self._awaited, self.is_urgent = None, True
 
     def make_sure(self) -> None:
         """All members have shown what they know of what we ever granted."""
@@ -295,6 +327,9 @@ class Realms:
             Refused: the tables take no row of ours.
         """
         for one in deeds:
+            mine = self._by_realm.get(one.realm, {})
+            if sum(granter == self.me for granter, _ in mine) >= DEEDS_MAX:
+                raise Refused(f"{DEEDS_MAX} deeds about one realm: want no more")
             value = one.signed((0, 0)).encode()
             key = DEED_KEY + one.number.to_bytes(_NUMBER_BYTES, "big")
             self._tables.put(now, CLUSTER, (RANGE, key), value, durable=True)

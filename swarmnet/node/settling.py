@@ -11,7 +11,7 @@ from hashlib import blake2b
 from typing import Final
 
 from swarmnet.errors import Refused
-from swarmnet.ids import CLUSTER, NODE_ID_BYTES, NodeId, Scope
+from swarmnet.ids import CLUSTER, NODE_ID_BYTES, Address, NodeId, Scope
 from swarmnet.node.address_messages import Inquiry, Matter
 from swarmnet.node.books import VNIS, PoolBook, pool_realm
 from swarmnet.node.inquiries import Inquiries, Question
@@ -25,9 +25,12 @@ from swarmnet.tables.rules import Presence
 SETTLE_S: Final = 2.0
 """A life is sure no sooner than so long after it began: what another life has sent may
 be on its way, and an elder twin must have had its say."""
+ASK_S: Final = 1.0
+"""So long after it began members are asked: what they say shall not be old by then."""
 LATE_S: Final = 1.5
 """Whoever did not run for so long may have been copied and started elsewhere."""
 _LASTING: Final = frozenset({RANGE, NETWORK, POOL})
+_HASHES_MAX: Final = 256
 _WORD_BYTES: Final = 16
 _ABSENT: Final = b"\1"
 _PRESENT: Final = b"\0"
@@ -64,10 +67,13 @@ class Settling:
     """The questions that this node has to all others, and its answers to theirs."""
 
     __slots__ = (
+        "_fenced",
+        "_hashes",
         "_me",
         "_networks",
         "_quiet_since",
         "_realms",
+        "_rival",
         "_tables",
         "inquiries",
     )
@@ -80,6 +86,11 @@ class Settling:
         self._realms = realms
         self._networks = networks
         self._quiet_since = 0.0
+        # What was said of nodes, by the digest of all rows that it was read off.
+        self._hashes: dict[NodeId, tuple[object, bytes]] = {}
+        # Where another life of ours speaks; and where one does that is fenced.
+        self._rival: Address | None = None
+        self._fenced: Address | None = None
         self.inquiries = Inquiries()
 
     def begin(self, now: float) -> None:
@@ -92,10 +103,17 @@ class Settling:
             self._realms.lives.note_doubt()
             self._restart(now)
 
-    def note_conflict(self, now: float) -> None:
-        """Another life of ours speaks, or has written."""
-        self._realms.lives.note_doubt()
-        self._restart(now)
+    def note_conflict(self, now: float, address: Address | None) -> None:
+        """Another life of ours speaks, from `address`, or has written.
+
+        One that goes on speaking where it was when we became sure is fenced: it would
+        have fenced us, or has to write before it uses anything.
+        """
+        if address is None or address != self._fenced:
+            self._fenced = None
+            self._rival = address
+            self._realms.lives.note_doubt()
+            self._restart(now)
 
     def _restart(self, now: float) -> None:
         self._quiet_since = now
@@ -169,6 +187,10 @@ class Settling:
 
     def _hash_of(self, node: NodeId) -> bytes:
         """Return a hash of the rows by which a node made, or gave, something."""
+        digest = self._tables.digest(CLUSTER)
+        held = self._hashes.get(node)
+        if held is not None and held[0] == digest:
+            return held[1]
         rows = self._tables.rows_of(CLUSTER, node).values()
         hashes = sorted(
             row.hash128
@@ -178,6 +200,9 @@ class Settling:
         hasher = blake2b(digest_size=_WORD_BYTES)
         for one in hashes:
             hasher.update(one.to_bytes(16, "big"))
+        if len(self._hashes) >= _HASHES_MAX:
+            self._hashes.clear()
+        self._hashes[node] = (digest, hasher.digest())
         return hasher.digest()
 
     # Questions
@@ -191,7 +216,9 @@ class Settling:
             if question not in wanted:
                 self.inquiries.close(question)
         for question in wanted:
-            self.inquiries.open(now, question)
+            is_own = question == self._about_me
+            began = max(now, self._quiet_since + ASK_S) if is_own else now
+            self.inquiries.open(began, question)
             missing = self.missing(question)
             if not missing and self._tables.has_all:
                 self._conclude(now, question)
@@ -241,6 +268,7 @@ class Settling:
             self._realms.confirm(NodeId(subject))
             self.inquiries.close(question)
         elif now >= self._quiet_since + SETTLE_S:
+            self._fenced = self._rival
             self._realms.make_sure()
             self.inquiries.close(question)
 

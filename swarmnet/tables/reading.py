@@ -4,6 +4,7 @@ from collections.abc import Collection as Members
 from collections.abc import Mapping, Sequence
 
 from swarmnet.ids import NodeId, Scope
+from swarmnet.tables.bounds import check_membership
 from swarmnet.tables.core import Core
 from swarmnet.tables.row import Name, Row, TableName
 from swarmnet.tables.rules import Rules, Shown
@@ -71,6 +72,14 @@ class Reading:
     def attached(self, scope: Scope) -> Sequence[NodeId]:
         """Return the same, in the order in which they came."""
         return tuple(self.members(scope))
+
+    def check_membership(self) -> None:
+        """Refuse what only a member does.
+
+        Raises:
+            Refused: we were removed, or are fenced.
+        """
+        check_membership(self._core)
 
     @property
     def is_silent(self) -> bool:
