@@ -12,6 +12,7 @@ from sim.profiles.contract import Engine
 from sim.profiles.tabled import Tabled, tabled
 from sim.said import Wrong
 from swarmnet.ids import NodeId, Scope
+from swarmnet.ipam.overlaps import overlap
 from swarmnet.ipam.ownership import Ownership
 from swarmnet.ipam.spans import Span, Spans
 from swarmnet.node.addressing import Addressing
@@ -125,7 +126,30 @@ class Estates:
         if self.looks % VIEWS_EVERY == 0:
             self._look_at_view(host, addressing)
 
+    def _look_at_networks(self, host: "Host", addressing: Addressing) -> None:
+        """No two networks that stay share a VNI, or a subnet out of the pool.
+
+        What goes may be given again before the last one has heard that it is gone.
+        """
+        networks = addressing.networks
+        pools, seen = networks.pools.pools, dict[object, Scope]()
+        for known in networks.all():
+            if known.is_removing:
+                continue
+            mine: list[object] = [one.vni for one in known.facts.subnets]
+            mine += [
+                prefix
+                for prefix in known.prefixes
+                if any(overlap(prefix, pool.prefix) for pool in pools)
+            ]
+            for one in mine:
+                other = seen.setdefault(one, known.id)
+                if other != known.id:
+                    message = f"{one} is of {other.hex()} and of {known.id.hex()}"
+                    self._violate("address_doubled", host, message)
+
     def _look_at_view(self, host: "Host", addressing: Addressing) -> None:
+        self._look_at_networks(host, addressing)
         seen: dict[Spot, None] = {}
         for _, spot in _effective(host, addressing):
             if spot in seen:

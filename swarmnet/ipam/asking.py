@@ -43,13 +43,13 @@ class Reason(IntEnum):
 
 
 _WORDS: Final[Mapping[Reason, str]] = {
-    Reason.NONE_FREE: "has none free",
-    Reason.IN_USE: "uses it",
-    Reason.NOT_MINE: "does not own it",
-    Reason.RESTORING: "does not know yet what it owns",
-    Reason.KEPT: "keeps it for what it connects itself",
-    Reason.LATER: "was asked too often",
-    Reason.SILENT: "does not answer",
+    Reason.NONE_FREE: "none free",
+    Reason.IN_USE: "in use there",
+    Reason.NOT_MINE: "not its own",
+    Reason.RESTORING: "not sure yet what it owns",
+    Reason.KEPT: "kept for what it connects itself",
+    Reason.LATER: "asked too often",
+    Reason.SILENT: "no answer",
 }
 
 
@@ -84,7 +84,7 @@ class GivenUp:
             nodes = [node.hex() for node, one in self.refusals if one is why]
             more = f" and {len(nodes) - NAMED_MAX} more" if nodes[NAMED_MAX:] else ""
             named = ", ".join(nodes[:NAMED_MAX])
-            said.append(f"node {named}{more} {_WORDS[why]}")
+            said.append(f"node {named}{more}: {_WORDS[why]}")
         return "; ".join(said) or "no other member that lives owns any"
 
 

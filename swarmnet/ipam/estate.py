@@ -54,10 +54,19 @@ class Estate:
     """One node's part in the ownership of a realm; `random` numbers its deeds.
 
     `confirmed` are those among the fallen of whom all deeds are known here; it may be
-    shared by many estates.
+    shared by many estates. Where what was given out outlives its life, as a network
+    does, nothing `keeps`.
     """
 
-    __slots__ = ("_confirmed", "_lives", "_me", "_ownership", "_random", "realm")
+    __slots__ = (
+        "_confirmed",
+        "_keeps",
+        "_lives",
+        "_me",
+        "_ownership",
+        "_random",
+        "realm",
+    )
 
     def __init__(
         self,
@@ -68,6 +77,7 @@ class Estate:
         *,
         lives: Lives,
         confirmed: dict[NodeId, None] | None = None,
+        keeps: bool = True,
     ) -> None:
         assert GRANTS_MAX <= STEP, "the numbers of two deeds must not meet"
         self.realm = realm
@@ -75,6 +85,7 @@ class Estate:
         self._ownership = ownership
         self._random = random
         self._lives = lives
+        self._keeps = keeps
         self._confirmed = {} if confirmed is None else confirmed
 
     def confirm(self, fallen: NodeId) -> None:
@@ -102,9 +113,12 @@ class Estate:
         holding = self._ownership.holding_at(number)
         if holding is None or holding.owner != self._me:
             return False
-        kept = kept_of(holding) if self._lives.may_keep(holding) else None
-        is_kept = kept is not None and kept.covers(number)
-        return is_kept or self._may_use(holding)
+        return self._kept().covers(number) or self._may_use(holding)
+
+    def has_strange(self) -> bool:
+        """Return whether this node owns what another life of it has asked for."""
+        mine = (one for one in self._mine() if not one.fallen)
+        return any(not self._lives.may_use(one) for one in mine)
 
     def held_back(self) -> Spans:
         """Return what is this node's and is not to be used yet."""
@@ -182,6 +196,8 @@ class Estate:
 
     def _kept(self) -> Spans:
         """Return what is never granted on, of all that this node owns."""
+        if not self._keeps:
+            return Spans()
         mine = (one for one in self._mine() if self._lives.may_keep(one))
         kept = (kept_of(one) for one in mine)
         return Spans(span for span in kept if span is not None)

@@ -7,6 +7,11 @@ node does. Before that it uses what it has asked for itself, for that was grante
 it began; and, once all members that live have shown the same, what no life ever grants
 on: a part of each grant is kept.
 
+And it uses nothing at all before more than half of the members have answered it, itself
+counted if it was one before: it is *known*. A node that joined behind a cut is unknown
+on the other side, where what it was given may fall to somebody, for all members that
+are known there agree. That is all that the first life of a key waits for.
+
 A process that goes on where the one before it stopped, on the same running machine, is
 as sure as that one was (`Continuation`).
 """
@@ -36,6 +41,9 @@ class Continuation:
 
     lives: tuple[int, ...]
     is_sure: bool
+    is_known: bool = True
+    made: tuple[int, ...] = ()
+    """Those whose endpoints run on, though what they asked for is in doubt."""
 
 
 class Lives:
@@ -43,48 +51,79 @@ class Lives:
 
     `current` is a number that it has drawn, 1 to 2^62 - 1: epochs would do if a clone
     did not count on from the same one. The first life of a key has nothing before it,
-    and `is_sure` from the beginning.
+    and is sure as soon as it is known.
     """
 
-    __slots__ = ("_lives", "_proved", "current", "is_met", "is_sure")
+    __slots__ = (
+        "_lives",
+        "_made",
+        "_proved",
+        "current",
+        "is_first",
+        "is_known",
+        "is_met",
+        "is_sure",
+    )
 
     def __init__(
-        self, current: int, *, is_first: bool, before: Continuation | None = None
+        self,
+        current: int,
+        *,
+        is_first: bool,
+        is_known: bool = True,
+        before: Continuation | None = None,
     ) -> None:
         earlier = () if before is None else before.lives[-_CONTINUED_MAX:]
         self.current = current
         self._lives = dict.fromkeys((*earlier, current))
+        # All that this process has been, whatever it may be taken for since.
+        made = () if before is None else before.made[-_CONTINUED_MAX:]
+        self._made = dict.fromkeys((*made, *self._lives))
         # Earlier lives of which it is known what they were given; None: of all.
         self._proved: frozenset[int] | None = None
-        self.is_sure = is_first or (before is not None and before.is_sure)
+        self.is_first = is_first
+        self.is_known = is_known if before is None else before.is_known
+        """Whether more than half of the other members have answered this life."""
+        self.is_sure = (is_first and is_known) if before is None else before.is_sure
         self.is_met = self.is_sure
-        """Whether all members that live have shown what they know."""
+        """Whether these, and all that live, have shown what they know."""
 
     def continuation(self) -> Continuation:
         """Return what the next process on this machine may go on from."""
-        return Continuation(tuple(self._lives), self.is_sure)
+        lives, made = tuple(self._lives), tuple(self._made)
+        return Continuation(lives, self.is_sure, self.is_known, made)
 
     def is_ours(self, life: int) -> bool:
-        """Return whether a life is this process, or one that it goes on from."""
-        return life in self._lives
+        """Return whether a life is this process, or one that it goes on from.
 
-    def note_doubt(self) -> None:
-        """Be sure no more: another life may be about, or have been meanwhile."""
-        self.is_sure = self.is_met = False
+        Or was, before it may have been copied: what it runs it runs on.
+        """
+        return life in self._made
+
+    def note_doubt(self, current: int) -> None:
+        """Be sure no more: another life may be about, or have been meanwhile.
+
+        It may be a copy of this very process, which has all that we asked for. So from
+        now on this life is another one, `current`.
+        """
+        self.is_sure = self.is_met = self.is_first = False
+        self.current = current
+        self._lives = {current: None}
+        self._made[current] = None
 
     def note_sure(self, lives: Iterable[int]) -> None:
         """All members have shown all; `lives` are those that own what is held now."""
         self._proved = frozenset(lives)
-        self.is_sure = self.is_met = True
+        self.is_sure = self.is_met = self.is_known = True
 
     def may_use(self, holding: Holding) -> bool:
         """Return whether nobody else can use what this node owns by that grant.
 
         What a life unknown here has asked for is that one's, whoever it is.
         """
-        if holding.fallen:
+        if holding.fallen or not self.is_known:
             return self.is_sure
-        if self.is_ours(holding.life):
+        if holding.life in self._lives:
             return True
         if not self.is_sure:
             return False

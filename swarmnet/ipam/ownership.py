@@ -49,6 +49,8 @@ class Holding:
     fallen: tuple[NodeId, ...] = ()
     life: int = ANY_LIFE
     given: Span | None = field(default=None, compare=False)
+    path: tuple[NodeId, ...] = field(default=(), compare=False)
+    """Who was given it on its way: the root's owner first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ class _Place:
     holders: tuple[NodeId, ...]
     spans: Spans
     life: int
+    path: tuple[NodeId, ...]
     given: Span | None = None
 
 
@@ -217,7 +220,7 @@ class Ownership:
         children = self._children()
         root = self._root
         whole = Spans([root.span])
-        places = [_Place(None, self._root_owners(), whole, root.life)]
+        places = [_Place(None, self._root_owners(), whole, root.life, (root.owner,))]
         while places:
             place = places.pop()
             left = place.spans.copy()
@@ -233,6 +236,7 @@ class Ownership:
                     *(span, owner, place.grant, tuple(fallen)),
                     life=place.life,
                     given=place.given,
+                    path=place.path,
                 )
 
     def _follow(
@@ -242,7 +246,10 @@ class Ownership:
         holders: tuple[NodeId, ...] = (grant.grantee,)
         if grant.grantee in self._fallen:
             holders += place.holders[place.holders.index(granter) :]
-        found = _Place((granter, grant.number), holders, taken, grant.life, grant.span)
+        path = (*place.path, grant.grantee)
+        found = _Place(
+            (granter, grant.number), holders, taken, grant.life, path, grant.span
+        )
         self._above[granter, grant.number] = (
             place.grant,
             holders[-1],

@@ -54,7 +54,8 @@ def share_out(
 def half_of(free: Spans) -> Span | None:
     """Return what is given to one who asks: about half of the last free span.
 
-    The tail, for numbers are given out from the front; None if there are none to spare.
+    The tail, for numbers are given out from the front, and the very last one as well;
+    None if there is none.
     """
     spans = list(free)
     if not spans:
@@ -63,7 +64,7 @@ def half_of(free: Spans) -> Span | None:
     halves = largest.halves()
     if halves is not None:
         return halves[1]
-    return largest if len(spans) > 1 else None
+    return largest
 
 
 def _first_slice(free: Spans, size: int) -> Span | None:

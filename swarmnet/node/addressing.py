@@ -13,7 +13,7 @@ from random import Random
 from typing import Final
 
 from swarmnet.errors import BadPacket, Refused
-from swarmnet.ids import CLUSTER, Address, NodeId, Scope
+from swarmnet.ids import Address, NodeId, Scope
 from swarmnet.ipam.asking import Ask, GivenUp, Reason
 from swarmnet.ipam.lives import Continuation, Lives
 from swarmnet.ipam.pools import DEFAULT_POOLS, Pool
@@ -35,14 +35,13 @@ from swarmnet.node.endpoints import Endpoints
 from swarmnet.node.envelope import ADDRESSES
 from swarmnet.node.forgetting import Forgetting
 from swarmnet.node.granting import Granting
-from swarmnet.node.network_facts import PoolFacts, check_pools
 from swarmnet.node.networks import Networks
 from swarmnet.node.realms import Realms
 from swarmnet.node.routes import Routes
 from swarmnet.node.settling import Settling, Wait
 from swarmnet.swim.outputs import SendDatagram
 from swarmnet.tables.engine import Tables
-from swarmnet.tables.row import ENDPOINT, POOL, Row
+from swarmnet.tables.row import ENDPOINT, Row
 from swarmnet.tables.rules import Presence
 
 _LIFE_BITS: Final = 62
@@ -64,7 +63,6 @@ class Addressing:
         "_chores_at",
         "_commands",
         "_connecting",
-        "_counters",
         "_creating",
         "_forgetting",
         "_granting",
@@ -73,6 +71,7 @@ class Addressing:
         "_messages",
         "_settling",
         "_tables",
+        "counters",
         "endpoints",
         "has_left",
         "networks",
@@ -92,7 +91,7 @@ class Addressing:
         self._me = me
         self._tables = tables
         life = random.getrandbits(_LIFE_BITS) | 1
-        lives = Lives(life, is_first=is_first, before=before)
+        lives = Lives(life, is_first=is_first, is_known=False, before=before)
         self.realms = realms = Realms(me, tables, random, lives)
         self.networks = networks = Networks(tables, realms, Routes(me, tables))
         self.endpoints = endpoints = Endpoints(me, tables, realms, networks)
@@ -103,7 +102,7 @@ class Addressing:
         self._connecting = Connecting(
             *(me, tables, realms, networks, endpoints), random=random
         )
-        self._settling = Settling(me, tables, realms, networks)
+        self._settling = Settling(me, tables, realms, networks, random=random)
         self._forgetting = Forgetting(me, tables)
         self._chores = Chores(
             *(tables, realms, networks, endpoints, granting),
@@ -111,7 +110,8 @@ class Addressing:
             forgetting=self._forgetting,
         )
         self._commands = Commands()
-        self._counters: dict[str, int] = {}
+        self.counters: dict[str, int] = {}
+        """How often things happened, by name."""
         self._chores_at: float | None = None
         self._messages: list[tuple[NodeId, bytes]] = []
         self._hold_at = 0.0
@@ -147,15 +147,7 @@ class Addressing:
         Raises:
             Refused: they have begun, or we may not.
         """
-        if self.networks.pool is not None:
-            raise Refused("address pools: this cluster has them already")
-        if not self._tables.rules.may_write(self._me, POOL):
-            raise Refused("address pools: only a manager begins them; ask one")
-        check_pools(pools)
-        life = self.realms.lives.current
-        facts = PoolFacts(life, tuple(pools), forget_dead_after_s)
-        name = (POOL, bytes(self._me))
-        self._tables.put(now, CLUSTER, name, facts.encode(), durable=True)
+        self._creating.begin(now, pools, forget_dead_after_s)
         self.follow(now)
 
     def create(self, now: float, wish: NetworkWish) -> int:
@@ -196,6 +188,8 @@ class Addressing:
     def _submit(self, now: float, attempt: Callable[[float], object]) -> int:
         def attempt_as_member(at: float) -> object:
             self._tables.check_membership()
+            if self.has_left:
+                raise Refused("this node has left: join again, with a new key")
             return attempt(at)
 
         ticket = self._commands.submit(now, attempt_as_member)
@@ -296,11 +290,12 @@ class Addressing:
             realms.note_lives()
         networks.routes.update()
         changed = is_known = networks.update()
-        realms.update()
         for network in networks.opened:
             self.endpoints.note_opened(network)
         networks.opened.clear()
+        # Before ownership follows a removal, which ends endpoints as well.
         changed |= self.endpoints.update(now)
+        realms.update()
         is_idle = self._chores_at is None and not self.has_left
         if is_idle and networks.pool is not None:
             self._begin(now)
@@ -320,6 +315,7 @@ class Addressing:
         self._chores_at = now + CHORES_S
         self._settling.begin(now)
         self._forgetting.begin(now)
+        self._settling.handle_timeout(now)
 
     def _hold(self, now: float) -> bool:
         """Use what is ours by now; return whether that is another thing than before."""
@@ -341,6 +337,9 @@ class Addressing:
 
     def _forget(self, now: float, network: Scope) -> None:
         """Forget what belonged to a network that is no more."""
+        if not self.networks.is_deleted(network):
+            # It is void, and may be there again.
+            return
         for name in self.realms.about(network):
             self.realms.forget(now, name)
         if network in self._tables.scopes():
@@ -391,9 +390,5 @@ class Addressing:
     def _send(self, peer: NodeId, message: AddressMessage) -> None:
         self._messages.append((peer, encode_address_message(message)))
 
-    def counters(self) -> dict[str, int]:
-        """Return how often things happened, by name."""
-        return self._counters
-
     def _count(self, name: str) -> None:
-        self._counters[name] = self._counters.get(name, 0) + 1
+        self.counters[name] = self.counters.get(name, 0) + 1

@@ -94,7 +94,8 @@ class Commands:
     def retry(self, now: float, grown: Collection[bytes] | None = None) -> None:
         """Something has come: attempt again what waits, or waits for those realms."""
         for waiting in list(self._waiting.values()):
-            if grown is not None and not any(one in grown for one, _ in waiting.wants):
+            is_due = grown is None or isinstance(waiting.lacking, NotYet)
+            if not is_due and not any(one in (grown or ()) for one, _ in waiting.wants):
                 continue
             if self._waiting.pop(waiting.ticket, None) is not None:
                 self._attempt(now, waiting.ticket, waiting.attempt, waiting)

@@ -168,7 +168,7 @@ class Connecting:
                 wants.append((subnet_realm(known.id, index), None))
                 told = str(exhausted)
         if wants:
-            raise Lacking(told, tuple(wants))
+            raise Lacking(told + self._realms.hint(), tuple(wants))
         return []
 
     def _allocate(self, now: float, known: KnownNetwork, key: bytes, index: int) -> IP:

@@ -12,7 +12,7 @@ from swarmnet.ipam.addresses import Exhausted
 from swarmnet.ipam.hashed import network_prefix
 from swarmnet.ipam.options import Plan, parse_subnets
 from swarmnet.ipam.overlaps import Taken, check_between, first_overlap, occupied
-from swarmnet.ipam.pools import AnySubnet
+from swarmnet.ipam.pools import AnySubnet, Pool
 from swarmnet.ipam.spans import Spans
 from swarmnet.ipam.subnets import Network, Subnet, parse_subnet
 from swarmnet.ipam.vnis import VNI_FIRST, VNI_LAST
@@ -23,9 +23,12 @@ from swarmnet.node.network_facts import (
     NAME_CHARACTERS_MAX,
     NO_FLAGS,
     NONCE_BYTES,
+    SUBNETS_MAX,
     NetworkFacts,
     NetworkFlag,
     NetworkSubnet,
+    PoolFacts,
+    check_pools,
     check_text,
     check_value,
     network_id,
@@ -33,9 +36,8 @@ from swarmnet.node.network_facts import (
 from swarmnet.node.networks import KnownNetwork, Networks
 from swarmnet.node.realms import Realms, Want
 from swarmnet.tables.engine import Tables
-from swarmnet.tables.row import NETWORK
+from swarmnet.tables.row import NETWORK, POOL
 
-SUBNETS_MAX: Final = 8
 _NAME: Final = pattern(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
 
 
@@ -90,6 +92,30 @@ class Creating:
         self._networks = networks
         self._granting = granting
         self._random = random
+
+    def begin(
+        self, now: float, pools: Sequence[Pool], forget_dead_after_s: int | None
+    ) -> None:
+        """Begin a cluster's addresses: all of it is ours at first.
+
+        Raises:
+            Refused: they have begun, we may not, or another may do so as well.
+        """
+        if self._networks.pool is not None:
+            raise Refused("address pools: this cluster has them already")
+        if not self._tables.rules.may_write(self._me, POOL):
+            raise Refused("address pools: only a manager begins them; ask one")
+        check_pools(pools)
+        absent = self._granting.absent()
+        if absent:
+            raise Refused(
+                f"address pools: node {absent[0].hex()} is not heard, which may begin"
+                " them as well: wait for it, or remove it"
+            )
+        self._granting.write_will(now)
+        facts = PoolFacts(self._realms.lives.current, tuple(pools), forget_dead_after_s)
+        name = (POOL, bytes(self._me))
+        self._tables.put(now, CLUSTER, name, facts.encode(), durable=True)
 
     def create(self, now: float, wish: NetworkWish) -> Scope:
         """Make a network; return its id.
@@ -191,7 +217,7 @@ class Creating:
                 return networks.pools.next_subnet(owned, blocked, wish)
             except Exhausted as exhausted:
                 told = str(exhausted)
-        raise Lacking(told, tuple(wants))
+        raise Lacking(told + self._realms.hint(), tuple(wants))
 
     def _take_vnis(self, network: Scope, count: int, wanted: int | None) -> list[int]:
         """Return a VNI for each subnet, now in use."""
@@ -206,7 +232,8 @@ class Creating:
             taken += [book.vnis.allocate(user) for _ in range(count)]
         except Exhausted as exhausted:
             self._free_vnis(network, taken)
-            raise Lacking(str(exhausted), ((VNIS, None),)) from None
+            told = str(exhausted) + self._realms.hint()
+            raise Lacking(told, ((VNIS, None),)) from None
         return taken
 
     def _claim_vni(self, vni: int, user: str) -> None:

@@ -28,8 +28,8 @@ HASHES_MAX: Final = 4
 """So many hashes are tried for an address before a user is told to name one."""
 
 Place = tuple[Scope, NodeId, bytes]
-_Spot = tuple[Scope, int, int]
-"""A network, the index of a subnet, and an address in it."""
+_Spot = tuple[Scope, int, IP]
+"""A network, the index of a subnet, and an address that should be in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ class Endpoints:
         self._keys.setdefault(place[0], {})[place[1:]] = None
         self._owners.setdefault((place[0], place[2]), {})[place[1]] = None
         for index, address in facts.addresses:
-            spot = (place[0], index, int(address))
+            spot = (place[0], index, address)
             self._at.setdefault(spot, {})[place] = None
         if place[1] == self._me:
             self._restore(place, facts)
@@ -132,7 +132,7 @@ class Endpoints:
         if not owners:
             del self._owners[place[0], place[2]]
         for index, address in held[0].addresses:
-            spot = (place[0], index, int(address))
+            spot = (place[0], index, address)
             places = self._at[spot]
             del places[place]
             if not places:
@@ -142,31 +142,30 @@ class Endpoints:
                 continue
             if place[1] == self._me:
                 book.addresses.release(now, int(address), place[2].hex())
-            elif place[0] in self._tables.scopes():
+            elif self._owner_of(place[0], index, address) == place[1]:
                 # It may be ours by and by, as when its owner was removed.
                 book.addresses.rest(int(address), now + QUARANTINE_S)
 
     def note_grown(self, now: float, realm: bytes) -> None:
         """More of a subnet is ours: what others' endpoints had of it rests."""
-        for spot, places in self._at.items():
-            network, index, number = spot
+        for (network, index, address), places in self._at.items():
             book = self.book(network, index)
             if book is None or subnet_realm(network, index) != realm:
                 continue
-            if all(place[1] != self._me for place in places):
-                address = book.addresses.subnet.address(number)
-                if self._owns(network, index, address):
-                    book.addresses.rest(number, now + QUARANTINE_S)
+            is_strange = all(place[1] != self._me for place in places)
+            if is_strange and self._owner_of(network, index, address) == self._me:
+                book.addresses.rest(int(address), now + QUARANTINE_S)
 
-    def _owns(self, network: Scope, index: int, address: IP) -> bool:
-        """Return whether an address is ours to give out."""
+    def _owner_of(self, network: Scope, index: int, address: IP) -> NodeId | None:
+        """Return whose an address is; None if it is not of that subnet."""
         known = self._networks.get(network)
         if known is None or index >= len(known.facts.subnets):
-            return False
+            return None
         prefix = known.facts.subnets[index].subnet.prefix
+        if address not in prefix:
+            return None
         number = int(address) - int(prefix.network_address)
-        realm = subnet_realm(network, index)
-        return address in prefix and self._realms.owner_of(realm, number) == self._me
+        return self._realms.owner_of(subnet_realm(network, index), number)
 
     def _restore(self, place: Place, facts: EndpointFacts) -> None:
         for index, address in facts.addresses:
@@ -202,7 +201,7 @@ class Endpoints:
 
     def is_taken(self, network: Scope, index: int, address: IP) -> bool:
         """Return whether any row names an address."""
-        return (network, index, int(address)) in self._at
+        return (network, index, address) in self._at
 
     def mine(self, network: Scope) -> list[bytes]:
         """Return the ids of our own endpoints in a network."""
@@ -210,7 +209,7 @@ class Endpoints:
 
     def effective_at(self, network: Scope, index: int, address: IP) -> Place | None:
         """Return which row's endpoint has an address, or None."""
-        places = self._at.get((network, index, int(address)), {})
+        places = self._at.get((network, index, address), {})
         able = [one for one in places if self._is_able(one, index, address)]
         return max(able, key=self._rank, default=None)
 
@@ -245,6 +244,8 @@ class Endpoints:
         network, owner, key = place
         known = self._networks.get(network)
         if known is None or index >= len(known.facts.subnets):
+            return False
+        if not self._networks.is_sound(known):
             return False
         if self._tables.rules.show(self._held[place][1]) is None:
             return False

@@ -52,6 +52,8 @@ class Forgetting:
         rules, after_s = self._tables.rules, pool.forget_dead_after_s
         if rules.first_manager() != self._me:
             return
+        for node in [one for one in self._left if not rules.facts_of(one).left]:
+            del self._left[node]
         for node in rules.introduced():
             is_out = rules.facts_of(node).left and not rules.is_revoked(node)
             if is_out and now - self._left.setdefault(node, now) >= LEFT_S:

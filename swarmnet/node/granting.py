@@ -50,6 +50,12 @@ class Granting:
             and rules.facts_of(node).about is not None
         )
 
+    def absent(self) -> list[NodeId]:
+        """Return the members that count and do not live."""
+        rules = self._tables.rules
+        standing = [one for one in rules.standing() if one != self._me]
+        return [n for n in standing if rules.presence_of(n) is not Presence.LIVE]
+
     def share(self, now: float, realm_id: RealmId) -> None:
         """Give a slice to every live member that owns nothing of a realm.
 
@@ -60,6 +66,9 @@ class Granting:
         if realm is None or book is None or realm.ownership.root_holder != self._me:
             return
         members = [*self.others(), self._me]
+        if book.free(now).size <= len(members):
+            # Whoever made it wants it.
+            members = [self._me, *self.others()]
         owners = {one.owner for one in realm.ownership.holdings() if one.grant}
         without = [node for node in members if node not in owners]
         if without:

@@ -63,6 +63,12 @@ class Inquiries:
         if asked is not None:
             asked.words[peer] = answer.word
 
+    def answered(self, question: Question, members: Iterable[NodeId]) -> int:
+        """Return how many members have given any word."""
+        asked = self._rounds.get(question)
+        words = {} if asked is None else asked.words
+        return sum(node in words for node in members)
+
     def missing(
         self, question: Question, word: bytes, members: Iterable[NodeId]
     ) -> list[NodeId]:

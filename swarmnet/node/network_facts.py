@@ -22,7 +22,8 @@ from typing import Final
 from swarmnet.errors import BadPacket, Refused
 from swarmnet.ids import NODE_ID_BYTES, NodeId, Scope
 from swarmnet.ipam.pools import Pool
-from swarmnet.ipam.subnets import IP, Network, Subnet
+from swarmnet.ipam.subnets import IP, Network, Subnet, parse_subnet
+from swarmnet.ipam.vnis import VNI_FIRST, VNI_LAST
 from swarmnet.wire import Value, array, blob, natural, pack, unpack_array_untrusted
 
 NONCE_BYTES: Final = 8
@@ -33,7 +34,7 @@ NAME_CHARACTERS_MAX: Final = 63
 HEIRS_MAX: Final = 8
 POOL_BITS_MAX: Final = 62
 """A pool is cut into up to 2^62 subnets, so that each has a number."""
-VNI_MAX: Final = 2**24 - 1
+SUBNETS_MAX: Final = 8
 TEXT_CHARACTERS_MAX: Final = 800
 VALUE_BYTES_MAX: Final = 850
 """Of what one row says, names, options and labels together, so that it fits."""
@@ -199,7 +200,7 @@ def decode_network_untrusted(value: bytes) -> NetworkFacts:
         name=_text(fields[2], NAME_CHARACTERS_MAX),
         driver=_text(fields[3]),
         flags=NetworkFlag(natural(fields[4])),
-        subnets=tuple(_subnet(one) for one in array(fields[5], 0)),
+        subnets=tuple(_subnet(one) for one in array(fields[5], 0)[:SUBNETS_MAX]),
         options=_pairs(fields[6]),
         labels=_pairs(fields[7]),
     )
@@ -267,23 +268,21 @@ def _subnet(value: object) -> NetworkSubnet:
     prefix, gateway, held, names, vni = array(value, 5)[:5]
     found = _prefix(prefix)
     auxiliaries = tuple(_auxiliary(one) for one in array(names, 0))
-    subnet = Subnet(
-        found,
-        None if gateway is None else _address(gateway),
-        None if held is None else _prefix(held),
-        auxiliaries,
-    )
-    inside = [subnet.gateway, *(address for _, address in auxiliaries)]
-    if any(one is not None and one not in found for one in inside):
-        raise BadPacket(f"an address outside of subnet {found}")
-    if subnet.ip_range is not None and not _lies_in(subnet.ip_range, found):
-        raise BadPacket(f"an ip-range outside of subnet {found}")
-    return NetworkSubnet(subnet, natural(vni, VNI_MAX))
-
-
-def _lies_in(inner: Network, outer: Network) -> bool:
-    same = inner.version == outer.version and inner.prefixlen >= outer.prefixlen
-    return same and inner.network_address in outer
+    number = natural(vni, VNI_LAST)
+    if number < VNI_FIRST:
+        raise BadPacket(f"VNI {number}, want {VNI_FIRST} or more")
+    try:
+        # What no user may write, no row may say.
+        subnet = parse_subnet(
+            str(found),
+            gateway=None if gateway is None else str(_address(gateway)),
+            ip_range=None if held is None else str(_prefix(held)),
+            auxiliaries={name: str(address) for name, address in auxiliaries},
+            has_gateway=gateway is not None,
+        )
+    except Refused as refused:
+        raise BadPacket(str(refused)) from None
+    return NetworkSubnet(subnet, number)
 
 
 def _auxiliary(value: object) -> tuple[str, IP]:

@@ -82,6 +82,7 @@ class Networks:
         "_pool_row",
         "_realms",
         "_tables",
+        "_users",
         "books",
         "gone",
         "grown",
@@ -101,6 +102,8 @@ class Networks:
         self._pool_names: dict[Name, None] = {}
         self._pool_row: Row | None = None
         self._known: dict[Scope, KnownNetwork] = {}
+        # The networks that have each VNI: one, unless somebody lies or lost his disk.
+        self._users: dict[int, dict[Scope, None]] = {}
         self.pool: PoolFacts | None = None
         self.pools = Pools(())
         self.books: dict[bytes, Book] = {}
@@ -157,7 +160,7 @@ class Networks:
 
     def _open(self, realm: bytes, root: Root, book: Book) -> None:
         self.books[realm] = book
-        self._realms.open(realm, root)
+        self._realms.open(realm, root, keeps=isinstance(book, AddressBook))
 
     def _follow(self, network: Scope) -> None:
         before = self._known.pop(network, None)
@@ -177,7 +180,8 @@ class Networks:
                 )
                 book = AddressBook(one.subnet)
                 self._open(subnet_realm(network, index), root, book)
-                self.vnis.vnis.restore(one.vni, network.hex())
+                self._users.setdefault(one.vni, {})[network] = None
+                self._use(one.vni)
 
     def _close(self, known: KnownNetwork) -> None:
         self.gone.append(known.id)
@@ -186,7 +190,16 @@ class Networks:
             self._realms.close(realm)
             self.books.pop(realm, None)
             self._held.pop(realm, None)
+            self._users.get(one.vni, {}).pop(known.id, None)
             self.vnis.vnis.release(one.vni, known.id.hex())
+            self._use(one.vni)
+
+    def _use(self, vni: int) -> None:
+        """Take note that a VNI is in use, by the first network that has it."""
+        for network in self._users.get(vni, {}):
+            self.vnis.vnis.restore(vni, network.hex())
+            return
+        self._users.pop(vni, None)
 
     def _read(self, network: Scope) -> KnownNetwork | None:
         for row in self._tables.held(CLUSTER, (NETWORK, bytes(network))):
@@ -198,10 +211,18 @@ class Networks:
         return None
 
     def is_cleared(self, known: KnownNetwork) -> bool:
-        """Return whether a network is no more, though its row cannot be deleted."""
-        is_said = known.is_removing and known.id in self._realms.cleared
-        revocations = self._tables.rules.revocations
-        return is_said and revocations.cut_of(known.owner) is not None
+        """Return whether a network is no more, though its row cannot be deleted.
+
+        So says who has, or had, its VNI after its maker, and nobody takes part in it.
+        """
+        rules, said = self._tables.rules, self._realms.cleared.get(known.id, ())
+        vnis = [one.vni for one in known.facts.subnets]
+        is_said = known.is_removing and any(
+            self._realms.was_held(VNIS, vni, node) for node in said for vni in vnis
+        )
+        is_over = rules.revocations.cut_of(known.owner) is not None
+        inside = rules.attached.get(known.id, {})
+        return is_said and is_over and all(map(rules.is_revoked, inside))
 
     def _follow_cleared(self) -> None:
         """Free the VNIs of networks that are no more."""
@@ -214,6 +235,25 @@ class Networks:
     def usable(self) -> Mapping[bytes, Spans]:
         """Return what this node may use of each realm; not to be changed."""
         return self._held
+
+    def is_deleted(self, network: Scope) -> bool:
+        """Return whether a network's maker has deleted it."""
+        rows = self._tables.held(CLUSTER, (NETWORK, bytes(network)))
+        return any(row.is_deleted for row in rows)
+
+    def is_sound(self, known: KnownNetwork) -> bool:
+        """Return whether a network has VNIs of its own: its maker's, and no elder's."""
+        return all(
+            self._realms.was_held(VNIS, one.vni, known.owner)
+            and self._elder_of(known, one.vni) is None
+            for one in known.facts.subnets
+        )
+
+    def _elder_of(self, known: KnownNetwork, vni: int) -> KnownNetwork | None:
+        """Return a network that has had a VNI before."""
+        others = (self._known[one] for one in self._users.get(vni, ()))
+        before = [one for one in others if one.age < known.age]
+        return min(before, key=lambda one: one.age, default=None)
 
     def is_drawn_on(self, realm: bytes) -> bool:
         """Return whether this node gives out numbers of a realm."""
@@ -299,6 +339,11 @@ class Networks:
                 found.append(
                     f"network {known.id.hex()}: another has the name"
                     f" {known.facts.name}; this one is shown as {shown}: remove one"
+                )
+            if not self.is_sound(known):
+                found.append(
+                    f"network {shown}: a VNI of it is another's, so that none of its"
+                    " endpoints counts; remove it, and create it anew"
                 )
             found += self._overlaps(known, before, names)
             before.append(known)

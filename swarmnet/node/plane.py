@@ -272,7 +272,7 @@ class Plane:
         """Return how often things happened, by name."""
         tables = {f"table_{k}": v for k, v in self.tables.counters().items()}
         counters = {"bad_riders": self._riders.bad, **self._counters}
-        told = {**counters, **self.addressing.counters()}
+        told = {**counters, **self.addressing.counters}
         return {**self.swim.counters(), **tables, **told}
 
     def address_of(self, node: NodeId) -> Address | None:
@@ -307,6 +307,7 @@ class Plane:
     def _settle(self, now: float) -> None:
         """Carry values between the two rooms until nothing is left to carry."""
         swim, tables = self.swim, self.tables
+        swim.selfhood.is_yielding = tables.is_fenced
         moved = True
         while moved:
             moved = False

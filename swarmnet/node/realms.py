@@ -8,29 +8,30 @@ more whose maker was removed, so that nobody can delete its row.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Final
 
-from swarmnet.errors import BadPacket, Refused
+from swarmnet.errors import Refused
 from swarmnet.ids import CLUSTER, NodeId, Scope
 from swarmnet.ipam.asking import Asking
 from swarmnet.ipam.asking import Output as Asked
-from swarmnet.ipam.deeds import Deed, GrantId, decode_deed_untrusted
+from swarmnet.ipam.deeds import Deed, GrantId
 from swarmnet.ipam.estate import Estate, Proposal
 from swarmnet.ipam.lives import Lives
 from swarmnet.ipam.ownership import Ownership, Root
-from swarmnet.node.network_facts import decode_will_untrusted, encode_will
+from swarmnet.node.network_facts import encode_will
+from swarmnet.node.range_rows import (
+    CLEARED_KEY,
+    DEEDS_MAX,
+    WILL_KEY,
+    deed_key,
+    deed_of,
+    heirs_of,
+    that_count,
+)
 from swarmnet.tables.engine import Tables
 from swarmnet.tables.row import RANGE, REVOCATION, Name, Row
-
-DEED_KEY: Final = b"d"
-WILL_KEY: Final = b"w"
-DEEDS_MAX: Final = 128
-"""So many deeds of one granter about one realm count, and are written."""
-CLEARED_KEY: Final = b"c"
-_NUMBER_BYTES: Final = 8
 
 RealmId = bytes
 Want = tuple[RealmId, int | None]
@@ -64,12 +65,14 @@ class Realms:
         "_open",
         "_random",
         "_removals",
+        "_strange",
         "_tables",
         "_wills",
         "asked",
         "changed",
         "cleared",
         "confirmed",
+        "hint",
         "is_urgent",
         "lives",
         "me",
@@ -91,9 +94,12 @@ class Realms:
         self.lives = lives
         self.confirmed: dict[NodeId, None] = {}
         self.changed: dict[RealmId, None] = {}
-        self.cleared: dict[Scope, None] = {}
-        """Networks of removed makers of which a member says that all know them gone."""
+        self.cleared: dict[Scope, tuple[NodeId, ...]] = {}
+        """Networks of removed makers, and who says that all know them gone."""
         self._awaited: list[NodeId] | None = None
+        self._strange: bool | None = None
+        self.hint: Callable[[], str] = str
+        """What is to be said beside that something is lacking: what waits, and why."""
         self.is_urgent = False
         """Whether something changed that concerns this node."""
         self.asked: deque[Asked] = deque()
@@ -101,21 +107,22 @@ class Realms:
 
     # What there is
 
-    def open(self, realm: RealmId, root: Root) -> None:
-        """Let something be owned, at first by the root's owner."""
+    def open(self, realm: RealmId, root: Root, *, keeps: bool) -> None:
+        """Let something be owned, at first by the root's owner; see `Estate`."""
         held = self._open.get(realm)
         if held is not None and held.ownership.root == root:
             return
         ownership = Ownership(root)
-        for deed in self._by_realm.get(realm, {}).values():
+        for deed in that_count(self._by_realm.get(realm, {}).values()):
             ownership.put(deed)
         ownership.note_fallen(self._fallen)
         ownership.note_wills(self._wills)
-        self._awaited = None
+        self._awaited = self._strange = None
         estate = Estate(
             *(self.me, realm, ownership, self._random),
             lives=self.lives,
             confirmed=self.confirmed,
+            keeps=keeps,
         )
         self._active.pop(realm, None)
         self._open[realm] = Realm(ownership, estate, Asking(self.me, realm, self.asked))
@@ -142,6 +149,12 @@ class Realms:
     def values(self) -> Iterator[Realm]:
         """Yield the same, without their names."""
         yield from self._open.values()
+
+    def was_held(self, realm: RealmId, number: int, node: NodeId) -> bool:
+        """Return whether a number was a node's on its way to who has it now."""
+        held = self._open.get(realm)
+        holding = None if held is None else held.ownership.holding_at(number)
+        return holding is not None and node in (*holding.path, *holding.fallen)
 
     def owner_of(self, realm: RealmId, number: int) -> NodeId | None:
         """Return whose a number is; None where nothing is known to be owned."""
@@ -207,14 +220,15 @@ class Realms:
     def _note_cleared(self, name: Name) -> None:
         network = Scope(name[1][len(CLEARED_KEY) :])
         rows = self._tables.held(CLUSTER, name)
+        said = [row.owner for row in rows if row.is_durable and not row.is_deleted]
         self.cleared.pop(network, None)
-        if any(row.is_durable and not row.is_deleted for row in rows):
-            self.cleared[network] = None
+        if said:
+            self.cleared[network] = tuple(said)
         self.note_lives()
 
     def _note_deed(self, row: Row) -> None:
         place = (row.owner, row.key)
-        deed = None if row.is_deleted else _deed_of(row)
+        deed = None if row.is_deleted else deed_of(row)
         if deed == self._deeds.get(place):
             return
         self._drop(place)
@@ -248,17 +262,19 @@ class Realms:
         held = self._open.get(deed.realm)
         if held is None:
             return
-        deeds = self._by_realm.get(deed.realm, {})
-        numbers = sorted(n for granter, n in deeds if granter == deed.granter)
-        for number in numbers[:DEEDS_MAX]:
-            held.ownership.put(deeds[deed.granter, number])
-        for number in numbers[DEEDS_MAX:]:
-            held.ownership.drop(deed.granter, number)
+        deeds = self._by_realm.get(deed.realm, {}).values()
+        mine = [one for one in deeds if one.granter == deed.granter]
+        count = dict.fromkeys(one.number for one in that_count(mine))
+        for one in mine:
+            if one.number in count:
+                held.ownership.put(one)
+            else:
+                held.ownership.drop(one.granter, one.number)
 
     def _note_changed(self, realm: RealmId, deed: Deed | None = None) -> None:
         """Something of a realm is another thing: at once what concerns this node."""
         self.changed[realm] = None
-        self._awaited = None
+        self._awaited = self._strange = None
         if deed is None or self.me in (deed.granter, *(g.grantee for g in deed.grants)):
             self.is_urgent = True
 
@@ -266,7 +282,7 @@ class Realms:
         wills = {
             owner: heirs
             for owner, row in rows.items()
-            if (heirs := _heirs_of(row)) is not None
+            if (heirs := heirs_of(row)) is not None
         }
         if wills != self._wills:
             self._wills = wills
@@ -293,16 +309,19 @@ class Realms:
     # What is ours
 
     def awaited(self) -> list[NodeId]:
-        """Return the removed nodes of whom all deeds must be known, for what fell here.
-
-        Also those of whom deeds are known only: what they hold may fall to us yet.
-        """
+        """Return the removed nodes of whom all deeds must be known, for what fell."""
         if self._awaited is None:
             found: dict[NodeId, None] = {}
             for realm in self._open.values():
                 found.update(dict.fromkeys(realm.estate.awaited()))
             self._awaited = list(found)
         return self._awaited
+
+    def has_strange(self) -> bool:
+        """Return whether we own what another life of ours has asked for."""
+        if self._strange is None:
+            self._strange = any(one.estate.has_strange() for one in self.values())
+        return self._strange
 
     def confirm(self, fallen: NodeId) -> None:
         """All deeds of a removed node are known here, up to its cut."""
@@ -312,7 +331,7 @@ class Realms:
     def note_lives(self) -> None:
         """What this life may use is another thing than before."""
         self.changed.update(dict.fromkeys(self._open))
-        self._awaited, self.is_urgent = None, True
+        self._awaited, self._strange, self.is_urgent = None, None, True
 
     def make_sure(self) -> None:
         """All members have shown what they know of what we ever granted."""
@@ -326,12 +345,13 @@ class Realms:
         Raises:
             Refused: the tables take no row of ours.
         """
-        for one in deeds:
+        for number, one in enumerate(deeds):
             mine = self._by_realm.get(one.realm, {})
-            if sum(granter == self.me for granter, _ in mine) >= DEEDS_MAX:
+            if sum(node == self.me for node, _ in mine) + number >= DEEDS_MAX:
+                self.update()
                 raise Refused(f"{DEEDS_MAX} deeds about one realm: want no more")
             value = one.signed((0, 0)).encode()
-            key = DEED_KEY + one.number.to_bytes(_NUMBER_BYTES, "big")
+            key = deed_key(one.number)
             self._tables.put(now, CLUSTER, (RANGE, key), value, durable=True)
         self.update()
 
@@ -369,25 +389,6 @@ class Realms:
         mine = list(self._by_realm.get(realm, {}).values())
         for deed in mine:
             if deed.granter == self.me:
-                key = DEED_KEY + deed.number.to_bytes(_NUMBER_BYTES, "big")
+                key = deed_key(deed.number)
                 self._tables.delete(now, CLUSTER, (RANGE, key))
         self.update()
-
-
-def _deed_of(row: Row) -> Deed | None:
-    """Return what a row grants; None if it is no deed, or not under its number."""
-    try:
-        deed = decode_deed_untrusted(row.owner, row.version, row.value)
-    except BadPacket:
-        return None
-    key = DEED_KEY + deed.number.to_bytes(_NUMBER_BYTES, "big")
-    return deed if row.key == key and row.is_durable else None
-
-
-def _heirs_of(row: Row) -> tuple[NodeId, ...] | None:
-    if row.is_deleted or not row.is_durable:
-        return None
-    try:
-        return decode_will_untrusted(row.value)
-    except BadPacket:
-        return None

@@ -79,11 +79,11 @@ class Routes:
             if node != self._me
             for route in routes
         ]
-        return [*kept_routes(self.mine()), *theirs]
+        return list(kept_routes([*self.mine(), *theirs]))
 
 
 def _read(value: bytes) -> tuple[Network, ...]:
     try:
-        return decode_prefixes_untrusted(value)
+        return decode_prefixes_untrusted(value)[:ROUTES_MAX]
     except BadPacket:
         return ()

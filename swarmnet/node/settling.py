@@ -8,12 +8,13 @@ have given the word that is wanted.
 from dataclasses import dataclass
 from enum import Enum, auto
 from hashlib import blake2b
+from random import Random
 from typing import Final
 
 from swarmnet.errors import Refused
 from swarmnet.ids import CLUSTER, NODE_ID_BYTES, Address, NodeId, Scope
 from swarmnet.node.address_messages import Inquiry, Matter
-from swarmnet.node.books import VNIS, PoolBook, pool_realm
+from swarmnet.node.books import VNIS
 from swarmnet.node.inquiries import Inquiries, Question
 from swarmnet.node.network_facts import NetworkFlag
 from swarmnet.node.networks import KnownNetwork, Networks
@@ -22,12 +23,12 @@ from swarmnet.tables.engine import Tables
 from swarmnet.tables.row import NETWORK, POOL, RANGE
 from swarmnet.tables.rules import Presence
 
-SETTLE_S: Final = 2.0
+SETTLE_S: Final = 3.0
 """A life is sure no sooner than so long after it began: what another life has sent may
 be on its way, and an elder twin must have had its say."""
 ASK_S: Final = 1.0
 """So long after it began members are asked: what they say shall not be old by then."""
-LATE_S: Final = 1.5
+LATE_S: Final = 3.0
 """Whoever did not run for so long may have been copied and started elsewhere."""
 _LASTING: Final = frozenset({RANGE, NETWORK, POOL})
 _HASHES_MAX: Final = 256
@@ -45,6 +46,8 @@ class Cause(Enum):
     """A removed node's cut is not known."""
     UNSHOWN = auto()
     """It is; but not whether all its deeds are known here, to whom it falls."""
+    ORPHANED = auto()
+    """Who had the root of a realm was removed, and no heir is left: it is lost."""
     GOING = auto()
     """A network goes, and not all know it."""
 
@@ -69,9 +72,11 @@ class Settling:
     __slots__ = (
         "_fenced",
         "_hashes",
+        "_is_strange",
         "_me",
         "_networks",
         "_quiet_since",
+        "_random",
         "_realms",
         "_rival",
         "_tables",
@@ -79,18 +84,27 @@ class Settling:
     )
 
     def __init__(
-        self, me: NodeId, tables: Tables, realms: Realms, networks: Networks
+        self,
+        me: NodeId,
+        tables: Tables,
+        realms: Realms,
+        networks: Networks,
+        *,
+        random: Random,
     ) -> None:
         self._me = me
         self._tables = tables
         self._realms = realms
         self._networks = networks
+        self._random = random
         self._quiet_since = 0.0
         # What was said of nodes, by the digest of all rows that it was read off.
         self._hashes: dict[NodeId, tuple[object, bytes]] = {}
         # Where another life of ours speaks; and where one does that is fenced.
         self._rival: Address | None = None
         self._fenced: Address | None = None
+        self._is_strange = False
+        realms.hint = self.hint
         self.inquiries = Inquiries()
 
     def begin(self, now: float) -> None:
@@ -100,8 +114,7 @@ class Settling:
     def note_late(self, now: float, seconds: float) -> None:
         """This process did not run for a while."""
         if seconds >= LATE_S:
-            self._realms.lives.note_doubt()
-            self._restart(now)
+            self._doubt(now)
 
     def note_conflict(self, now: float, address: Address | None) -> None:
         """Another life of ours speaks, from `address`, or has written.
@@ -112,8 +125,19 @@ class Settling:
         if address is None or address != self._fenced:
             self._fenced = None
             self._rival = address
-            self._realms.lives.note_doubt()
-            self._restart(now)
+            self._doubt(now)
+
+    def _doubt(self, now: float) -> None:
+        """Be another life from now on, and another than a copy of this process is.
+
+        That draws the same numbers; but it has heard other things since, or at another
+        time.
+        """
+        heard = sorted(self._tables.counters().items())
+        seed = (self._random.getrandbits(64), now, heard)
+        drawn = blake2b(repr(seed).encode(), digest_size=7).digest()
+        self._realms.lives.note_doubt(int.from_bytes(drawn, "big") | 1)
+        self._restart(now)
 
     def _restart(self, now: float) -> None:
         self._quiet_since = now
@@ -152,7 +176,16 @@ class Settling:
                 missing = tuple(one for one in rules.awaited(node) if one != self._me)
                 held = sum(spans.size for spans in owned)
                 found.append(Wait(Cause.UNACKNOWLEDGED, node, missing, held))
-        return found
+        return found + self._orphans()
+
+    def _orphans(self) -> list[Wait]:
+        lost: dict[NodeId, int] = {}
+        for realm in self._realms.values():
+            holder, ownership = realm.ownership.root_holder, realm.ownership
+            if holder in ownership.fallen:
+                size = ownership.owned_by(holder).size
+                lost[holder] = lost.get(holder, 0) + size
+        return [Wait(Cause.ORPHANED, node, (), size) for node, size in lost.items()]
 
     def _wait_of(self, question: Question) -> Wait:
         matter, subject = question
@@ -198,6 +231,9 @@ class Settling:
             if row.table in _LASTING and row.is_durable and not row.is_deleted
         )
         hasher = blake2b(digest_size=_WORD_BYTES)
+        for member in sorted(self._members()):
+            # Who knows of other members than we do may know what those hold.
+            hasher.update(member)
         for one in hashes:
             hasher.update(one.to_bytes(16, "big"))
         if len(self._hashes) >= _HASHES_MAX:
@@ -205,25 +241,37 @@ class Settling:
         self._hashes[node] = (digest, hasher.digest())
         return hasher.digest()
 
+    def _members(self) -> list[NodeId]:
+        """Return the members that count, by rows alone."""
+        rules = self._tables.rules
+        return [
+            node
+            for node in rules.introduced()
+            if rules.stands(node)
+            and not rules.facts_of(node).left
+            and not rules.is_revoked(node)
+        ]
+
     # Questions
 
     def handle_timeout(self, now: float) -> None:
         """Ask what is to be asked, and do what all agree to."""
         if self._tables.is_silent:
             return
+        self._look_for_strangers(now)
         wanted = self._wanted()
         for question in self.inquiries.questions():
             if question not in wanted:
                 self.inquiries.close(question)
         for question in wanted:
-            is_own = question == self._about_me
+            is_own = question == self._about_me and not self._realms.lives.is_first
             began = max(now, self._quiet_since + ASK_S) if is_own else now
             self.inquiries.open(began, question)
             missing = self.missing(question)
+            if question == self._about_me:
+                self._meet(now, missing)
             if not missing and self._tables.has_all:
                 self._conclude(now, question)
-            elif question == self._about_me:
-                self._meet(now, missing)
             self.inquiries.ask(now, question, missing)
 
     def poll_timeout(self) -> float | None:
@@ -233,7 +281,9 @@ class Settling:
     def _wanted(self) -> list[Question]:
         removed = [(Matter.DEEDS, bytes(one)) for one in self._realms.awaited()]
         going = [(Matter.ABSENT, bytes(one.id)) for one in self._going()]
-        doubts = [] if self._realms.lives.is_sure else [self._about_me]
+        lives = self._realms.lives
+        is_well = lives.is_sure and lives.is_known and not self._is_strange
+        doubts = [] if is_well else [self._about_me]
         return [*doubts, *removed, *going]
 
     def _going(self) -> list[KnownNetwork]:
@@ -252,12 +302,6 @@ class Settling:
         if revocations.cut_of(known.owner) is None:
             return False
         owners = [self._realms.owner_of(VNIS, one.vni) for one in known.facts.subnets]
-        for index in range(len(self._networks.pools.pools)):
-            book = self._networks.books.get(pool_realm(index))
-            for prefix in known.prefixes if isinstance(book, PoolBook) else ():
-                span = book.numbers_of(prefix) if isinstance(book, PoolBook) else None
-                if span is not None:
-                    owners.append(self._realms.owner_of(pool_realm(index), span.first))
         return self._me in owners
 
     def _conclude(self, now: float, question: Question) -> None:
@@ -268,16 +312,51 @@ class Settling:
             self._realms.confirm(NodeId(subject))
             self.inquiries.close(question)
         elif now >= self._quiet_since + SETTLE_S:
-            self._fenced = self._rival
+            self._fenced, self._is_strange = self._rival, False
             self._realms.make_sure()
             self.inquiries.close(question)
 
+    def _look_for_strangers(self, now: float) -> None:
+        """Ask once more if something was granted to a life that we do not know.
+
+        An earlier one has asked for it, and was answered late; or a clone has.
+        """
+        is_strange = self._realms.lives.is_sure and self._realms.has_strange()
+        if is_strange and not self._is_strange:
+            self._is_strange = True
+            self._quiet_since = now
+            self.inquiries.close(self._about_me)
+
+    def hint(self) -> str:
+        """Return what waits until this life is sure, and for whom, to be read."""
+        lives, missing = self._realms.lives, self.missing(self._about_me)
+        if lives.is_sure or not missing:
+            return ""
+        rules = self._tables.rules
+        dead = [n for n in missing if rules.presence_of(n) is not Presence.LIVE]
+        held = sum(one.estate.waits_for(self._me) for one in self._realms.values())
+        whose = (dead or missing)[0].hex()
+        state = "which is dead: bring it back, or remove it" if dead else "soon"
+        return (
+            f"; {held} numbers of all kinds that earlier lives of this node had wait"
+            f" for the word of {len(missing)} nodes, as {whose}, {state}"
+        )
+
     def _meet(self, now: float, missing: list[NodeId]) -> None:
-        """See whether all members that live have shown what they know of us."""
-        lives, rules = self._realms.lives, self._tables.rules
-        is_alone = len(missing) == len(self.others())
+        """See whether we are known, and whether all that live have shown all."""
+        lives, rules, others = self._realms.lives, self._tables.rules, self.others()
+        # A newcomer is none of those who may agree about it.
+        me = 0 if lives.is_first else 1
+        answered = self.inquiries.answered(self._about_me, others) + me
+        if not lives.is_known and (2 * answered > len(others) + me or not others):
+            lives.is_known = True
+            if lives.is_first:
+                # Nothing came before it.
+                self._realms.make_sure()
+            self._realms.note_lives()
         live = any(rules.presence_of(one) is Presence.LIVE for one in missing)
-        is_met = not live and not is_alone and now >= self._quiet_since + SETTLE_S
+        agree = 2 * (len(others) - len(missing) + 1) > len(others) + 1
+        is_met = agree and not live and now >= self._quiet_since + SETTLE_S
         if is_met and not lives.is_met and self._tables.has_all:
             lives.is_met = True
             self._realms.note_lives()

@@ -79,7 +79,7 @@ class Swim:
         "_relay",
         "_repair",
         "_scopes",
-        "_self",
+        "selfhood",
     )
 
     def __init__(
@@ -105,12 +105,12 @@ class Swim:
             awareness=Awareness(config.health_max),
             round_trips=RoundTrips(random, config.probe_timeout_s),
         )
-        self._self = Selfhood(core, me.address, boot_epoch)
+        self.selfhood = own = Selfhood(core, me.address, boot_epoch)
         self._relay = Relay(core)
         self._scopes = Scopes(core.roster)
         self._payloads = Payloads(core, self._relay, self._scopes)
         self._repair = Repair(core)
-        self._intake = Intake(core, self._self, self._relay, self._repair, self._scopes)
+        self._intake = Intake(core, own, self._relay, self._repair, self._scopes)
         self._prober = self._intake.prober
         self._agenda = Agenda(
             intake=self._intake,
@@ -119,7 +119,7 @@ class Swim:
             repair=self._repair,
             joining=Joining(core, self._repair),
             leaving=Leaving(core),
-            selfhood=self._self,
+            selfhood=own,
         )
 
     # Commands
@@ -128,21 +128,21 @@ class Swim:
         """Begin to probe, and tell those we know that we are back."""
         self._prober.start(now)
         self._intake.start(now)
-        if self._self.is_news:
+        if self.selfhood.is_news:
             self._intake.announce(now)
             self._flush(now)
 
     def join(self, now: float, addresses: Sequence[Address]) -> None:
         """Join through any one of `addresses`, tried in turn until `Joined`."""
-        self._agenda.joining.join(now, addresses, self._self.claim)
+        self._agenda.joining.join(now, addresses, self.selfhood.claim)
 
     def leave(self, now: float) -> None:
         """Leave gracefully; `Departed` says when the process may exit."""
-        if self._self.claim.state is State.LEFT:
+        if self.selfhood.claim.state is State.LEFT:
             return
         self._intake.stop()
         self._agenda.joining.stop()
-        left = self._self.raise_incarnation(State.LEFT)
+        left = self.selfhood.raise_incarnation(State.LEFT)
         self._agenda.leaving.leave(now, left)
 
     def update(
@@ -156,8 +156,8 @@ class Swim:
         bound = self._core.config.meta_bytes_max
         if meta is not None and len(meta) > bound:
             raise Refused(f"metadata of {len(meta)} bytes: want at most {bound}")
-        if self._self.claim.state is State.ALIVE:
-            self._self.raise_incarnation(State.ALIVE, address, meta)
+        if self.selfhood.claim.state is State.ALIVE:
+            self.selfhood.raise_incarnation(State.ALIVE, address, meta)
             self._intake.announce(now)
             self._flush(now)
 
@@ -389,7 +389,7 @@ class Swim:
             case Ranges():
                 self._repair.receive_ranges(now, route, message)
             case Join():
-                self._agenda.joining.receive_join(now, route, self._self.claim)
+                self._agenda.joining.receive_join(now, route, self.selfhood.claim)
             case Welcome():
                 self._agenda.joining.receive_welcome(now, route.node, message)
             case _:

@@ -24,16 +24,26 @@ _RECLAIM: Final = (Due.RECLAIM, None)
 class Selfhood:
     """This node's own claim; `claim` is the latest, and stands in the roster.
 
-    `is_news` is whether the view that we started from did not hold it already.
+    `is_news` is whether the view that we started from did not hold it already. While it
+    `is_yielding` another life under our key is left to speak: it is the elder.
     """
 
-    __slots__ = ("_backoff_s", "_core", "_quiet_until", "_rival", "claim", "is_news")
+    __slots__ = (
+        "_backoff_s",
+        "_core",
+        "_quiet_until",
+        "_rival",
+        "claim",
+        "is_news",
+        "is_yielding",
+    )
 
     def __init__(self, core: Core, address: Address, boot_epoch: int) -> None:
         self._core = core
         self._backoff_s = _RECLAIM_FIRST_S
         self._quiet_until = float("-inf")
         self._rival: Claim | None = None
+        self.is_yielding = False
         held = core.roster.get(core.me)
         self.is_news = True
         if held is not None and self._is_current(held, address, boot_epoch):
@@ -78,6 +88,8 @@ class Selfhood:
             self._core.outputs.append(IdentityConflict(claim.boot_epoch, claim.address))
             self._core.count("identity_conflicts")
             self._rival = claim
+        if self.is_yielding:
+            return None
         if now >= self._quiet_until:
             return self.reclaim(now)
         self._core.timers.set_earlier(_RECLAIM, self._quiet_until)
@@ -86,7 +98,8 @@ class Selfhood:
     def reclaim(self, now: float) -> Claim | None:
         """Take the boot epoch above the rival's; None if there is nothing to outbid."""
         rival = self._rival
-        if rival is None or rival.precedence <= self.claim.precedence:
+        is_over = rival is None or rival.precedence <= self.claim.precedence
+        if rival is None or is_over or self.is_yielding:
             return None
         self._backoff_s = min(_RECLAIM_MAX_S, 2 * self._backoff_s)
         self._quiet_until = now + self._backoff_s

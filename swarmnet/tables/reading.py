@@ -82,6 +82,11 @@ class Reading:
         check_membership(self._core)
 
     @property
+    def is_fenced(self) -> bool:
+        """Whether an elder process lives under our key."""
+        return self._core.is_fenced
+
+    @property
     def is_silent(self) -> bool:
         """Whether we write nothing: we were removed, or are fenced."""
         return self._core.is_silent

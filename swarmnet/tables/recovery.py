@@ -56,6 +56,9 @@ class Recovery:
             return
         core.count("own_rows_recovered")
         told = (node_facts(row) if is_own_word(row) else None) or NodeFacts()
+        if told.life == writer.life:
+            core.count("own_lives_equal")
+            writer.redraw()
         # Void would be what we write below the horizon or the floor that we hear of.
         latest = max(row.epoch, told.floor[0], told.collected[0])
         if latest >= VERSION_MAX:

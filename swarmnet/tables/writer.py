@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from hashlib import blake2b
 from typing import Final
 
 from swarmnet.errors import Refused
@@ -268,6 +269,12 @@ class Writer:
             ours = {line_of(one) for one in self._epochs}
             facts = replace(self._facts, floor=(self.epoch, 0))
             self._stand(facts, lambda row: line_of(row.epoch) in ours)
+
+    def redraw(self) -> None:
+        """Be another life than a copy of this very process is: that drew the same."""
+        seed = (self._core.random.getrandbits(64), sorted(self._core.counters.items()))
+        drawn = blake2b(repr(seed).encode(), digest_size=_NONCE_BITS // 8).digest()
+        self.life = (self.life[0], int.from_bytes(drawn, "big"))
 
     def announce(self) -> None:
         """Say which life of ours it is that has outbid another."""

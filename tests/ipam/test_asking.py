@@ -3,7 +3,16 @@
 import pytest
 
 from swarmnet.ids import NodeId
-from swarmnet.ipam.asking import ANSWER_S, Ask, Asking, GivenUp, Output, Reason
+from swarmnet.ipam.asking import (
+    ANSWER_S,
+    LATER_S,
+    NAMED_MAX,
+    Ask,
+    Asking,
+    GivenUp,
+    Output,
+    Reason,
+)
 from swarmnet.ipam.deeds import Deed, Grant
 from swarmnet.ipam.ownership import Ownership, Root
 from swarmnet.ipam.spans import Span
@@ -98,3 +107,59 @@ def test_who_is_silent_is_passed_over_and_his_late_answer_changes_nothing() -> N
     asking.handle_timeout(2.0)
     refusals = ((node(4), Reason.SILENT), (node(3), Reason.SILENT))
     assert drain(asking) == [GivenUp(REALM, None, refusals)]
+
+
+def test_who_was_asked_too_often_is_asked_again_after_a_while() -> None:
+    asking = Asking(node(2), REALM)
+    asking.want(0.0, SHARED, LIVE, 20)
+    assert drain(asking) == [ask(3, 20)]
+    asking.note_refused(0.1, node(3), 20, Reason.LATER)
+    due = 0.1 + LATER_S
+    assert (asking.is_asking(20), asking.poll_timeout()) == (True, due)
+    # Till then nobody is asked, and nobody's answer counts.
+    asking.note_refused(0.2, node(3), 20, Reason.IN_USE)
+    asking.want(0.2, SHARED, LIVE, 20)
+    asking.handle_timeout(due - 0.01)
+    assert drain(asking) == []
+    asking.handle_timeout(due)
+    assert drain(asking) == [ask(3, 20)]
+    assert asking.poll_timeout() == due + ANSWER_S
+    asking.note_refused(due, node(3), 20, Reason.IN_USE)
+    assert drain(asking) == [GivenUp(REALM, 20, ((node(3), Reason.IN_USE),))]
+
+
+def test_who_says_later_without_end_is_passed_over_in_the_end() -> None:
+    asking, now, times = Asking(node(2), REALM), 0.0, 1
+    asking.want(now, SHARED, [node(3), node(4)])
+    assert drain(asking) == [ask(4)]
+    asking.note_refused(now, node(4), None, Reason.LATER)
+    while (said := drain(asking)) == [] and times < 1000:
+        now += LATER_S
+        asking.handle_timeout(now)
+        assert drain(asking) == [ask(4)]
+        times += 1
+        asking.note_refused(now, node(4), None, Reason.LATER)
+    assert said == [ask(3)]
+    assert 1 < times < 100
+    asking.note_refused(now, node(3), None, Reason.NONE_FREE)
+    refusals = ((node(4), Reason.LATER), (node(3), Reason.NONE_FREE))
+    assert drain(asking) == [GivenUp(REALM, None, refusals)]
+    assert asking.poll_timeout() is None
+
+
+def test_what_nobody_gives_is_told_by_reason_and_few_nodes_are_named() -> None:
+    many = tuple((node(n), Reason.NONE_FREE) for n in range(1, NAMED_MAX + 5))
+    silent, few = (node(99), Reason.SILENT), many[:NAMED_MAX]
+    told = GivenUp(REALM, None, (*many[:2], silent, *many[2:])).reason
+    named = ", ".join(node(n).hex() for n in range(1, NAMED_MAX + 1))
+    # One reason, one part, in the order in which they were first given.
+    first, second = told.split("; ")
+    assert first == f"node {named} and 4 more: none free"
+    assert second == f"node {node(99).hex()}: no answer"
+    assert "more" not in GivenUp(REALM, None, few).reason
+    assert GivenUp(REALM, None, few).reason.startswith(f"node {named}: ")
+    nobody = "no other member that lives owns any"
+    assert GivenUp(REALM, None, ()).reason == nobody
+    # However many there are, it stays short.
+    crowd = tuple((node(n), one) for n in range(500) for one in Reason)
+    assert len(GivenUp(REALM, None, crowd).reason) < 1500

@@ -79,14 +79,14 @@ def test_a_share_in_two_holdings_takes_two_deeds() -> None:
     for deed in one.grant((0, 15, 2), (16, 31, 2)):
         two.hear(deed)
     assert two.usable() == [(0, 31)]
-    # The lower half of each is kept.
-    deeds = two.grant((8, 31, 3))
-    assert [deed.grants[0].span for deed in deeds] == [Span(8, 15), Span(24, 31)]
-    assert two.usable() == [(0, 7), (16, 23)]
+    # The lowest quarter of each is kept.
+    deeds = two.grant((4, 31, 3))
+    assert [deed.grants[0].span for deed in deeds] == [Span(4, 15), Span(20, 31)]
+    assert two.usable() == [(0, 3), (16, 19)]
     three = Member(3)
     for deed in (*deeds, *one.deeds.values()):
         three.hear(deed)
-    assert three.usable() == [(8, 15), (24, 31)]
+    assert three.usable() == [(4, 15), (20, 31)]
 
 
 def test_many_shares_take_several_deeds_of_bounded_size() -> None:
@@ -106,14 +106,15 @@ def test_who_leaves_gives_back_what_is_free_to_whom_he_had_it_from() -> None:
     for deed in two.grant((32, 63, 3)):
         three.hear(deed)
         one.hear(deed)
-    # Each keeps the lower half of what he was granted.
-    for deed in three.give_back(Spans([Span(40, 63)])):
+    # Each keeps the lowest quarter of what he was granted.
+    for deed in three.give_back(Spans([Span(36, 63)])):
         two.hear(deed)
         one.hear(deed)
-    assert (two.usable(), three.usable()) == ([(0, 31), (48, 63)], [(32, 47)])
+    assert (two.usable(), three.usable()) == ([(0, 31), (40, 63)], [(32, 39)])
     for deed in two.give_back(Spans([Span(0, 255)])):
         one.hear(deed)
-    assert (one.usable(), two.usable()) == ([(56, 255)], [(0, 31), (48, 55)])
+    assert one.usable() == [(16, 31), (46, 255)]
+    assert two.usable() == [(0, 15), (40, 45)]
     # What never left the root goes to the heir, and without one stays.
     assert one.give_back(Spans([Span(100, 120)]))[0].grants[0].grantee == node(2)
     lone = Member(1, heir=None)

@@ -280,3 +280,63 @@ def test_a_ledger_does_what_its_model_does(steps: list[tuple[str, int, int]]) ->
         assert book.uses() == model.users
         assert sorted(book.resting) == sorted(model.resting)
         assert book.free_count == len(model.free())
+
+
+def preferring(*first: tuple[int, int], last: int | None = None) -> Ledger:
+    """Return a ledger of 0 to 9, of which some are given first."""
+    whole = Spans([Span(0, 9)])
+    book = Ledger(whole, last=last)
+    book.hold(whole, Spans(Span(low, high) for low, high in first))
+    return book
+
+
+def test_what_is_to_be_given_first_is_given_first_and_then_the_rest() -> None:
+    book = preferring((4, 5), (8, 8))
+    taken = [book.take_next("a") for _ in range(10)]
+    assert taken[:3] == [4, 5, 8]
+    # Then in serial order from the last one on.
+    assert taken[3:] == [9, 0, 1, 2, 3, 6, 7]
+    assert book.take_next("a") is None
+
+
+def test_what_is_first_goes_up_and_wraps_by_itself() -> None:
+    book = preferring((2, 3), (6, 7), last=6)
+    assert [book.take_next("a") for _ in range(5)] == [7, 2, 3, 6, 8]
+
+
+def test_what_comes_free_of_the_first_is_given_before_the_rest() -> None:
+    book = preferring((2, 3))
+    assert [book.take_next("a") for _ in range(3)] == [2, 3, 4]
+    assert book.put_back(2, "a")
+    assert book.take_next("a") == 5
+    book.wake(2)
+    assert book.take_next("a") == 2
+
+
+def test_what_is_first_must_be_owned_and_is_said_anew_each_time() -> None:
+    whole = Spans([Span(0, 9)])
+    book = Ledger(whole)
+    book.hold(Spans([Span(0, 4)]), Spans([Span(3, 9)]))
+    assert [book.take_next("a") for _ in range(3)] == [3, 4, 0]
+    book.hold(whole)
+    assert book.take_next("a") == 1
+    # Outside of what is dynamic nothing is given, first or not.
+    narrow = Ledger(whole, Spans([Span(0, 1)]))
+    narrow.hold(whole, Spans([Span(5, 9)]))
+    assert [narrow.take_next("a") for _ in range(3)] == [0, 1, None]
+
+
+@given(
+    owned=st.sets(st.integers(0, 15)),
+    first=st.sets(st.integers(0, 15)),
+    last=st.none() | st.integers(0, 15),
+)
+def test_all_that_is_owned_is_given_once_whatever_is_first(
+    owned: set[int], first: set[int], last: int | None
+) -> None:
+    book = Ledger(Spans([Span(0, 15)]), last=last)
+    book.hold(Spans.of(owned), Spans.of(first))
+    taken = [book.take_next("a") for _ in owned]
+    assert set(taken) == owned
+    assert set(taken[: len(owned & first)]) == owned & first
+    assert book.take_next("a") is None

@@ -11,6 +11,7 @@ from swarmnet.errors import BadPacket
 from swarmnet.ids import NodeId
 from swarmnet.ipam.deeds import (
     GRANTS_MAX,
+    STEP,
     Deed,
     Grant,
     GrantId,
@@ -230,21 +231,66 @@ def test_a_deed_reads_as_it_was_written() -> None:
     "value",
     [
         b"",
-        pack((REALM, None, 1)),
-        pack((b"", None, 1, ())),
-        pack((REALM, 5, 1, ())),
-        pack((REALM, None, -1, ())),
-        pack((REALM, None, 1, ((0, 5, 4, bytes(16)),))),
-        pack((REALM, None, 1, ((0, 5, 5, bytes(15)),))),
-        pack((REALM, None, 1, ((GRANTS_MAX, 5, 5, bytes(16)),))),
-        pack((REALM, None, 1, ((0, 1, 1, bytes(16)), (0, 2, 2, bytes(16))))),
-        pack((REALM, (bytes(16),), 1, ())),
+        pack((REALM, None, STEP)),
+        pack((b"", None, STEP, ())),
+        pack((REALM, 5, STEP, ())),
+        pack((REALM, None, -STEP, ())),
+        pack((REALM, None, STEP, ((0, 5, 4, bytes(16)),))),
+        pack((REALM, None, STEP, ((0, 5, 5, bytes(15)),))),
+        pack((REALM, None, STEP, ((GRANTS_MAX, 5, 5, bytes(16)),))),
+        pack((REALM, None, STEP, ((0, 1, 1, bytes(16)), (0, 2, 2, bytes(16))))),
+        pack((REALM, (bytes(16),), STEP, ())),
         pack((REALM, None, 1 << 63, ())),
+        # Else the grants of two deeds could have one number.
+        *(pack((REALM, None, n, ())) for n in (1, STEP - 1, STEP + 1, 3 * STEP // 2)),
     ],
 )
 def test_what_is_no_deed_is_refused(value: bytes) -> None:
     with pytest.raises(BadPacket):
         decode_deed_untrusted(node(1), (1, 1), value)
+
+
+@pytest.mark.parametrize("number", [0, STEP, 5 * STEP])
+def test_the_good_that_the_bad_are_made_from_is_good(number: int) -> None:
+    value = pack((REALM, (bytes(16), 5), number, ((0, 5, 5, bytes(16)),)))
+    told = decode_deed_untrusted(node(1), (1, 1), value)
+    assert (told.number, told.grants) == (number, (Grant(number, Span(5, 5), node(0)),))
+
+
+def stated(number: int, parent: int | None, *grants: tuple[int, int, int]) -> Deed:
+    """Return a deed of node 1's to itself: (number, first, last)s."""
+    given_ = tuple(Grant(n, Span(first, last), node(1)) for n, first, last in grants)
+    held = None if parent is None else (node(1), parent)
+    return Deed(REALM, node(1), (1, number), held, number, given_)
+
+
+@pytest.mark.parametrize(
+    "deeds",
+    [
+        # A grant out of itself, and two out of each other, that are nowhere.
+        [stated(32, 32, (32, 0, 99))],
+        [stated(32, 64, (32, 0, 99)), stated(64, 32, (64, 0, 99))],
+        # The same once one of them is said a second time, out of the root.
+        [stated(0, None, (5, 0, 99)), stated(1, 5, (5, 0, 99))],
+        [stated(0, None, (5, 0, 99)), stated(1, 5, (5, 10, 20), (6, 30, 40))],
+        [
+            stated(0, None, (5, 0, 99)),
+            stated(1, 5, (6, 0, 99)),
+            stated(2, 6, (5, 0, 9)),
+        ],
+    ],
+)
+def test_a_grant_that_is_its_own_parent_makes_no_endless_tree(
+    deeds: list[Deed],
+) -> None:
+    first, second = ownership_of(*deeds), ownership_of(*reversed(deeds))
+    assert first.holdings() == second.holdings()
+    spans = [one.span for one in first.holdings()]
+    assert sum(span.size for span in spans) == WHOLE.size
+    assert Spans(spans) == Spans([WHOLE])
+    assert {one.owner for one in first.holdings()} == {node(1)}
+    for holding in first.holdings():
+        assert first.giver_of(holding) is None
 
 
 class Cluster:
