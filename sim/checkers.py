@@ -91,6 +91,7 @@ RULES: Final[Mapping[str, Rule]] = {
         "no two nodes use one address, and no view shows it twice, at any time"
     ),
     "address_owners": Rule("no two nodes may give out one number, at any time"),
+    "address_given": Rule("what a node gives out is its own"),
     "address_pool": Rule("what all nodes own is the whole, and each number once"),
     "address_views": Rule("after calm all agree who owns what, and which networks are"),
     "address_lost": Rule(

@@ -16,6 +16,7 @@ from swarmnet.ipam.overlaps import overlap
 from swarmnet.ipam.ownership import Ownership
 from swarmnet.ipam.spans import Span, Spans
 from swarmnet.node.addressing import Addressing
+from swarmnet.node.books import PoolBook, pool_realm
 from swarmnet.node.endpoints import KnownEndpoint
 from swarmnet.swim.outputs import MemberChanged, SendDatagram, SendStream
 
@@ -183,6 +184,32 @@ class Estates:
 
     def _violate(self, checker: str, host: "Host", message: str) -> None:
         self._cluster.checkers.violate(checker, host.index, message)
+
+    # What is given out
+
+    def note_connected(self, host: "Host", one: KnownEndpoint) -> None:
+        """A node has made an endpoint: with addresses that are its own."""
+        if not one.is_effective:
+            addresses = [str(address) for _, address in one.facts.addresses]
+            message = f"gave out {addresses} of {one.network.hex()}, not its own"
+            self._violate("address_given", host, message)
+
+    def note_made(self, host: "Host", network: Scope) -> None:
+        """A node has made a network: with VNIs and subnets that are its own."""
+        addressing = tabled(host.engine).addressing
+        networks, known = addressing.networks, addressing.networks.get(network)
+        if known is None or not networks.is_sound(known):
+            self._violate("address_given", host, f"made {network.hex()}: not its own")
+            return
+        for index in range(len(networks.pools.pools)):
+            realm = pool_realm(index)
+            book = networks.books[realm]
+            assert isinstance(book, PoolBook), "it is a pool's"
+            spans = [book.numbers_of(prefix) for prefix in known.prefixes]
+            for span in [one for one in spans if one is not None]:
+                if not addressing.realms.was_held(realm, span.first, host.node):
+                    message = f"made {network.hex()}: a subnet is not its own"
+                    self._violate("address_given", host, message)
 
     # In the end
 

@@ -20,6 +20,7 @@ from sim.profiles.contract import Engine
 from sim.profiles.tabled import Note, Tabled, tabled
 from sim.scenarios.scenario import Key, Scenario, ScenarioKind, Setting, check_tables
 from swarmnet.errors import Refused
+from swarmnet.ids import Scope
 from swarmnet.ipam.pools import parse_pool
 from swarmnet.node.addressing import Addressing
 from swarmnet.node.commands import Done, Failed
@@ -88,8 +89,12 @@ class AddressChaos(Scenario):
     def told(self, host: "Host", note: Note) -> None:
         """Follow what becomes of commands."""
         if isinstance(note, Done):
-            self._allocated += isinstance(note.result, KnownEndpoint)
-            self._made += isinstance(note.result, bytes)
+            if isinstance(note.result, KnownEndpoint):
+                self._allocated += 1
+                self.estates.note_connected(host, note.result)
+            elif isinstance(note.result, bytes):
+                self._made += 1
+                self.estates.note_made(host, Scope(note.result))
         elif isinstance(note, Failed):
             self._refused += 1
         elif isinstance(note, Fenced):

@@ -52,7 +52,7 @@ class AddressShare(Scenario):
     def _make(self) -> None:
         maker = self.cluster.hosts[-1]
         engine = tabled(maker.engine)
-        wish = NetworkWish("net", subnets=[f"0.0.0.0/{int(self.keys['bits'])}"])
+        wish = NetworkWish("net", subnets=[f"172.16.0.0/{int(self.keys['bits'])}"])
         self._made_s = self.world.now
         self._heard = self._received()
 
@@ -119,7 +119,7 @@ KIND = ScenarioKind(
         "heard_bytes": "of datagrams in 3 s, each host, membership's included",
         "shared_s": "until every host can give out addresses",
     },
-    keys={"bits": Key("the length of its subnet's prefix", 24, 9, 29, whole=True)},
+    keys={"bits": Key("the length of its subnet's prefix", 24, 12, 29, whole=True)},
     build=AddressShare,
     check=check_tables,
     settings={"tables": "on", "manager_nodes": "1"},

@@ -250,9 +250,10 @@ class Networks:
         )
 
     def _elder_of(self, known: KnownNetwork, vni: int) -> KnownNetwork | None:
-        """Return a network that has had a VNI before."""
+        """Return a network that stays and has had a VNI before."""
         others = (self._known[one] for one in self._users.get(vni, ()))
-        before = [one for one in others if one.age < known.age]
+        stay = (one for one in others if not one.is_removing)
+        before = [one for one in stay if one.age < known.age]
         return min(before, key=lambda one: one.age, default=None)
 
     def is_drawn_on(self, realm: bytes) -> bool:
