@@ -332,7 +332,7 @@ class Addressing:
                 realm.asking.note_owned(realm.ownership)
                 if name in self.networks.grown:
                     realm.asking.note_grown()
-                    self.endpoints.note_grown(now, name)
+                    self.endpoints.note_grown(now, name, self.networks.grown[name])
         return bool(changed)
 
     def _forget(self, now: float, network: Scope) -> None:

@@ -32,6 +32,11 @@ def subnet_realm(network: Scope, index: int) -> bytes:
     return _SUBNET + network + index.to_bytes(1, "big")
 
 
+def network_of(realm: bytes) -> Scope | None:
+    """Return the network that a realm's subnet is of; None if it is no subnet's."""
+    return Scope(realm[1:-1]) if realm.startswith(_SUBNET) else None
+
+
 def subnet_span(subnet: Subnet, *, is_hashed: bool) -> Span:
     """Return all that is owned of a subnet: of a large one, the lower 2^64."""
     size = min(span_of(subnet.prefix).size, U64_MAX + 1)
@@ -87,6 +92,10 @@ class AddressBook:
     def number(self, address: int) -> int:
         """Return the realm's number of an address."""
         return address - self._base
+
+    def address(self, number: int) -> int:
+        """Return the address of a realm's number."""
+        return number + self._base
 
 
 class VniBook:

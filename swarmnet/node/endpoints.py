@@ -13,8 +13,10 @@ from swarmnet.errors import BadPacket
 from swarmnet.ids import NodeId, Scope
 from swarmnet.ipam.addresses import QUARANTINE_S
 from swarmnet.ipam.hashed import hashed_address
+from swarmnet.ipam.ownership import Holding
+from swarmnet.ipam.spans import Spans
 from swarmnet.ipam.subnets import IP
-from swarmnet.node.books import HASHED_FROM, AddressBook, subnet_realm
+from swarmnet.node.books import HASHED_FROM, AddressBook, network_of, subnet_realm
 from swarmnet.node.network_facts import (
     EndpointFacts,
     decode_endpoint_untrusted,
@@ -24,6 +26,9 @@ from swarmnet.node.realms import Realms
 from swarmnet.tables.engine import Tables
 from swarmnet.tables.row import ENDPOINT, Row
 
+_RESTED_MAX: Final = 1024
+"""So many addresses that came back rest one by one; more are given out again slowly
+anyhow."""
 HASHES_MAX: Final = 4
 """So many hashes are tried for an address before a user is told to name one."""
 
@@ -146,8 +151,14 @@ class Endpoints:
                 # It may be ours by and by, as when its owner was removed.
                 book.addresses.rest(int(address), now + QUARANTINE_S)
 
-    def note_grown(self, now: float, realm: bytes) -> None:
-        """More of a subnet is ours: what others' endpoints had of it rests."""
+    def note_grown(self, now: float, realm: bytes, more: Spans) -> None:
+        """More of a subnet is ours: what others' endpoints had of it rests.
+
+        So does all that came back, where we do not hold the network's rows.
+        """
+        came_back = self._came_back(realm) & more
+        if 0 < came_back.size <= _RESTED_MAX:
+            self._rest(now, realm, came_back)
         for (network, index, address), places in self._at.items():
             book = self.book(network, index)
             if book is None or subnet_realm(network, index) != realm:
@@ -155,6 +166,29 @@ class Endpoints:
             is_strange = all(place[1] != self._me for place in places)
             if is_strange and self._owner_of(network, index, address) == self._me:
                 book.addresses.rest(int(address), now + QUARANTINE_S)
+
+    def _came_back(self, realm: bytes) -> Spans:
+        """Return what of a realm others had; nothing if we see what they use."""
+        found = self._realms.get(realm)
+        network = network_of(realm)
+        if found is None or network is None or network in self._tables.scopes():
+            return Spans()
+        holdings = found.ownership.holdings()
+        mine = [one for one in holdings if one.owner == self._me]
+        return Spans(one.span for one in mine if one.fallen or self._was_away(one))
+
+    def _was_away(self, holding: Holding) -> bool:
+        """Return whether a holding was ours, then another's, and is ours again."""
+        path = holding.path
+        since = path[path.index(self._me) :] if self._me in path else ()
+        return any(node != self._me for node in since)
+
+    def _rest(self, now: float, realm: bytes, spans: Spans) -> None:
+        book = self._networks.books.get(realm)
+        if isinstance(book, AddressBook):
+            for span in spans:
+                for number in range(span.first, span.last + 1):
+                    book.addresses.rest(book.address(number), now + QUARANTINE_S)
 
     def _owner_of(self, network: Scope, index: int, address: IP) -> NodeId | None:
         """Return whose an address is; None if it is not of that subnet."""

@@ -110,8 +110,8 @@ class Networks:
         self._held: dict[bytes, Spans] = {}
         self.routes = routes
         self.vnis = VniBook()
-        self.grown: dict[bytes, None] = {}
-        """Realms of which more is ours than before, until somebody clears it."""
+        self.grown: dict[bytes, Spans] = {}
+        """What is ours and was not before, until somebody clears it."""
         self.is_silent = False
         """Whether this node was removed, or is fenced, as `hold` takes it."""
         self.opened: list[Scope] = []
@@ -323,8 +323,9 @@ class Networks:
                 continue
             # Who was removed, or is fenced, gives nothing out.
             usable = Spans() if self.is_silent else realm.estate.usable()
-            if usable - self._held.get(name, Spans()):
-                self.grown[name] = None
+            more = usable - self._held.get(name, Spans())
+            if more:
+                self.grown[name] = more
             self._held[name] = usable
             book.hold(usable, realm.estate.kept() & usable)
         realms.changed.clear()
