@@ -8,7 +8,7 @@ from swarmnet.ids import NodeId, Scope
 from swarmnet.ipam.addresses import Exhausted
 from swarmnet.ipam.subnets import IP
 from swarmnet.node.books import HASHED_FROM, AddressBook, subnet_realm
-from swarmnet.node.commands import Lacking
+from swarmnet.node.commands import Lacking, NotYet
 from swarmnet.node.endpoints import Endpoints, KnownEndpoint, hashes
 from swarmnet.node.network_facts import (
     ENDPOINT_ID_BYTES,
@@ -126,6 +126,11 @@ class Connecting:
         if known.is_removing:
             raise Refused(
                 f"network {known.facts.name}: is being removed; choose another"
+            )
+        if not self._networks.is_sound(known):
+            raise NotYet(
+                f"network {known.facts.name}: its VNI is not its maker's, as far as is"
+                " known here: wait, or remove it and create it anew"
             )
         if not 1 <= len(wish.name) <= NAME_CHARACTERS_MAX:
             raise Refused(

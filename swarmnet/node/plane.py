@@ -123,7 +123,7 @@ class Plane:
         self._membership = Membership(me.node, swim, self.tables)
         self._spreading = Spreading(me.node, swim, self.tables)
         self._leaving = Leaving(self.tables)
-        own = Random(random.getrandbits(64))
+        own = Random(draws.getrandbits(64))
         is_first = boot_epoch == 1 and rows is not None
         parts = (me.node, self.tables, own)
         self.addressing = Addressing(*parts, is_first=is_first, before=before)

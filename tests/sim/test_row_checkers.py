@@ -7,6 +7,7 @@ import pytest
 from swarmnet.ids import NodeId, Scope
 from swarmnet.tables.collection import Collection
 from swarmnet.tables.door import Door
+from swarmnet.tables.receiver import Receiver
 from swarmnet.tables.removal import Removal
 from swarmnet.tables.row import MASK, NODE, Row, Version
 from swarmnet.tables.rules import Rules
@@ -105,6 +106,7 @@ def test_what_the_removed_wrote_after_the_cut_is_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(Rules, "_bound", lambda _self, _node: ALWAYS)
+    monkeypatch.setattr(Receiver, "_is_late", lambda _self, _sender, _row: False)
     found = messages("row_removed", "remove", intensity="2")
     assert any("with the cut at" in message for message in found)
 
