@@ -13,18 +13,13 @@ from sim.estates import Estates
 from sim.faults import Fault
 from sim.impairments import partition
 from sim.profiles.tabled import rebooted, tabled
+from sim.row_faults import ALONE, APART, STANDING_MIN
 from swarmnet.errors import Refused
 
 if TYPE_CHECKING:
     from sim.cluster import Cluster
     from sim.host import Host
 
-STANDING_MIN: Final = 2
-"""So many live nodes are left that were not removed."""
-APART: Final = 0.8
-"""The share of removals that strike a node behind a partition, which goes on."""
-ALONE: Final = 0.4
-"""The share of removals that strike one which nobody else can hear meanwhile."""
 BACKUP_S: Final = 15.0
 """How old a backup is."""
 

@@ -134,10 +134,11 @@ class Estate:
 
         Of this node itself: those that wait until this life is sure.
         """
-        waiting = [one for one in self._mine() if not self._may_use(one)]
-        found = (node in one.fallen or node == self._me for one in waiting)
-        pairs = zip(waiting, found, strict=True)
-        return sum(one.span.size for one, is_so in pairs if is_so)
+        return sum(
+            one.span.size
+            for one in self._mine()
+            if not self._may_use(one) and (node == self._me or node in one.fallen)
+        )
 
     def lives(self) -> Iterable[int]:
         """Return the lives of this node for which its holdings were asked."""

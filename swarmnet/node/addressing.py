@@ -96,18 +96,16 @@ class Addressing:
         self.networks = networks = Networks(tables, realms, Routes(me, tables))
         self.endpoints = endpoints = Endpoints(me, tables, realms, networks)
         self._granting = granting = Granting(me, tables, realms, networks)
-        self._creating = Creating(
-            *(me, tables, realms, networks, granting), random=random
-        )
-        self._connecting = Connecting(
-            *(me, tables, realms, networks, endpoints), random=random
-        )
-        self._settling = Settling(me, tables, realms, networks, random=random)
+        parts = (me, tables, realms, networks)
+        self._creating = Creating(*parts, granting, random=random)
+        self._connecting = Connecting(*parts, endpoints, random=random)
+        self._settling = Settling(*parts, random=random)
         self._forgetting = Forgetting(me, tables)
         self._chores = Chores(
             *(tables, realms, networks, endpoints, granting),
             creating=self._creating,
             forgetting=self._forgetting,
+            attempt=self._try,
         )
         self._commands = Commands()
         self.counters: dict[str, int] = {}

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Final
 
-from swarmnet.errors import Refused
 from swarmnet.ids import CLUSTER
 from swarmnet.node.creating import Creating
 from swarmnet.node.endpoints import Endpoints
@@ -26,7 +25,10 @@ _LOW_WATER_AGAIN_S: Final = 10.0
 
 
 class Chores:
-    """The chores of one node; each is left undone where the tables refuse."""
+    """The chores of one node.
+
+    `attempt` does one, or leaves it undone where the tables refuse.
+    """
 
     __slots__ = (
         "_creating",
@@ -38,7 +40,7 @@ class Chores:
         "_realms",
         "_stale",
         "_tables",
-        "refused",
+        "_try",
     )
 
     def __init__(
@@ -51,6 +53,7 @@ class Chores:
         *,
         creating: Creating,
         forgetting: Forgetting,
+        attempt: Callable[[Callable[[], object]], None],
     ) -> None:
         self._tables = tables
         self._realms = realms
@@ -59,10 +62,10 @@ class Chores:
         self._granting = granting
         self._creating = creating
         self._forgetting = forgetting
+        self._try = attempt
         # Realms whose slices are to be looked at, and since when.
         self._stale: dict[bytes, float] = {}
         self._low_at: dict[bytes, float] = {}
-        self.refused = 0
 
     def note_changed(self, now: float, realms: Iterable[bytes]) -> None:
         """Who lives, or who owns what of some realms, is another thing than before."""
@@ -109,9 +112,3 @@ class Chores:
                 self._low_at[name] = now + _LOW_WATER_AGAIN_S
                 live = self._granting.others()
                 self._realms.want(now, (name, None), live, ahead=True)
-
-    def _try(self, verb: Callable[[], object]) -> None:
-        try:
-            verb()
-        except Refused:
-            self.refused += 1

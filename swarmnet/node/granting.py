@@ -16,18 +16,19 @@ from swarmnet.node.books import Book
 from swarmnet.node.network_facts import HEIRS_MAX
 from swarmnet.node.networks import Networks
 from swarmnet.node.realms import Realm, RealmId, Realms
+from swarmnet.tables.allowance import Allowance
 from swarmnet.tables.engine import Tables
 from swarmnet.tables.rules import Presence
 
-_GIVEN_S: Final = 16.0
-"""One peer is given so much each second, and that and `_GIVEN_AT_ONCE` at once."""
-_GIVEN_AT_ONCE: Final = 64.0
+_ASKED_S: Final = 16.0
+"""One peer is answered so often each second, and `_ASKED_AT_ONCE` times at once."""
+_ASKED_AT_ONCE: Final = 64.0
 
 
 class Granting:
     """Writes this node's deeds and its will."""
 
-    __slots__ = ("_given", "_me", "_networks", "_realms", "_tables")
+    __slots__ = ("_asked", "_me", "_networks", "_realms", "_tables")
 
     def __init__(
         self, me: NodeId, tables: Tables, realms: Realms, networks: Networks
@@ -36,8 +37,7 @@ class Granting:
         self._tables = tables
         self._realms = realms
         self._networks = networks
-        # Of each peer: what is left of its allowance, and since when.
-        self._given: dict[NodeId, tuple[float, float]] = {}
+        self._asked = Allowance(_ASKED_S, _ASKED_AT_ONCE)
 
     def others(self) -> list[NodeId]:
         """Return the other members that live and stay."""
@@ -45,9 +45,7 @@ class Granting:
         return sorted(
             node
             for node in rules.standing()
-            if node != self._me
-            and rules.presence_of(node) is Presence.LIVE
-            and rules.facts_of(node).about is not None
+            if node != self._me and rules.presence_of(node) is Presence.LIVE
         )
 
     def absent(self) -> list[NodeId]:
@@ -86,8 +84,9 @@ class Granting:
         book = self._networks.books.get(asked.realm)
         if realm is None or book is None:
             return Reason.NOT_MINE
-        if not self._allows(now, peer):
+        if not self._asked.allows(now, peer):
             return Reason.LATER
+        self._asked.spend(now, peer, 1.0)
         if peer not in self.others():
             return Reason.RESTORING
         found = self._find(now, realm, book, asked)
@@ -117,12 +116,6 @@ class Granting:
         if not estate.grantable().covers(number):
             return Reason.KEPT
         return Span(number, number)
-
-    def _allows(self, now: float, peer: NodeId) -> bool:
-        left, since = self._given.get(peer, (_GIVEN_AT_ONCE, now))
-        left = min(_GIVEN_AT_ONCE, left + _GIVEN_S * (now - since))
-        self._given[peer] = (max(left - 1.0, 0.0), now)
-        return left >= 1.0
 
     def give_back(self, now: float) -> None:
         """Give back all that we have: we leave.
