@@ -38,6 +38,7 @@ from swarmnet.node.granting import Granting
 from swarmnet.node.networks import Networks
 from swarmnet.node.realms import Realms
 from swarmnet.node.routes import Routes
+from swarmnet.node.seat import Seat
 from swarmnet.node.settling import Settling, Wait
 from swarmnet.swim.outputs import SendDatagram
 from swarmnet.tables.engine import Tables
@@ -45,8 +46,6 @@ from swarmnet.tables.row import ENDPOINT, Row
 from swarmnet.tables.rules import Presence
 
 _LIFE_BITS: Final = 62
-
-
 HOLD_S: Final = 0.05
 """So long at most what others own may be an older thing than the rows say."""
 
@@ -84,6 +83,7 @@ class Addressing:
         me: NodeId,
         tables: Tables,
         random: Random,
+        seat: Seat | None = None,
         *,
         is_first: bool,
         before: Continuation | None = None,
@@ -98,7 +98,8 @@ class Addressing:
         self._granting = granting = Granting(me, tables, realms, networks)
         parts = (me, tables, realms, networks)
         self._creating = Creating(*parts, granting, random=random)
-        self._connecting = Connecting(*parts, endpoints, random=random)
+        told = b"" if seat is None else seat.encode()
+        self._connecting = Connecting(*parts, endpoints, random=random, seat=told)
         self._settling = Settling(*parts, random=random)
         self._forgetting = Forgetting(me, tables)
         self._chores = Chores(
@@ -109,7 +110,6 @@ class Addressing:
         )
         self._commands = Commands()
         self.counters: dict[str, int] = {}
-        """How often things happened, by name."""
         self._chores_at: float | None = None
         self._messages: list[tuple[NodeId, bytes]] = []
         self._hold_at = 0.0
@@ -278,6 +278,11 @@ class Addressing:
         self._commands.outputs.clear()
         return outputs
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether all that is known of what is whose has been acted on."""
+        return self.is_sure and not self.realms.changed
+
     # What follows
 
     def follow(self, now: float) -> None:
@@ -323,6 +328,7 @@ class Addressing:
             return False
         self._hold_at = now + HOLD_S
         changed = self.networks.hold()
+        self.endpoints.note_realms(changed)
         self._chores.note_changed(now, changed)
         for name in changed:
             realm = self.realms.get(name)

@@ -26,7 +26,10 @@ from swarmnet.tables.row import ENDPOINT
 
 @dataclass(frozen=True, slots=True)
 class EndpointWish:
-    """An endpoint as a user wishes it: `ip4` and `ip6` None is any address."""
+    """An endpoint as a user wishes it: `ip4` and `ip6` None is any address.
+
+    `publish` are texts as in `cnm.endpoint.parse_publish`.
+    """
 
     network: Scope
     name: str
@@ -35,12 +38,21 @@ class EndpointWish:
     ip6: IP | None = None
     aliases: tuple[str, ...] = ()
     mac: bytes | None = None
+    publish: tuple[str, ...] = ()
 
 
 class Connecting:
     """Writes this node's `endpoint` rows."""
 
-    __slots__ = ("_endpoints", "_me", "_networks", "_random", "_realms", "_tables")
+    __slots__ = (
+        "_endpoints",
+        "_me",
+        "_networks",
+        "_random",
+        "_realms",
+        "_seat",
+        "_tables",
+    )
 
     def __init__(
         self,
@@ -51,8 +63,10 @@ class Connecting:
         endpoints: Endpoints,
         *,
         random: Random,
+        seat: bytes = b"",
     ) -> None:
         self._me = me
+        self._seat = seat
         self._tables = tables
         self._realms = realms
         self._networks = networks
@@ -77,10 +91,11 @@ class Connecting:
             facts = EndpointFacts(
                 *(wish.name, wish.sandbox, tuple(taken), wish.aliases, wish.mac),
                 life=self._realms.lives.current,
+                publish=wish.publish,
             )
             check_value(f"endpoint {wish.name}", facts.encode())
             if is_new:
-                self._tables.attach(now, wish.network)
+                self._tables.attach(now, wish.network, self._seat)
             name = (ENDPOINT, key)
             self._tables.put(now, wish.network, name, facts.encode())
         except Refused:

@@ -18,6 +18,7 @@ from swarmnet.ipam.subnets import Network, Subnet, parse_subnet
 from swarmnet.ipam.vnis import VNI_FIRST, VNI_LAST
 from swarmnet.node.books import VNIS, PoolBook, pool_realm, subnet_realm
 from swarmnet.node.commands import Lacking, NotYet
+from swarmnet.node.drivers import check_driver
 from swarmnet.node.granting import Granting
 from swarmnet.node.network_facts import (
     NAME_CHARACTERS_MAX,
@@ -163,6 +164,7 @@ class Creating:
                 f"network {wish.name}: this cluster has no address pool yet: wait until"
                 " its rows have come, or init one"
             )
+        check_driver(wish.driver, wish.options)
         plan = parse_subnets(
             wish.subnets,
             gateways=wish.gateways,

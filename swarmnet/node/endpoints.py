@@ -5,7 +5,7 @@ addresses is its owner's, by the deeds that are known here, and no later endpoin
 that owner has the same. So whatever rows say, an address has one effective endpoint.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -55,6 +55,14 @@ class KnownEndpoint:
     is_dormant: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What may have changed since it was last asked: endpoints, and whole realms."""
+
+    endpoints: Mapping[Place, None]
+    realms: Mapping[bytes, None]
+
+
 class Endpoints:
     """Reads `endpoint` rows, and writes this node's."""
 
@@ -64,10 +72,13 @@ class Endpoints:
         "_keys",
         "_marks",
         "_me",
+        "_moved",
+        "_moved_realms",
         "_networks",
         "_owners",
         "_realms",
         "_tables",
+        "follows_moves",
     )
 
     def __init__(
@@ -86,6 +97,10 @@ class Endpoints:
         self._keys: dict[Scope, dict[tuple[NodeId, bytes], None]] = {}
         self._owners: dict[tuple[Scope, bytes], dict[NodeId, None]] = {}
         self._at: dict[_Spot, dict[Place, None]] = {}
+        self.follows_moves = False
+        """Whether somebody wants to know what moves."""
+        self._moved: dict[Place, None] = {}
+        self._moved_realms: dict[bytes, None] = {}
 
     # What is read
 
@@ -119,6 +134,7 @@ class Endpoints:
         if facts is None:
             return
         self._held[place] = (facts, row)
+        self._note_moved(place, facts)
         self._keys.setdefault(place[0], {})[place[1:]] = None
         self._owners.setdefault((place[0], place[2]), {})[place[1]] = None
         for index, address in facts.addresses:
@@ -127,10 +143,30 @@ class Endpoints:
         if place[1] == self._me:
             self._restore(place, facts)
 
+    def _note_moved(self, place: Place, facts: EndpointFacts) -> None:
+        """With an endpoint move those that name an address of it."""
+        if not self.follows_moves:
+            return
+        self._moved[place] = None
+        for index, address in facts.addresses:
+            self._moved.update(self._at.get((place[0], index, address), {}))
+
+    def note_realms(self, realms: Iterable[bytes]) -> None:
+        """Of all of these something has changed hands."""
+        if self.follows_moves:
+            self._moved_realms.update(dict.fromkeys(realms))
+
+    def take_moved(self) -> Moved:
+        """Return what may be effective from now on, or no more, once."""
+        moved = Moved(self._moved, self._moved_realms)
+        self._moved, self._moved_realms = {}, {}
+        return moved
+
     def _forget(self, now: float, place: Place) -> None:
         held = self._held.pop(place, None)
         if held is None:
             return
+        self._note_moved(place, held[0])
         del self._keys[place[0]][place[1:]]
         owners = self._owners[place[0], place[2]]
         del owners[place[1]]

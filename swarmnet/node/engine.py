@@ -28,6 +28,7 @@ from swarmnet.node.acquaintances import Acquaintances
 from swarmnet.node.addressing import Addressing
 from swarmnet.node.authors import Authors
 from swarmnet.node.credentials import Credentials
+from swarmnet.node.dataplane import Dataplane
 from swarmnet.node.envelope import ADDRESSES, SWIM, TABLES
 from swarmnet.node.exchange import KINDS, CertificateExchange
 from swarmnet.node.outputs import Output, Removed, Restored
@@ -132,20 +133,12 @@ class Node:
     def update(
         self, now: float, address: Address | None = None, meta: bytes | None = None
     ) -> None:
-        """Change our address or metadata; None leaves it as it is.
-
-        Raises:
-            Refused: the metadata is too long; nothing has changed.
-        """
+        """Change our address or metadata; as `plane.Plane.update`."""
         self._plane.update(now, address, meta)
         self._settle(now)
 
     def publish(self, now: float, payload: Payload) -> None:
-        """Send a payload of our own to every member of its scope.
-
-        Raises:
-            Refused: it is too large, or its scope unknown; nothing was sent.
-        """
+        """Send a payload of our own; as `plane.Plane.publish`."""
         self._plane.publish(now, payload)
         self._settle(now)
 
@@ -167,6 +160,12 @@ class Node:
     def allocate(self, now: float, verb: Callable[[Addressing], Result]) -> Result:
         """Let `verb` command addresses; as `plane.Plane.allocate`."""
         result = self._plane.allocate(now, verb)
+        self._settle(now)
+        return result
+
+    def program(self, now: float, verb: Callable[[Dataplane], Result]) -> Result:
+        """Let `verb` tell the data plane something; as `plane.Plane.program`."""
+        result = self._plane.program(now, verb)
         self._settle(now)
         return result
 

@@ -4,7 +4,7 @@
     network   [nonce, life, name, driver, flags, [subnet, ...], options, labels]
     subnet    [prefix, gateway, range, [[name, address], ...], vni]
     prefix    [address, length]                        range likewise, or nil
-    endpoint  [name, sandbox, [[subnet, address], ...], aliases, mac, life]
+    endpoint  [name, sandbox, [[subnet, address], ...], aliases, mac, life, publish]
     will      [node, ...]                              route [prefix, ...]
     address   4 or 16 bytes                            gateway and mac may be nil
 
@@ -108,7 +108,7 @@ class NetworkFacts:
 class EndpointFacts:
     """What an `endpoint` row says: (index of the subnet, address)es, and names.
 
-    `life` is that of its owner which made it.
+    `life` is that of its owner which made it; `publish` are ports, as users write them.
     """
 
     name: str
@@ -117,12 +117,13 @@ class EndpointFacts:
     aliases: tuple[str, ...] = ()
     mac: bytes | None = None
     life: int = 0
+    publish: tuple[str, ...] = ()
 
     def encode(self) -> bytes:
         """Return the value of the row."""
         addresses = [(index, address.packed) for index, address in self.addresses]
         names = (self.name, self.sandbox, addresses, self.aliases)
-        return pack((*names, self.mac, self.life))
+        return pack((*names, self.mac, self.life, self.publish))
 
 
 def check_text(what: str, text: str) -> None:
@@ -212,8 +213,8 @@ def decode_endpoint_untrusted(value: bytes) -> EndpointFacts:
     Raises:
         BadPacket: it is none.
     """
-    fields = array(unpack_array_untrusted(value), 6)
-    name, sandbox, addresses, aliases, mac, life = fields[:6]
+    fields = array(unpack_array_untrusted(value), 7)
+    name, sandbox, addresses, aliases, mac, life, publish = fields[:7]
     return EndpointFacts(
         name=_text(name, NAME_CHARACTERS_MAX),
         sandbox=_text(sandbox),
@@ -221,6 +222,7 @@ def decode_endpoint_untrusted(value: bytes) -> EndpointFacts:
         aliases=tuple(_text(one) for one in array(aliases, 0)),
         mac=None if mac is None else blob(mac, MAC_BYTES, MAC_BYTES),
         life=natural(life),
+        publish=tuple(_text(one) for one in array(publish, 0)),
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from swarmnet.ids import NodeId
 from swarmnet.node.commands import Done, Failed
+from swarmnet.node.kernel_news import KernelOutput
 from swarmnet.swim.outputs import Output as SwimOutput
 from swarmnet.tables.outputs import (
     Completed,
@@ -49,5 +50,12 @@ class Restored:
 
 TablesOutput = Save | Unsave | Completed | Recovered | Outbid | Fenced | MaskWanted
 Output = (
-    SwimOutput | TablesOutput | VerifySignatures | Removed | Restored | Done | Failed
+    SwimOutput
+    | TablesOutput
+    | KernelOutput
+    | VerifySignatures
+    | Removed
+    | Restored
+    | Done
+    | Failed
 )

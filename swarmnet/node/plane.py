@@ -10,7 +10,7 @@ with the commands of `tables.engine.Tables` beside them.
 """
 
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from random import Random
 from typing import Final, TypeVar
 
@@ -18,10 +18,13 @@ from swarmnet.errors import Refused
 from swarmnet.ids import Address, NodeId
 from swarmnet.ipam.lives import Continuation
 from swarmnet.node.addressing import Addressing
+from swarmnet.node.dataplane import Dataplane
 from swarmnet.node.envelope import ADDRESSES, SWIM, TABLES, wrap_swim
 from swarmnet.node.leaving import Leaving
 from swarmnet.node.membership import Membership
 from swarmnet.node.outputs import Output, VerifySignatures
+from swarmnet.node.overlaying import Overlaying
+from swarmnet.node.plane_views import PlaneViews
 from swarmnet.node.rider import Riders
 from swarmnet.node.seams import PlaneSeams, known_of, swim_seams, tables_seams
 from swarmnet.node.settings import NodeSettings
@@ -65,7 +68,7 @@ _PRESENCE: Final = {
 }
 
 
-class Plane:
+class Plane(PlaneViews):
     """Membership and tables of one node.
 
     `rows` are those that were stored: none for a new key, None if they are lost.
@@ -73,18 +76,14 @@ class Plane:
     """
 
     __slots__ = (
-        "_counters",
         "_leaving",
         "_me",
         "_membership",
         "_outputs",
-        "_riders",
+        "_overlaying",
         "_settings",
         "_spreading",
         "_verifying",
-        "addressing",
-        "swim",
-        "tables",
     )
 
     def __init__(
@@ -110,23 +109,21 @@ class Plane:
             view=view,
         )
         draws, seams_of = Random(random.getrandbits(64)), tables_seams(swim, seams)
-        self.tables = Tables(
-            *(me.node, settings.tables, draws, seams_of),
-            epoch=boot_epoch,
-            stored=None if rows is None else known_of(rows, seams),
-        )
-        self._settings = settings
+        stored = None if rows is None else known_of(rows, seams)
+        given = (me.node, settings.tables, draws, seams_of)
+        self.tables = Tables(*given, epoch=boot_epoch, stored=stored)
+        self._settings, self._counters = settings, Counter[str]()
         self._verifying = Verifying(seams.signer, seams.check, seams.introduce)
         self._outputs: deque[Output] = deque()
-        self._counters: Counter[str] = Counter()
         self._riders = Riders(self.tables)
         self._membership = Membership(me.node, swim, self.tables)
         self._spreading = Spreading(me.node, swim, self.tables)
         self._leaving = Leaving(self.tables)
-        own = Random(draws.getrandbits(64))
         is_first = boot_epoch == 1 and rows is not None
-        parts = (me.node, self.tables, own)
-        self.addressing = Addressing(*parts, is_first=is_first, before=before)
+        parts, seat = (me.node, self.tables), settings.seat
+        given_too = (*parts, Random(draws.getrandbits(64)), seat)
+        self.addressing = Addressing(*given_too, is_first=is_first, before=before)
+        self._overlaying = Overlaying(self.addressing, *parts, seat)
 
     # Commands of membership
 
@@ -203,6 +200,16 @@ class Plane:
         self._settle(now)
         return result
 
+    def program(self, now: float, verb: Callable[[Dataplane], Result]) -> Result:
+        """Let `verb` tell the data plane something, or answer it; return its result.
+
+        Only for a node with a seat.
+        """
+        assert self._overlaying.plane is not None, "the node has a seat"
+        result = verb(self._overlaying.plane)
+        self._settle(now)
+        return result
+
     # Inputs
 
     def receive_datagram(
@@ -243,6 +250,7 @@ class Plane:
         self.swim.handle_timeout(now)
         self.tables.handle_timeout(now)
         self.addressing.handle_timeout(now)
+        self._overlaying.handle_timeout(now)
         self._settle(now)
         self._leave_if_due(now)
 
@@ -255,30 +263,8 @@ class Plane:
     def poll_timeout(self) -> float | None:
         """Return when `handle_timeout` is wanted next."""
         rooms = (self.swim, self.tables, self.addressing, self._leaving)
-        due = (room.poll_timeout() for room in rooms)
+        due = (room.poll_timeout() for room in (*rooms, self._overlaying))
         return min((one for one in due if one is not None), default=None)
-
-    # Views
-
-    def states(self) -> Mapping[NodeId, State]:
-        """Return every other member's state."""
-        return self.swim.states()
-
-    def incarnation(self, member: NodeId) -> tuple[int, int] | None:
-        """Return a member's (boot epoch, incarnation), or None for a stranger."""
-        return self.swim.incarnation(member)
-
-    def counters(self) -> Mapping[str, int]:
-        """Return how often things happened, by name."""
-        tables = {f"table_{k}": v for k, v in self.tables.counters().items()}
-        counters = {"bad_riders": self._riders.bad, **self._counters}
-        told = {**counters, **self.addressing.counters}
-        return {**self.swim.counters(), **tables, **told}
-
-    def address_of(self, node: NodeId) -> Address | None:
-        """Return where a member says that it is, or None for a stranger."""
-        member = self.swim.member(node)
-        return None if member is None else member.claim.address
 
     # How it hangs together
 
@@ -321,6 +307,7 @@ class Plane:
                 outputs = self.addressing.carry(now, self.address_of)
                 moved = bool(outputs)
                 self._outputs.extend(outputs)
+                self._outputs.extend(self._overlaying.carry(now))
             while self._membership.is_due and not moved:
                 # Last, so that the removed one hears of it too.
                 moved = True
@@ -375,6 +362,7 @@ class Plane:
                 self._verify(now, output)
             case RemovalChanged(node):
                 self._membership.note_doubt(node)
+                self._overlaying.note_removal()
             case ScopeChanged(scope, joined, gone):
                 if joined:
                     self.swim.attach(scope, joined)

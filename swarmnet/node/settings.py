@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from swarmnet.crypto.settings import ChannelSettings
+from swarmnet.node.seat import Seat
 from swarmnet.swim.config import SwimConfig
 from swarmnet.tables.config import TableConfig
 
@@ -23,12 +24,14 @@ def node_swim() -> SwimConfig:
 class NodeSettings:
     """The settings of all rooms.
 
-    `about` is what the node's own row says of it. A node that `introduces` itself not
-    writes no such row; it has no part in the tables then.
+    `about` is what the node's own row says of it. `seat` is where it is on the
+    underlay; None: it programs no kernel. A node that `introduces` itself not writes no
+    such row; it has no part in the tables then.
     """
 
     swim: SwimConfig = field(default_factory=node_swim)
     channels: ChannelSettings = field(default_factory=ChannelSettings)
     tables: TableConfig = field(default_factory=TableConfig)
     about: bytes = b""
+    seat: Seat | None = None
     introduces: bool = True

@@ -109,6 +109,7 @@ endpoints = st.builds(
     aliases=st.lists(st.text(max_size=20), max_size=3).map(tuple),
     mac=st.none() | st.binary(min_size=6, max_size=6),
     life=u64,
+    publish=st.lists(st.text(max_size=20), max_size=3).map(tuple),
 )
 
 
@@ -298,11 +299,12 @@ GOLDEN: dict[TableName, tuple[object, bytes]] = {
             aliases=("www",),
             mac=bytes(6),
             life=7,
+            publish=("80:80",),
         ),
         bytes.fromhex(
-            "96a3776562a22f739292"
+            "97a3776562a22f739292"
             "00c4040a0100029201c410fd000000000000000000000000000002"
-            "91a3777777c40600000000000007"
+            "91a3777777c4060000000000000791a538303a3830"
         ),
     ),
     RANGE: ((NODE,), bytes.fromhex("91c410") + NODE),
@@ -324,7 +326,7 @@ def test_known_bytes_read_as_they_always_did(table: TableName) -> None:
 PREFIX = [FOUR, 24]
 SUBNET = [PREFIX, None, None, [], VNI_FIRST]
 NETWORK_FIELDS = [bytes(8), 1, "n", "overlay", 0, [SUBNET], [], []]
-ENDPOINT_FIELDS = ["n", "s", [[0, FOUR]], [], None, 1]
+ENDPOINT_FIELDS = ["n", "s", [[0, FOUR]], [], None, 1, []]
 
 
 def changed(fields: list[object], place: int, value: object) -> bytes:
@@ -359,13 +361,14 @@ BAD: list[tuple[TableName, bytes]] = [
     (NETWORK, subnet(2, [SIX, 64])),
     (NETWORK, subnet(3, [["a", OTHER]])),
     (NETWORK, subnet(4, 1 << 24)),
-    (ENDPOINT, pack(ENDPOINT_FIELDS[:5])),  # type: ignore[arg-type]
+    (ENDPOINT, pack(ENDPOINT_FIELDS[:6])),  # type: ignore[arg-type]
     (ENDPOINT, changed(list(ENDPOINT_FIELDS), 0, "n" * 64)),
     (ENDPOINT, changed(list(ENDPOINT_FIELDS), 1, "s" * 801)),
     (ENDPOINT, changed(list(ENDPOINT_FIELDS), 2, [[0]])),
     (ENDPOINT, changed(list(ENDPOINT_FIELDS), 2, [[-1, FOUR]])),
     (ENDPOINT, changed(list(ENDPOINT_FIELDS), 2, [[0, bytes(6)]])),
     (ENDPOINT, changed(list(ENDPOINT_FIELDS), 4, bytes(5))),
+    (ENDPOINT, changed(list(ENDPOINT_FIELDS), 6, [80])),
     (POOL, pack([1, [[PREFIX, 23]], None])),  # type: ignore[list-item]
     (POOL, pack([1, [[[SIX, 8], 71]], None])),
     (POOL, pack([1, [[PREFIX, 33]], None])),  # type: ignore[list-item]

@@ -23,19 +23,24 @@ TOO_WIDE = f"bytes, want {VALUE_BYTES_MAX} at most"
 NO_TEXT = "half a surrogate pair; want UTF-8"
 
 
-def texts_of(field: str) -> Sequence[tuple[dict[str, Any], str]]:
+def texts_of(
+    field: str, too_wide: str = TOO_WIDE
+) -> Sequence[tuple[dict[str, Any], str]]:
     """Return what is wrong in one field that holds a text."""
     return [
         ({field: LONG}, TOO_LONG),
-        ({field: WIDE}, TOO_WIDE),
+        ({field: WIDE}, too_wide),
         *(({field: half}, NO_TEXT) for half in HALVES),
     ]
 
 
-def wrong_of(field: str, wrap: object) -> Sequence[tuple[dict[str, Any], str]]:
+def wrong_of(
+    field: str, wrap: object, too_wide: str = TOO_WIDE
+) -> Sequence[tuple[dict[str, Any], str]]:
     """Return the same of one that holds several."""
     assert callable(wrap)
-    return [({field: wrap(held[field])}, told) for held, told in texts_of(field)]
+    found = texts_of(field, too_wide)
+    return [({field: wrap(held[field])}, told) for held, told in found]
 
 
 ENDPOINTS: Sequence[tuple[Mapping[str, Any], str]] = [
@@ -85,11 +90,11 @@ def connect(hosts: Hosts, network: Scope, **options: object) -> KnownEndpoint:
 
 
 NETWORKS: Sequence[tuple[Mapping[str, Any], str]] = [
-    *texts_of("driver"),
+    *texts_of("driver", "want one of overlay"),
     *wrong_of("labels", lambda text: {"a": "b", "key": text}),
     *wrong_of("labels", lambda text: {"a": "b", text: "value"}),
-    *wrong_of("options", lambda text: {"mtu": text}),
-    *wrong_of("options", lambda text: {text: "1400"}),
+    *wrong_of("options", lambda text: {"mtu": text}, "want a number from 68"),
+    *wrong_of("options", lambda text: {text: "1400"}, "overlay has no such"),
     *wrong_of("auxiliaries", lambda text: {text: "10.9.0.9"}),
     *(({"auxiliaries": {"printer": half}}, NO_TEXT) for half in HALVES),
     *(({"name": half}, "want 1 to 63 letters") for half in HALVES),

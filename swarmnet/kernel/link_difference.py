@@ -1,0 +1,135 @@
+"""Which links must be made, changed, or go.
+
+A veth pair is there when both of its ends are, under one alias; of anything less the
+rest is removed and the pair made anew. What makes a VXLAN device cannot be changed
+(linux/drivers/net/vxlan/vxlan_core.c, vxlan_changelink), so it is made anew too.
+"""
+
+from collections.abc import Iterable
+from re import compile as pattern
+from typing import Final
+
+from swarmnet.kernel.links import Kind, Link, is_ours
+from swarmnet.kernel.operations import AddLink, ReleaseLink, RemoveLink, SetLink
+from swarmnet.kernel.state import Host, Namespace
+from swarmnet.kernel.work import Phase, Work
+
+_LEFT_BEHIND: Final = pattern(r"[vg][0-9a-f]{12}\Z")
+"""The names under which both ends of our pairs are born, before they have an alias."""
+_OWN_NAMES: Final = pattern(r"(br|vxlan)\d+\Z")
+"""What else we make in a namespace of our own."""
+NOTHING: Final = Namespace()
+
+
+def may_remove(link: Link, where: Namespace) -> bool:
+    """Return whether a link was made by us, also by one of us that was cut short."""
+    if is_ours(link):
+        return True
+    if link.kind is Kind.VETH and _LEFT_BEHIND.match(link.name):
+        return True
+    return where.is_owned and bool(_OWN_NAMES.match(link.name))
+
+
+def is_like(link: Link, held: Link) -> bool:
+    """Return whether a link is what it should be, as far as that matters."""
+    return (
+        (link.mac is None or link.mac == held.mac)
+        and (link.port is None or link.port == held.port)
+        and link.mtu == held.mtu
+        and link.is_up == held.is_up
+        and link.master == held.master
+        and link.alias == held.alias
+        and link.has_link_local == held.has_link_local
+    )
+
+
+class LinkDifference:
+    """Compares the links of namespaces, and of pairs the ends in others too.
+
+    `fresh` are the links, by (namespace, name), that are made anew: nothing stands on
+    them.
+    """
+
+    __slots__ = ("_actual", "_desired", "_removed", "_seen", "_work", "fresh")
+
+    def __init__(self, work: Work, desired: Host, actual: Host) -> None:
+        self._work = work
+        self._desired = desired
+        self._actual = actual
+        self._removed: dict[tuple[str, str], None] = {}
+        self._seen: dict[tuple[str, str], None] = {}
+        self.fresh: dict[tuple[str, str], None] = {}
+
+    def compare(self, names: Iterable[str]) -> None:
+        """Add what makes the links of some namespaces the desired ones."""
+        for name in names:
+            space = self._desired.namespaces.get(name, NOTHING)
+            for link in space.links.values():
+                if link.peer is None:
+                    self._compare_single(name, link)
+                elif link.master is not None:
+                    self._compare_pair(name, link)
+                else:
+                    there = self._desired.namespaces[link.peer.namespace]
+                    speaker = there.links[link.peer.name]
+                    self._compare_pair(link.peer.namespace, speaker)
+        for name in names:
+            self._compare_rest(name, self._actual.namespaces.get(name, NOTHING))
+
+    def _held(self, namespace: str, name: str) -> Link | None:
+        return self._actual.namespaces.get(namespace, NOTHING).links.get(name)
+
+    def _compare_single(self, namespace: str, link: Link) -> None:
+        held = self._held(namespace, link.name)
+        if held is not None and held.kind is link.kind and held.vxlan == link.vxlan:
+            self._change(namespace, link, held)
+            return
+        if held is not None:
+            self._clear(namespace, link.name)
+        is_bridge = link.kind is Kind.BRIDGE
+        phase = Phase.BRIDGES if is_bridge else Phase.DEVICES
+        self._work.add(phase, AddLink(namespace, link))
+        self.fresh[namespace, link.name] = None
+
+    def _compare_pair(self, namespace: str, link: Link) -> None:
+        peer = link.peer
+        assert peer is not None, "it has one"
+        if (namespace, link.name) in self._seen:
+            return
+        self._seen[namespace, link.name] = None
+        other = self._desired.namespaces[peer.namespace].links[peer.name]
+        held = self._held(namespace, link.name)
+        held_other = self._held(peer.namespace, peer.name)
+        if held is not None and held_other is not None:
+            is_pair = held.kind is held_other.kind is Kind.VETH
+            if is_pair and held_other.alias == link.alias:
+                self._change(namespace, link, held)
+                self._change(peer.namespace, other, held_other)
+                return
+        if held is not None:
+            self._clear(namespace, link.name)
+        space = self._actual.namespaces.get(peer.namespace, NOTHING)
+        if held_other is not None and may_remove(held_other, space):
+            self._clear(peer.namespace, peer.name)
+        self._work.add(Phase.PAIRS, AddLink(namespace, link, other))
+        self.fresh[namespace, link.name] = None
+        self.fresh[peer.namespace, peer.name] = None
+
+    def _change(self, namespace: str, link: Link, held: Link) -> None:
+        if not is_like(link, held):
+            self._work.add(Phase.CHANGED, SetLink(namespace, link))
+
+    def _clear(self, namespace: str, name: str) -> None:
+        self._removed[namespace, name] = None
+        self._work.add(Phase.CLEARED, RemoveLink(namespace, name))
+
+    def _compare_rest(self, namespace: str, space: Namespace) -> None:
+        """Remove our links that nobody wants; take strangers out of our bridges."""
+        desired = self._desired.namespaces.get(namespace, NOTHING).links
+        for name, link in space.links.items():
+            if name in desired or (namespace, name) in self._removed:
+                continue
+            if may_remove(link, space):
+                self._work.add(Phase.LINKS_GONE, RemoveLink(namespace, name))
+            elif link.master is not None and link.master in desired:
+                self._work.add(Phase.RELEASED, ReleaseLink(namespace, name))

@@ -1,0 +1,261 @@
+"""Changes to a kernel, one value each; `reconcile` puts them in order.
+
+Each names its namespace by the key in `Host.namespaces`. Putting what is there already
+is no error, nor is removing what is gone.
+"""
+
+from dataclasses import dataclass
+
+from swarmnet.kernel.firewall import Table
+from swarmnet.kernel.links import Link
+from swarmnet.kernel.state import Address, Route
+
+
+@dataclass(frozen=True, slots=True)
+class AddNamespace:
+    """Make a namespace and pin it, `lo` up."""
+
+    namespace: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveNamespace:
+    """Let go of a namespace of ours; its links are gone already."""
+
+    namespace: str
+
+
+@dataclass(frozen=True, slots=True)
+class AddLink:
+    """Make a link, with all that the value says; a veth with its `other` end.
+
+    `other` stands in `link.peer.namespace` under `link.peer.name`, which is its own. A
+    VXLAN device gets its socket in the host's namespace.
+    """
+
+    namespace: str
+    link: Link
+    other: Link | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetLink:
+    """Make an existing link what the value says, but for what makes it (`vxlan`).
+
+    It is never taken down to be changed: that would wipe a VXLAN device's neighbours.
+    """
+
+    namespace: str
+    link: Link
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseLink:
+    """Take a link that is not ours out of a bridge that is."""
+
+    namespace: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveLink:
+    """Delete a link of ours; with one end of a veth pair goes the other."""
+
+    namespace: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class PutAddress:
+    """Give a link an address, without duplicate detection."""
+
+    namespace: str
+    address: Address
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveAddress:
+    """Take an address from a link."""
+
+    namespace: str
+    address: Address
+
+
+@dataclass(frozen=True, slots=True)
+class PutRoute:
+    """Add a route; it replaces ours to the same destination."""
+
+    namespace: str
+    route: Route
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveRoute:
+    """Delete a route of ours."""
+
+    namespace: str
+    route: Route
+
+
+@dataclass(frozen=True, slots=True)
+class PutFdb:
+    """Send frames to `mac` to `vtep`, whatever was said of it before."""
+
+    namespace: str
+    link: str
+    mac: bytes
+    vtep: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveFdb:
+    """Forget where frames to `mac` go."""
+
+    namespace: str
+    link: str
+    mac: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PutNeighbour:
+    """Answer for `ip` with `mac`, permanently."""
+
+    namespace: str
+    link: str
+    ip: bytes
+    mac: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveNeighbour:
+    """Answer for `ip` no more."""
+
+    namespace: str
+    link: str
+    ip: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PutFlood:
+    """Send what is for all to `vtep` too."""
+
+    namespace: str
+    link: str
+    vtep: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveFlood:
+    """Send what is for all to `vtep` no more."""
+
+    namespace: str
+    link: str
+    vtep: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PutStation:
+    """Let a bridge send frames to `mac` out of `port` alone: a static entry."""
+
+    namespace: str
+    port: str
+    mac: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveStation:
+    """Delete a bridge's entry of `mac`, static or not."""
+
+    namespace: str
+    port: str
+    mac: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SetSysctl:
+    """Write a value below /proc/sys, as it stands in that namespace."""
+
+    namespace: str
+    path: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class PutTable:
+    """Make a firewall table exactly this, in one transaction."""
+
+    namespace: str
+    table: Table
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeElements:
+    """Delete and add elements of a table's sets, in one transaction.
+
+    Each is (name of the set, element); the removed go first. `table` is what the table
+    shall then be, `chains` and all.
+    """
+
+    namespace: str
+    table: Table
+    removed: tuple[tuple[str, str], ...] = ()
+    added: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveTable:
+    """Delete a firewall table of ours."""
+
+    namespace: str
+    family: str
+    name: str
+
+
+Removal = (
+    RemoveNamespace
+    | RemoveLink
+    | ReleaseLink
+    | RemoveAddress
+    | RemoveRoute
+    | RemoveFdb
+    | RemoveNeighbour
+    | RemoveFlood
+    | RemoveStation
+    | RemoveTable
+)
+"""Those after which something is not there; if it never was, that is well too."""
+EntryOperation = (
+    PutFdb | RemoveFdb | PutNeighbour | RemoveNeighbour | PutFlood | RemoveFlood
+)
+"""Those that come by the thousand."""
+Operation = (
+    AddNamespace
+    | RemoveNamespace
+    | AddLink
+    | SetLink
+    | ReleaseLink
+    | RemoveLink
+    | PutAddress
+    | RemoveAddress
+    | PutRoute
+    | RemoveRoute
+    | EntryOperation
+    | PutStation
+    | RemoveStation
+    | SetSysctl
+    | PutTable
+    | ChangeElements
+    | RemoveTable
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An operation that a kernel refused: which, and why, by its name in errno.h.
+
+    `message` is the kernel's own extended text, or "".
+    """
+
+    operation: Operation
+    error: str
+    message: str = ""

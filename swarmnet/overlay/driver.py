@@ -1,0 +1,257 @@
+"""The overlay driver: one namespace per network, with a bridge and a VXLAN device each.
+
+    net/ID   br0 (the gateways' addresses), vxlan0 … one per subnet, a port per endpoint
+    box/NAME eth0 …: the endpoint's MAC, addresses, and routes to the other subnets
+
+As Docker's overlay, but nothing is learned and nothing floods: what is not known by
+rows is not reached. A namespace is made at the first local endpoint and goes with the
+last.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from swarmnet.cnm.driver import DriverScope, Option
+from swarmnet.cnm.endpoint import Endpoint, mac_of
+from swarmnet.cnm.host import HostFacts
+from swarmnet.cnm.network import Attachment, Network, NetworkView
+from swarmnet.cnm.options import MTU_IPV6_MIN, parse_mtu, parse_switch
+from swarmnet.kernel.links import Kind, Link, Peer, Port, Vxlan
+from swarmnet.kernel.state import Address, Namespace, Route
+from swarmnet.overlay.entries import ALL_HOSTS, EntryBook, book_of
+from swarmnet.overlay.mtu import network_mtu
+from swarmnet.overlay.naming import (
+    BRIDGE,
+    alias_of,
+    box_of,
+    device_of,
+    namespace_of,
+    port_of,
+)
+
+OPTIONS: Final[Mapping[str, Option]] = {
+    "mtu": Option("mtu", "the MTU of the network, in bytes", parse_mtu),
+    ALL_HOSTS: Option(
+        ALL_HOSTS,
+        "whether broadcasts and multicasts reach the other hosts",
+        lambda text: parse_switch(ALL_HOSTS, text),
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkPlan:
+    """What one network calls for on this host.
+
+    `namespaces` by key; those of sandboxes hold this network's part alone. `vteps` are
+    the packed addresses from which frames of each of its VNIs may come.
+    """
+
+    namespaces: Mapping[str, Namespace] = field(default_factory=dict)
+    vteps: Mapping[int, Sequence[bytes]] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+class Overlay:
+    """The driver `overlay`."""
+
+    __slots__ = ()
+
+    name = "overlay"
+    scope = DriverScope.GLOBAL
+    options = OPTIONS
+
+    def plan(self, view: NetworkView, host: HostFacts) -> NetworkPlan:
+        """Return what a network calls for, from all that is known of it."""
+        me = attachment_of(host)
+        book = book_of(view.network, me, view.attachments, view.endpoints)
+        local = [one for one in view.endpoints if one.node == host.node]
+        return self.plan_with(view.network, local, book, host)
+
+    def plan_with(
+        self,
+        network: Network,
+        local: Sequence[Endpoint],
+        book: EntryBook,
+        host: HostFacts,
+    ) -> NetworkPlan:
+        """Return the same, from a book that is kept up to date.
+
+        The mappings of entries in it are the book's own, and change with it.
+        """
+        present = [one for one in local if one.sandbox in host.sandboxes]
+        if not present:
+            return NetworkPlan()
+        return _Planning(network, present, book, host).plan()
+
+
+def attachment_of(host: HostFacts) -> Attachment:
+    """Return this host's part in a network."""
+    return Attachment(host.node, host.vtep, host.mtu)
+
+
+class _Planning:
+    """One network's plan in the making."""
+
+    __slots__ = ("_book", "_host", "_local", "_mtu", "_network")
+
+    def __init__(
+        self,
+        network: Network,
+        local: Sequence[Endpoint],
+        book: EntryBook,
+        host: HostFacts,
+    ) -> None:
+        self._network = network
+        self._local = local
+        self._book = book
+        self._host = host
+        self._mtu = network_mtu(network.options, book.attachments().values())
+
+    def plan(self) -> NetworkPlan:
+        namespaces = {namespace_of(self._network.id): self._inside()}
+        for endpoint in self._local:
+            # A sandbox is in a network once (CLI contract), so its key is free.
+            namespaces[box_of(endpoint.sandbox)] = self._sandbox(endpoint)
+        return NetworkPlan(
+            namespaces=namespaces,
+            vteps={one.vni: self._book.vteps() for one in self._network.subnets},
+            warnings=tuple(self._warnings()),
+        )
+
+    def _has_ipv6(self) -> bool:
+        return any(one.prefix.version == 6 for one in self._network.subnets)
+
+    def _warnings(self) -> Iterator[str]:
+        name = self._network.name
+        if self._has_ipv6() and self._mtu < MTU_IPV6_MIN:
+            yield (
+                f"network {name}: MTU {self._mtu}, but IPv6 wants {MTU_IPV6_MIN}: its"
+                " IPv6 addresses do not work; raise the MTU of the underlay"
+            )
+        for one in self._book.attachments().values():
+            if one.vtep.version != self._host.vtep.version:
+                yield (
+                    f"network {name}: node {one.node} has the data-path address"
+                    f" {one.vtep}, this host {self._host.vtep}: no frames pass between"
+                    " IPv4 and IPv6; give both an address of one family"
+                )
+
+    # The network's namespace
+
+    def _inside(self) -> Namespace:
+        links = {BRIDGE: self._bridge()}
+        stations = self._book.stations()
+        for index in range(len(self._network.subnets)):
+            device = self._device(index)
+            links[device.name] = device
+        for endpoint in self._local:
+            port = self._port(endpoint)
+            links[port.name] = port
+            stations[endpoint.mac] = port.name
+        return Namespace(
+            links=links,
+            addresses=dict.fromkeys(self._gateways()),
+            entries={
+                device_of(index): self._book.entries(index)
+                for index in range(len(self._network.subnets))
+            },
+            stations=stations,
+            sysctls=dict(self._sysctls()),
+            is_owned=True,
+            is_pinned=True,
+        )
+
+    def _bridge(self) -> Link:
+        gateways = [one.gateway for one in self._network.subnets if one.gateway]
+        # Without one of its own a bridge takes that of a port, and changes it later.
+        first = gateways or [self._network.subnets[0].prefix.network_address]
+        return Link(
+            name=BRIDGE,
+            kind=Kind.BRIDGE,
+            mtu=self._mtu,
+            alias=alias_of(self._network.id),
+            mac=mac_of(first),
+        )
+
+    def _device(self, index: int) -> Link:
+        host = self._host
+        vni = self._network.subnets[index].vni
+        return Link(
+            name=device_of(index),
+            kind=Kind.VXLAN,
+            mtu=self._mtu,
+            alias=alias_of(self._network.id),
+            master=BRIDGE,
+            port=Port(learning=False, flood=True),
+            vxlan=Vxlan(vni=vni, local=host.vtep.packed, port=host.port),
+        )
+
+    def _port(self, endpoint: Endpoint) -> Link:
+        interface = self._interface(endpoint)
+        return Link(
+            name=port_of(endpoint.id),
+            kind=Kind.VETH,
+            mtu=self._mtu,
+            alias=alias_of(self._network.id, endpoint.id),
+            master=BRIDGE,
+            port=Port(learning=False, flood=False),
+            peer=Peer(box_of(endpoint.sandbox), interface),
+        )
+
+    def _gateways(self) -> Iterator[Address]:
+        for one in self._network.subnets:
+            if one.gateway is not None:
+                yield Address(BRIDGE, one.gateway.packed, one.prefix.prefixlen)
+
+    def _sysctls(self) -> Iterator[tuple[str, str]]:
+        # A new namespace inherits the host's setting, which may be to forward.
+        yield "net/ipv4/ip_forward", "0"
+        if self._has_ipv6():
+            # A VXLAN device answers for IPv6 neighbours only where IPv6 is on.
+            for index in range(len(self._network.subnets)):
+                yield f"net/ipv6/conf/{device_of(index)}/disable_ipv6", "0"
+            yield f"net/ipv6/conf/{BRIDGE}/disable_ipv6", "0"
+
+    # A sandbox
+
+    def _interface(self, endpoint: Endpoint) -> str:
+        return self._host.sandboxes[endpoint.sandbox].interfaces[endpoint.id]
+
+    def _sandbox(self, endpoint: Endpoint) -> Namespace:
+        name = self._interface(endpoint)
+        link = Link(
+            name=name,
+            kind=Kind.VETH,
+            mtu=self._mtu,
+            alias=alias_of(self._network.id, endpoint.id),
+            mac=endpoint.mac,
+            peer=Peer(namespace_of(self._network.id), port_of(endpoint.id)),
+        )
+        has_ipv6 = any(one.version == 6 for one in endpoint.addresses)
+        return Namespace(
+            links={name: link},
+            addresses=dict.fromkeys(self._addresses(endpoint, name)),
+            routes=dict.fromkeys(self._routes(endpoint, name)),
+            sysctls=({f"net/ipv6/conf/{name}/disable_ipv6": "0"} if has_ipv6 else {}),
+        )
+
+    def _addresses(self, endpoint: Endpoint, name: str) -> Iterator[Address]:
+        for address in endpoint.addresses:
+            index = self._network.subnet_of(address)
+            if index is not None:
+                length = self._network.subnets[index].prefix.prefixlen
+                yield Address(name, address.packed, length)
+
+    def _routes(self, endpoint: Endpoint, name: str) -> Iterator[Route]:
+        """Yield routes to the subnets in which an endpoint has no address itself.
+
+        They are on the same wire: whoever is there is answered for like anybody else.
+        """
+        inside = [self._network.subnet_of(one) for one in endpoint.addresses]
+        versions = [one.version for one in endpoint.addresses]
+        for index, one in enumerate(self._network.subnets):
+            if index not in inside and one.prefix.version in versions:
+                packed = one.prefix.network_address.packed
+                yield Route(packed, one.prefix.prefixlen, name)

@@ -1,0 +1,72 @@
+"""What a kernel's actual state tells that planning must know."""
+
+from collections.abc import Iterator
+from ipaddress import ip_address, ip_network
+
+from swarmnet.cnm.endpoint import IP
+from swarmnet.cnm.host import SandboxFacts
+from swarmnet.cnm.interfaces import GATEWAY
+from swarmnet.cnm.network import Prefix
+from swarmnet.kernel.link_difference import may_remove
+from swarmnet.kernel.links import is_ours
+from swarmnet.kernel.state import PROTOCOL, Namespace
+from swarmnet.overlay.naming import GATEWAY_ALIAS, GATEWAY_BRIDGE, endpoint_of
+
+
+def sandbox_facts(space: Namespace) -> SandboxFacts:
+    """Return what stands in a sandbox: which links are ours, and what is not."""
+    interfaces: dict[str, str] = {}
+    foreign: list[str] = []
+    for name, link in space.links.items():
+        endpoint = endpoint_of(link.alias)
+        if link.alias.startswith(GATEWAY_ALIAS):
+            interfaces[GATEWAY] = name
+        elif endpoint is not None:
+            interfaces[endpoint] = name
+        elif not may_remove(link, space):
+            foreign.append(name)
+    return SandboxFacts(
+        interfaces=interfaces,
+        foreign=tuple(foreign),
+        has_default_route=any(
+            one.length == 0 and one.protocol != PROTOCOL and len(one.destination) == 4
+            for one in space.routes
+        ),
+        gateway_address=_first_address(space, interfaces.get(GATEWAY)),
+    )
+
+
+def _first_address(space: Namespace, link: str | None) -> IP | None:
+    for one in space.addresses:
+        if one.link == link and len(one.ip) == 4:
+            return ip_address(one.ip)
+    return None
+
+
+def foreign_prefixes(host: Namespace) -> Iterator[Prefix]:
+    """Yield what the host reaches by others' links, but for default routes."""
+    for address in host.addresses:
+        link = host.links.get(address.link)
+        if link is None or not is_ours(link):
+            yield ip_network((address.ip, address.length), strict=False)
+    for route in host.routes:
+        link = host.links.get(route.link)
+        is_foreign = link is None or not is_ours(link)
+        if route.length and route.protocol != PROTOCOL and is_foreign:
+            yield ip_network((route.destination, route.length), strict=False)
+
+
+def gateway_prefix(host: Namespace) -> Prefix | None:
+    """Return the subnet that the gateway bridge has, or None."""
+    for address in host.addresses:
+        if address.link == GATEWAY_BRIDGE and len(address.ip) == 4:
+            return ip_network((address.ip, address.length), strict=False)
+    return None
+
+
+def mtu_towards(host: Namespace, vtep: IP) -> int | None:
+    """Return the MTU of the link that has an address, or None if none has it."""
+    for address in host.addresses:
+        if address.ip == vtep.packed and address.link in host.links:
+            return host.links[address.link].mtu
+    return None

@@ -1,0 +1,82 @@
+"""Carries out what the data plane wants of a kernel; blocks while it does."""
+
+from collections.abc import Iterable
+from time import monotonic, sleep
+
+from swarmnet.errors import Refused
+from swarmnet.kernel.operations import Operation
+from swarmnet.kernel.state import HOST, Namespace, Unreadable
+from swarmnet.node.dataplane import Dataplane
+from swarmnet.node.kernel_news import Apply, Forget, Look, Read
+from swarmnet.runtime.kernel import Kernel
+
+
+def look_at(kernel: Kernel, looks: Iterable[Look]) -> dict[str, Namespace | None]:
+    """Read namespaces. What is left out could not be read now; None: there is none."""
+    found: dict[str, Namespace | None] = {}
+    for look in looks:
+        try:
+            if look.path is not None:
+                # By the path: what was there may be gone, or another by now.
+                kernel.adopt(look.namespace, look.path)
+            found[look.namespace] = kernel.read(look.namespace, look.desired)
+        except Refused:
+            found[look.namespace] = None
+        except Unreadable:
+            if look.namespace != HOST and not kernel.has(look.namespace):
+                found[look.namespace] = None
+    return found
+
+
+def settle(plane: Dataplane, kernel: Kernel, retries_max: int) -> None:
+    """Serve a data plane until all is as it should be, or was refused often enough.
+
+    What was refused is told by `plane.failures` afterwards.
+    """
+    retries = 0
+    while not plane.is_settled and retries <= retries_max:
+        output = plane.poll_output()
+        match output:
+            case Read(number, looks):
+                found = look_at(kernel, looks)
+                retries += len(found) < len(looks)
+                plane.receive_read(monotonic(), number, found)
+            case Apply(number, operations):
+                failures = kernel.apply(operations)
+                retries += bool(failures)
+                plane.receive_done(monotonic(), number, failures)
+            case Forget(name):
+                kernel.forget(name)
+            case None:
+                _wait(plane)
+            case _:
+                continue
+
+
+def _wait(plane: Dataplane) -> None:
+    """Let time pass until the data plane wants something, or give up on it."""
+    at = plane.poll_timeout()
+    assert at is not None, "it has been started"
+    sleep(max(0.0, at - monotonic()))
+    plane.handle_timeout(monotonic())
+
+
+class Recorder:
+    """A kernel that is read, and on which nothing is done: what would be is noted."""
+
+    __slots__ = ("operations",)
+
+    def __init__(self) -> None:
+        self.operations: list[Operation] = []
+
+    def serve(self, plane: Dataplane, kernel: Kernel) -> None:
+        """Let a data plane believe that all it wants is done."""
+        while (output := plane.poll_output()) is not None:
+            match output:
+                case Read(number, looks):
+                    plane.receive_read(monotonic(), number, look_at(kernel, looks))
+                case Apply(number, operations):
+                    self.operations += operations
+                    plane.receive_done(monotonic(), number, [])
+                case _:
+                    continue
