@@ -21,8 +21,9 @@ help:
 	@echo "make bench   every benchmark beside its peer"
 	@echo "make clean   remove the virtual environment and all caches"
 
-$(STAMP): pyproject.toml .ci/venv
+$(STAMP): pyproject.toml .ci/venv .ci/tools
 	@.ci/venv $(PYTHON) $(VENV)
+	@.ci/tools
 	@touch $@
 
 check: $(STAMP)

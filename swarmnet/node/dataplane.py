@@ -178,8 +178,10 @@ class Dataplane(Wishes):
                 self.counters["overruns"] += 1
                 self._look(now, name)
             case Missed(name, sort, about):
-                self.counters["misses"] += 1
-                if self.desired.knows(name, sort, about):
+                is_known = self.desired.knows(name, sort, about)
+                if is_known or not self.desired.is_local(name, about):
+                    self.counters["misses"] += 1
+                if is_known:
                     self._look(now, name)
             case _:
                 if not is_expected(self.desired, news):

@@ -29,6 +29,7 @@ from swarmnet.overlay.gateway import GatewayPlan
 from swarmnet.overlay.naming import box_of
 from swarmnet.overlay.parts import join
 
+LINK_LOCAL: Final = b"\xfe\x80"
 _GATEWAY_PART: Final = "gateway"
 _TABLE_PART: Final = "table"
 
@@ -168,6 +169,8 @@ class Desired:
         """Take note of an endpoint, ours or another host's."""
         followed = self.networks[network]
         if endpoint.node != self._place.node:
+            if endpoint.id in followed.local:
+                self.drop_endpoint(network, endpoint.id)
             followed.book.put(endpoint)
             self._changed[network] = None
             return
@@ -258,6 +261,21 @@ class Desired:
         """Return whether another host's endpoint has a MAC or IP."""
         followed = self.networks.get(namespace.removeprefix("net/"))
         return followed is not None and followed.book.knows(sort, about)
+
+    def is_local(self, namespace: str, about: bytes) -> bool:
+        """Return whether a MAC or IP is of this host's part of a network.
+
+        A VXLAN device misses those too: everybody on the bridge asks it. Nor is anybody
+        missed under a multicast or a link-local address.
+        """
+        if about[:2] == LINK_LOCAL or (len(about) == 6 and about[0] & 1):
+            return True
+        space = self.namespaces.get(namespace, Namespace())
+        if about in space.stations or any(one.ip == about for one in space.addresses):
+            return True
+        followed = self.networks.get(namespace.removeprefix("net/"))
+        local = {} if followed is None else followed.local
+        return any(ip.packed == about for e in local.values() for ip in e.addresses)
 
     def update(self) -> dict[str, None]:
         """Plan what changed; return the namespaces that may be different now."""

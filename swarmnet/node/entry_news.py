@@ -18,7 +18,7 @@ from swarmnet.kernel.operations import (
 )
 from swarmnet.kernel.state import KERNEL, PROTOCOL, Namespace, connected_route
 from swarmnet.kernel.work import Phase, Work
-from swarmnet.node.desired import Desired
+from swarmnet.node.desired import LINK_LOCAL, Desired
 from swarmnet.node.kernel_news import (
     AddressNews,
     EntryNews,
@@ -30,7 +30,6 @@ from swarmnet.node.way_out import Followed
 from swarmnet.overlay.entries import Key, Sort
 from swarmnet.overlay.naming import device_of, namespace_of
 
-_LINK_LOCAL: Final = b"\xfe\x80"
 _ALL: Final = bytes(6)
 """The MAC under which a VXLAN device has the VTEPs that get what is for all."""
 
@@ -91,7 +90,7 @@ def is_expected(
             if address in space.addresses:
                 return is_there
             # A kernel may give link-local ones itself.
-            is_ours = address.link in space.links and address.ip[:2] != _LINK_LOCAL
+            is_ours = address.link in space.links and address.ip[:2] != LINK_LOCAL
             return not is_ours or not is_there
         case RouteNews():
             return _is_route_expected(space, news)

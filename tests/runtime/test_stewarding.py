@@ -1,5 +1,7 @@
 """The data plane on a real kernel: what others do is put right; the loop runs on."""
 
+import os
+import subprocess
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
@@ -30,6 +32,7 @@ from swarmnet.node.desired import Place
 from swarmnet.node.kernel_news import Drifted
 from swarmnet.overlay.naming import box_of, namespace_of
 from swarmnet.runtime.kernel import Kernel
+from swarmnet.runtime.linux import run_in
 from swarmnet.runtime.stewarding import Steward
 
 LIMIT_S = 20.0
@@ -185,5 +188,26 @@ def test_a_row_reaches_the_kernel_while_the_loop_runs_on(kernel: Kernel) -> None
         assert turns > 1
         assert len(kernel.read(NET).entries["vxlan0"].fdb) == 197
         assert served.drifts == []
+
+    run(kernel, test)
+
+
+def test_who_nobody_knows_is_missed_and_who_is_here_is_not(kernel: Kernel) -> None:
+    async def test(served: Served) -> None:
+        def ping(address: str) -> None:
+            fd = kernel.open(BOX)
+            try:
+                command = ["ping", "-c1", "-W0.2", address]
+                run_in(fd, lambda: subprocess.run(command, check=False))
+            finally:
+                os.close(fd)
+
+        await trio.to_thread.run_sync(ping, "10.0.1.1")
+        assert served.plane.counters["misses"] == 0
+        await trio.to_thread.run_sync(ping, "10.0.1.77")
+        with trio.fail_after(LIMIT_S):
+            while not served.plane.counters["misses"]:
+                await trio.sleep(0.005)
+        assert served.plane.counters["drifted"] == 0
 
     run(kernel, test)
