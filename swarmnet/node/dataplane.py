@@ -166,7 +166,9 @@ class Dataplane(Wishes):
             if name not in troubled:
                 self._trouble.end(name)
         for name, why in troubled.items():
-            self._unread[name] = now + self._trouble.note(name, why)
+            # Whoever else is refused on its account must not put its look off again.
+            at = now + self._trouble.note(name, why)
+            self._unread[name] = min(at, self._unread.get(name, at))
         self._work = ()
         self._forget()
         self._step(now)
@@ -335,7 +337,8 @@ class Dataplane(Wishes):
             self._turn.extend(names)
         if self._turn:
             self._unread.setdefault(self._turn.popleft(), now)
-        self._resync_at = now + RESYNC_S / (len(self._turn) + 1)
+        count = max(len(self._held.namespaces), len(self.desired.namespaces), 1)
+        self._resync_at = now + RESYNC_S / count
 
     def _forget(self) -> None:
         """Let go of sandboxes of others in which nothing is ours any more."""

@@ -49,7 +49,9 @@ class Inside:
                 yield self._seat(name, facts)
 
     def _seat(self, name: str, facts: SandboxFacts) -> GatewaySandbox:
-        endpoints = self.endpoints.get(name, {}).values()
+        inside = self.endpoints.get(name, {})
+        # Of two that publish one port the first has it, also in the next life.
+        endpoints = [inside[key] for key in sorted(inside)]
         return GatewaySandbox(
             name=name,
             interface=facts.interfaces[GATEWAY],

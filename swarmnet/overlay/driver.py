@@ -184,7 +184,8 @@ class _Planning:
             mtu=self._mtu,
             alias=alias_of(self._network.id),
             master=BRIDGE,
-            port=Port(learning=False, flood=True),
+            # What comes in by one device must not leave by another: it would circle.
+            port=Port(learning=False, flood=True, isolated=True),
             vxlan=Vxlan(vni=vni, local=host.vtep.packed, port=host.port),
         )
 

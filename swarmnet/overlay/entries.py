@@ -136,7 +136,8 @@ class EntryBook:
         return Entries(
             fdb=self.values[Sort.FDB, index],
             neighbours=self.values[Sort.NEIGHBOUR, index],
-            flood=self.flood(),
+            # Each node gets one copy, under the first VNI.
+            flood=self.flood() if index == 0 else (),
         )
 
     def stations(self) -> dict[bytes, str]:
