@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from re import compile as pattern
 from typing import Final
 
 from swarmnet.errors import Refused
@@ -14,6 +15,8 @@ MAC_PREFIX: Final = b"\x02\x42"
 """So begins every MAC that Docker makes from an IPv4 address."""
 PROTOCOLS: Final = ("tcp", "udp")
 PORT_MAX: Final = 0xFFFF
+_MAC: Final = pattern(r"[0-9A-Fa-f]{1,2}([:-][0-9A-Fa-f]{1,2}){5}\Z")
+_PORT: Final = pattern(r"[0-9]{1,5}\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +70,9 @@ def parse_mac(text: str) -> bytes:
     Raises:
         Refused: it is none: not six bytes, of a group, or all zero.
     """
-    parts = text.replace("-", ":").split(":")
-    try:
-        mac = bytes(int(part, 16) for part in parts)
-    except ValueError:
-        mac = b""
-    if len(mac) != MAC_BYTES or any(not 1 <= len(part) <= 2 for part in parts):
+    if not _MAC.match(text):
         raise Refused(f"MAC {text!r}: want six bytes such as 02:42:0a:00:01:02")
+    mac = bytes(int(part, 16) for part in text.replace("-", ":").split(":"))
     if mac[0] & 1 or not any(mac):
         raise Refused(f"MAC {text}: want one of a single station: an even first byte")
     return mac
@@ -116,6 +115,6 @@ def _split_address(text: str, rest: str) -> tuple[IP | None, str]:
 
 
 def _port(text: str, part: str) -> int:
-    if not (part.isascii() and part.isdigit() and 1 <= int(part) <= PORT_MAX):
+    if not (_PORT.match(part) and 1 <= int(part) <= PORT_MAX):
         raise Refused(f"publish {text}: port {part!r}: want 1 to {PORT_MAX}")
     return int(part)

@@ -1,5 +1,6 @@
 """Values of options that several drivers have, read and checked."""
 
+from re import compile as pattern
 from typing import Final
 
 from swarmnet.errors import Refused
@@ -8,6 +9,7 @@ MTU_MIN: Final = 68
 """What every host must take (RFC 791, section 3.2); IPv6 wants 1280."""
 MTU_IPV6_MIN: Final = 1280
 MTU_MAX: Final = 65_535
+_MTU: Final = pattern(r"[0-9]{1,5}\Z")
 _WORDS: Final = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -17,7 +19,7 @@ def parse_mtu(text: str) -> int:
     Raises:
         Refused: it is no number from `MTU_MIN` to `MTU_MAX`.
     """
-    if not (text.isascii() and text.isdigit() and MTU_MIN <= int(text) <= MTU_MAX):
+    if not (_MTU.match(text) and MTU_MIN <= int(text) <= MTU_MAX):
         raise Refused(
             f"option mtu={text[:40]}: want a number from {MTU_MIN} to {MTU_MAX}"
         )

@@ -77,10 +77,21 @@ class HeldNamespace:
             del self.addresses[address]
         for route in [one for one in self.routes if one.link == name]:
             del self.routes[route]
-        for mac in [mac for mac, port in self.stations.items() if port == name]:
-            del self.stations[mac]
+        self._drop_stations(name)
+        for path in [one for one in self.sysctls if link_of_sysctl(one) == name]:
+            del self.sysctls[path]
         for link in [one for one in self.links.values() if one.master == name]:
-            self.links[link.name] = replace(link, master=None, port=None)
+            self.release_link(link.name)
+
+    def release_link(self, name: str) -> None:
+        """Take a link out of its bridge, which forgets the stations behind it."""
+        if name in self.links:
+            self.links[name] = replace(self.links[name], master=None, port=None)
+            self._drop_stations(name)
+
+    def _drop_stations(self, port: str) -> None:
+        for mac in [mac for mac, one in self.stations.items() if one == port]:
+            del self.stations[mac]
 
     def show(self) -> Namespace:
         """Return it as a value; its mappings are not copied."""
@@ -98,6 +109,14 @@ class HeldNamespace:
             is_owned=self.is_owned,
             is_pinned=self.is_pinned,
         )
+
+
+def link_of_sysctl(path: str) -> str | None:
+    """Return the link with which a sysctl comes and goes (net/ipv4/conf/NAME/…)."""
+    match path.split("/"):
+        case ["net", _, "conf" | "neigh", link, _]:
+            return link
+    return None
 
 
 def hold(space: Namespace) -> HeldNamespace:
@@ -219,8 +238,7 @@ def _change(space: HeldNamespace, operation: Operation) -> None:
             mac = link.mac or (held.mac if held is not None else None)
             space.links[link.name] = replace(link, mac=mac, peer=None)
         case ReleaseLink(_, name):
-            if name in space.links:
-                space.links[name] = replace(space.links[name], master=None, port=None)
+            space.release_link(name)
         case PutAddress(_, address):
             space.addresses[address] = None
             space.routes[connected_route(address)] = None

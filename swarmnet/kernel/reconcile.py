@@ -11,6 +11,7 @@ from swarmnet.kernel.entry_difference import (
     compare_entries,
     compare_stations,
 )
+from swarmnet.kernel.held import link_of_sysctl
 from swarmnet.kernel.link_difference import NOTHING, LinkDifference, may_remove
 from swarmnet.kernel.operations import (
     AddNamespace,
@@ -53,6 +54,7 @@ def difference(desired: Host, actual: Host, names: Iterable[str] | None = None) 
     if names is None:
         names = dict.fromkeys([*desired.namespaces, *actual.namespaces])
     names = list(names)
+    actual = Host(_Once(actual.namespaces))
     links = LinkDifference(work, desired, actual)
     links.compare(names)
     # What stood on links that are made anew went with them.
@@ -67,6 +69,28 @@ def difference(desired: Host, actual: Host, names: Iterable[str] | None = None) 
         if held is not None and held.is_pinned and wanted is None:
             work.add(Phase.NAMESPACES_GONE, RemoveNamespace(name))
     return work
+
+
+class _Once(Mapping[str, Namespace]):
+    """Namespaces, each asked for once: what is believed makes one for each asking."""
+
+    __slots__ = ("_made", "_namespaces")
+
+    def __init__(self, namespaces: Mapping[str, Namespace]) -> None:
+        self._namespaces = namespaces
+        self._made: dict[str, Namespace] = {}
+
+    def __getitem__(self, name: str) -> Namespace:
+        made = self._made.get(name)
+        if made is None:
+            made = self._made[name] = self._namespaces[name]
+        return made
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._namespaces)
+
+    def __len__(self) -> int:
+        return len(self._namespaces)
 
 
 def _without(name: str, held: Namespace, links: LinkDifference) -> Namespace:
@@ -93,7 +117,11 @@ def _without(name: str, held: Namespace, links: LinkDifference) -> Namespace:
         },
         entries={link: one for link, one in held.entries.items() if stays(link)},
         stations={mac: port for mac, port in held.stations.items() if stays(port)},
-        sysctls=held.sysctls,
+        sysctls={
+            path: value
+            for path, value in held.sysctls.items()
+            if (name, link_of_sysctl(path)) not in links.fresh
+        },
         tables=held.tables,
         is_owned=held.is_owned,
     )
@@ -174,8 +202,22 @@ class _Difference:
                 self._work.add(Phase.ADDRESSES, PutAddress(self._name, one))
         for route in self._desired.routes:
             is_shaken = (route.link, len(route.destination)) in shaken
-            if route not in self._held.routes or is_shaken:
+            is_lacking = route not in self._held.routes or is_shaken
+            if is_lacking and not self._is_taken(route):
                 self._work.add(Phase.ROUTES, PutRoute(self._name, route))
+
+    def _is_taken(self, route: Route) -> bool:
+        """Return whether others lead there by a link of theirs: ours would replace it.
+
+        Also the route that came with an address of theirs (fib_table_insert).
+        """
+        for one in self._connected:
+            link = self._held.links.get(one.link)
+            if link is None or self._held.is_owned or may_remove(link, self._held):
+                continue
+            if (one.destination, one.length) == (route.destination, route.length):
+                return True
+        return False
 
     def _compare_routes(self) -> None:
         wanted = {(one.destination, one.length): None for one in self._desired.routes}

@@ -80,11 +80,14 @@ class Work:
             for one in held
         ]
 
-    def portion(self, links_max: int) -> tuple[list[Operation], dict[str, None]]:
+    def portion(
+        self, links_max: int, *, is_last: bool
+    ) -> tuple[list[Operation], dict[str, None]]:
         """Return all of it but for links beyond so many that go, and whose those are.
 
         The kernel deletes a bridge in some 17 ms, and nobody else gets at any link
-        meanwhile; so others come in between. A namespace stays until its links go.
+        meanwhile; so others come in between. A namespace stays until its links go, and
+        filters until the last portion.
         """
         going = self._phases[Phase.LINKS_GONE]
         left = dict.fromkeys(one.namespace for one in going[links_max:])
@@ -92,4 +95,8 @@ class Work:
         last = Phase.NAMESPACES_GONE
         ending = [one for one in self._phases[last] if one.namespace not in left]
         self._phases[last] = ending
+        if left or not is_last:
+            filters = self._phases[Phase.TABLES_GONE]
+            left.update(dict.fromkeys(one.namespace for one in filters))
+            self._phases[Phase.TABLES_GONE] = []
         return self.ordered(), left

@@ -76,6 +76,9 @@ class Caution:
             if before is None:
                 yield operation
                 continue
+            if not before.chains:
+                # It says something else, and nobody can tell what it lets in.
+                continue
             table = _joined(operation.table, before)
             if isinstance(operation, PutTable):
                 yield replace(operation, table=table)

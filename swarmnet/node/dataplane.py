@@ -18,7 +18,14 @@ from typing import Final
 
 from swarmnet.kernel.firewall import OURS, Table
 from swarmnet.kernel.held import Held
-from swarmnet.kernel.operations import AddLink, Failure, Operation, SetLink
+from swarmnet.kernel.operations import (
+    AddLink,
+    AddNamespace,
+    Failure,
+    Operation,
+    RemoveNamespace,
+    SetLink,
+)
 from swarmnet.kernel.reconcile import difference
 from swarmnet.kernel.state import HOST, Host, Namespace
 from swarmnet.kernel.work import Work
@@ -37,6 +44,7 @@ from swarmnet.node.kernel_news import (
     Read,
 )
 from swarmnet.node.troubles import Troubles
+from swarmnet.node.turns import Turns
 from swarmnet.node.wishes import Wishes
 
 RESYNC_S: Final = 30.0
@@ -45,6 +53,8 @@ LOOK_AFTER_S: Final = 0.05
 """Others' changes come in bursts; one look is for all of them."""
 LINKS_GONE_MAX: Final = 8
 """So many links go in one portion: some 0.1 s of the kernel's time."""
+NAMES_MAX: Final = 64
+"""So many namespaces are compared at a time: a runtime keeps that many open."""
 SAMPLE_MAX: Final = 8
 """So many operations tell what drifted."""
 
@@ -66,10 +76,9 @@ class Dataplane(Wishes):
         "_number",
         "_outputs",
         "_reading",
-        "_resync_at",
         "_touched",
         "_trouble",
-        "_turn",
+        "_turns",
         "_work",
         "counters",
     )
@@ -88,8 +97,7 @@ class Dataplane(Wishes):
         self._touched: dict[str, None] = {}
         self._work: Sequence[Operation] = ()
         self._trouble = Troubles()
-        self._resync_at = 0.0
-        self._turn: deque[str] = deque()
+        self._turns = Turns(RESYNC_S)
         self.counters = {"drifted": 0, "refused": 0, "misses": 0, "overruns": 0}
 
     # What should be
@@ -104,12 +112,12 @@ class Dataplane(Wishes):
         self._is_started = True
         for name in (HOST, *names):
             self._unread[name] = now
-        self._resync_at = now + RESYNC_S
+            self._turns.note(now, name)
         self._step(now)
 
     def complete(self, now: float) -> None:
         """All is known that is wanted: what is not may go."""
-        self._is_complete = True
+        self._is_complete = self.desired.is_complete = True
         self._touched.update(dict.fromkeys(self._held.namespaces))
         self._step(now)
 
@@ -131,10 +139,11 @@ class Dataplane(Wishes):
                 continue
             held = self._held.namespaces.get(name)
             was_left = held is not None and name not in self._touched
-            if held is not None and not held.is_pinned and found[name] is None:
-                # It is kept alive by whoever adopted it.
+            if found[name] is None and self._is_adopted(name):
+                # What was adopted is kept alive, though its path is gone.
                 self._outputs.append(Forget(name))
             self._held.look(name, found[name])
+            self._turns.note(now, name)
             if was_left and name not in self._trouble and self._is_complete:
                 self._note_drift(name)
             self.desired.note(name, found[name])
@@ -154,6 +163,10 @@ class Dataplane(Wishes):
             failure = refused.get(id(operation))
             if failure is None:
                 self._held.done(operation)
+                if isinstance(operation, AddNamespace):
+                    self._turns.note(now, operation.namespace)
+                if isinstance(operation, RemoveNamespace):
+                    self._turns.forget(operation.namespace)
                 if isinstance(operation, SetLink):
                     # It may have taken along what stood on the link.
                     self._unread[operation.namespace] = now
@@ -192,8 +205,13 @@ class Dataplane(Wishes):
 
     def handle_timeout(self, now: float) -> None:
         """Do what is due."""
-        if self._is_started and now >= self._resync_at:
-            self._take_turn(now)
+        due = self._turns.due
+        if due is not None and now >= due:
+            name = self._turns.take(now)
+            if name in self._held.namespaces or name in self.desired.namespaces:
+                self._unread.setdefault(name, now)
+            else:
+                self._turns.forget(name)
         self._step(now)
 
     def poll_output(self) -> KernelOutput | None:
@@ -204,9 +222,9 @@ class Dataplane(Wishes):
         """Return when `handle_timeout` is next to be called, or None."""
         if not self._is_started:
             return None
-        if self._is_busy:
-            return self._resync_at
-        return min([self._resync_at, *self._unread.values()])
+        due = self._turns.due
+        assert due is not None, "the host itself always has its turn"
+        return due if self._is_busy else min([due, *self._unread.values()])
 
     # What follows
 
@@ -276,17 +294,20 @@ class Dataplane(Wishes):
             self._step(now)
             return
         # What refused is looked at before it is tried again.
-        names = [one for one in self._touched if not self._is_waiting(one)]
-        self._touched = {}
+        touched = [one for one in self._touched if not self._is_waiting(one)]
+        touched.sort(key=_rank)
+        names, later = touched[:NAMES_MAX], dict.fromkeys(touched[NAMES_MAX:])
         host = Host(self.desired.namespaces)
         work = difference(host, self._held.show(), names)
         waiting = [one for one in self._trouble if one in self._unread]
-        settled = dict.fromkeys([*names, *waiting])
+        settled = dict.fromkeys([*touched, *waiting])
         entries = entry_work(self.desired, self._held, settled)
         if self._is_complete:
-            operations, self._touched = work.portion(LINKS_GONE_MAX)
+            operations, left = work.portion(LINKS_GONE_MAX, is_last=not later)
+            later = {**left, **later}
         else:
             operations = self._cautious(work, names)
+        self._touched = later
         operations += entries
         places = dict.fromkeys(one for op in operations for one in places_of(op))
         for name in names:
@@ -297,6 +318,8 @@ class Dataplane(Wishes):
             self._is_busy = True
             self._work = operations
             self._outputs.append(Apply(self._number, tuple(operations)))
+        elif later:
+            self._apply(now)
         else:
             self._forget()
 
@@ -330,15 +353,14 @@ class Dataplane(Wishes):
         if is_known and name not in self._unread:
             self._unread[name] = now + LOOK_AFTER_S
 
-    def _take_turn(self, now: float) -> None:
-        """Look at the next namespace; all of them have their turn in `RESYNC_S`."""
-        if not self._turn:
-            names = {**self._held.namespaces, **self.desired.namespaces}
-            self._turn.extend(names)
-        if self._turn:
-            self._unread.setdefault(self._turn.popleft(), now)
-        count = max(len(self._held.namespaces), len(self.desired.namespaces), 1)
-        self._resync_at = now + RESYNC_S / count
+    def _is_adopted(self, name: str) -> bool:
+        """Return whether a namespace may be one that others made."""
+        held = self._held.namespaces.get(name)
+        if held is not None:
+            return not held.is_pinned
+        sandbox = self.desired.sandbox(name.removeprefix("box/"))
+        is_made = sandbox is not None and sandbox.netns is None
+        return name.startswith("box/") and not is_made
 
     def _forget(self) -> None:
         """Let go of sandboxes of others in which nothing is ours any more."""
@@ -349,6 +371,13 @@ class Dataplane(Wishes):
             if self.desired.sandbox(name.removeprefix("box/")) is None:
                 del self._held.namespaces[name]
                 self._outputs.append(Forget(name))
+
+
+def _rank(name: str) -> int:
+    """Return when a namespace has its turn: a pair is made from its bridge's side."""
+    if name == HOST:
+        return 0
+    return 1 if name.startswith("net/") else 2
 
 
 def places_of(operation: Operation) -> Iterator[str]:

@@ -7,7 +7,7 @@ network and one from the gateway, put together here.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from swarmnet.cnm.endpoint import IP, Endpoint
@@ -23,6 +23,7 @@ from swarmnet.overlay.facts import (
     foreign_prefixes,
     gateway_prefix,
     mtu_towards,
+    names_kept,
     sandbox_facts,
 )
 from swarmnet.overlay.gateway import GatewayPlan
@@ -71,6 +72,7 @@ class Desired:
         "_stale",
         "_touched",
         "_unnamed",
+        "is_complete",
         "namespaces",
         "networks",
     )
@@ -88,6 +90,7 @@ class Desired:
         self._changed: dict[str, None] = {}
         self._touched: dict[str, None] = {}
         self._is_gateway_stale = True
+        self.is_complete = False
         self._gateway = GatewayPlan()
         self._host = HostFacts(
             *(place.node, place.vtep, place.mtu, place.port), sandboxes=self._named
@@ -242,6 +245,8 @@ class Desired:
         inside = self._inside.setdefault(endpoint.sandbox, {})
         if is_gone:
             inside.pop((network, endpoint.id), None)
+            if not inside:
+                del self._inside[endpoint.sandbox]
         else:
             inside[network, endpoint.id] = endpoint
         self._stale[network] = None
@@ -282,8 +287,8 @@ class Desired:
         for name in self._unnamed:
             self._name_interfaces(name)
         for network in self._changed:
-            if self.networks[network].is_branched:
-                self._stale[network] = None
+            if network not in self._stale:
+                self.networks[network].follow_stations()
         for network in self._stale:
             followed = self.networks[network]
             local = list(followed.local.values())
@@ -310,14 +315,12 @@ class Desired:
         wanted = [endpoint for _, endpoint in inside]
         if self._needs_gateway(name):
             wanted.append(GATEWAY)
-        before = self._named.get(name)
-        held = facts.interfaces if before is None else before.interfaces
-        self._named[name] = SandboxFacts(
-            name_interfaces(wanted, {**facts.interfaces, **held}, facts.foreign),
-            facts.foreign,
-            facts.has_default_route,
-            facts.gateway_address,
-        )
+        held = names_kept(facts, self._named.get(name))
+        # Whose interface this is may not be known yet.
+        others = [] if self.is_complete else facts.interfaces.values()
+        taken = [*facts.foreign, *others]
+        names = name_interfaces(wanted, held, taken)
+        self._named[name] = replace(facts, interfaces=names)
 
     def _needs_gateway(self, name: str) -> bool:
         return any(
@@ -359,7 +362,8 @@ class Desired:
         elif name.removeprefix("box/") in self._named:
             sandbox = self._boxes[name.removeprefix("box/")]
             base = Namespace(is_pinned=sandbox.netns is None)
-            self.namespaces[name] = join(base, parts.values())
+            # In an order that the next life has too.
+            self.namespaces[name] = join(base, [parts[one] for one in sorted(parts)])
         else:
             self.namespaces.pop(name, None)
 

@@ -13,8 +13,10 @@ from swarmnet.kernel.operations import (
     Operation,
     PutFdb,
     PutNeighbour,
+    PutStation,
     RemoveFdb,
     RemoveNeighbour,
+    RemoveStation,
 )
 from swarmnet.kernel.state import KERNEL, PROTOCOL, Namespace, connected_route
 from swarmnet.kernel.work import Phase, Work
@@ -26,7 +28,7 @@ from swarmnet.node.kernel_news import (
     OtherNews,
     RouteNews,
 )
-from swarmnet.node.way_out import Followed
+from swarmnet.node.way_out import Followed, changed_stations
 from swarmnet.overlay.entries import Key, Sort
 from swarmnet.overlay.naming import device_of, namespace_of
 
@@ -45,9 +47,13 @@ def entry_work(
     for network in desired.take_changed():
         followed = desired.networks[network]
         name = namespace_of(network)
-        if name not in settled and name in held.namespaces:
+        # What an earlier life has left is no longer planned, or not yet.
+        is_planned = name in desired.namespaces and name in held.namespaces
+        if name not in settled and is_planned:
             for key in followed.book.changed:
                 _change(work, followed, held, key)
+            for mac in changed_stations(followed.book):
+                _change_station(work, followed, held, mac)
         followed.book.changed.clear()
     return work.ordered()
 
@@ -70,6 +76,18 @@ def _change(work: Work, followed: Followed, held: Held, key: Key) -> None:
         work.add(Phase.NEIGHBOURS, PutNeighbour(*where, about, value))
     else:
         work.add(Phase.NEIGHBOURS_GONE, RemoveNeighbour(*where, about))
+
+
+def _change_station(work: Work, followed: Followed, held: Held, mac: bytes) -> None:
+    name = namespace_of(followed.network.id)
+    space = held.namespaces[name]
+    port, there = followed.stations().get(mac), space.stations.get(mac)
+    if port == there:
+        return
+    if port is None and there is not None:
+        work.add(Phase.STATIONS_GONE, RemoveStation(name, there, mac))
+    elif port is not None and port in space.links:
+        work.add(Phase.STATIONS, PutStation(name, port, mac))
 
 
 def is_expected(

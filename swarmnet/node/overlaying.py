@@ -116,7 +116,10 @@ class Overlaying:
         if plane.is_complete or not plane.is_started:
             return
         tables, addressing = self._tables, self._addressing
-        is_whole = all(tables.is_complete(one) for one in tables.scopes())
+        scopes, networks = tables.scopes(), addressing.networks
+        # No network goes while we take part in it.
+        are_known = all(networks.get(one) for one in scopes if one != CLUSTER)
+        is_whole = are_known and all(tables.is_informed(one) for one in scopes)
         if is_whole and tables.has_all and addressing.is_quiet:
             plane.complete(now)
 

@@ -26,8 +26,12 @@ class Wishes:
         raise NotImplementedError
 
     def set_sandbox(self, now: float, sandbox: Sandbox) -> None:
-        """Take note of a sandbox; it is looked at before it is used."""
-        if self.desired.sandbox(sandbox.name) != sandbox:
+        """Take note of a sandbox; it is looked at before it is used.
+
+        Also one that was gone, and may be there again.
+        """
+        is_known = self.desired.sandbox(sandbox.name) == sandbox
+        if not is_known or box_of(sandbox.name) not in self.desired.namespaces:
             self.desired.set_sandbox(sandbox)
             self._unread[box_of(sandbox.name)] = now
         self._step(now)

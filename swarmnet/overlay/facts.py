@@ -36,6 +36,19 @@ def sandbox_facts(space: Namespace) -> SandboxFacts:
     )
 
 
+def names_kept(facts: SandboxFacts, given: SandboxFacts | None) -> dict[str, str]:
+    """Return the names that interfaces keep: those that they have, or were given.
+
+    Others may have taken one that was given, before it was there.
+    """
+    named = facts.interfaces if given is None else given.interfaces
+    return {
+        one: name
+        for one, name in {**facts.interfaces, **named}.items()
+        if name not in facts.foreign
+    }
+
+
 def _first_address(space: Namespace, link: str | None) -> IP | None:
     for one in space.addresses:
         if one.link == link and len(one.ip) == 4:

@@ -223,8 +223,10 @@ class Spaces:
     def _close_unused(self, left: Space, key: str) -> None:
         if self._open.get(key) is not left and not left.users:
             left.close()  # dropped while it was used
+        if len(self._open) <= SPACES_MAX:
+            return
         idle = [key for key, space in self._open.items() if not space.users]
-        for one in idle[: max(0, len(self._open) - SPACES_MAX)]:
+        for one in idle[: len(self._open) - SPACES_MAX]:
             self._open.pop(one).close()
 
     def add(self, key: str, space: Space) -> None:

@@ -299,6 +299,13 @@ class Tables(Reading):
         """Return whether no snapshot of a scope is being taken."""
         return self._snapshots.is_complete(scope)
 
+    def is_informed(self, scope: Scope) -> bool:
+        """Return whether we held all of a scope, at one time of this life or another.
+
+        As far as others have shown: see `Snapshots.is_informed`.
+        """
+        return self._snapshots.is_informed(scope, self._sync.agreed.get(scope, {}))
+
     @property
     def epoch(self) -> int:
         """The epoch of what we write now."""
@@ -310,11 +317,11 @@ class Tables(Reading):
 
         Since it was last forgotten, and at one time or another.
         """
-        return self._sync.has_agreed
+        return CLUSTER in self._sync.agreed
 
     def forget_agreement(self) -> None:
         """Begin anew to look who holds what we hold."""
-        self._sync.has_agreed = False
+        self._sync.agreed.pop(CLUSTER, None)
 
     @property
     def has_all(self) -> bool:
@@ -328,7 +335,7 @@ class Tables(Reading):
 
     def _is_whole(self) -> bool:
         """Return whether nothing that we wrote ourselves is still to come."""
-        return self._has_all() and (self._sync.has_agreed or not self._writer.is_lost)
+        return self._has_all() and (self.has_agreed or not self._writer.is_lost)
 
     # How a message is taken
 

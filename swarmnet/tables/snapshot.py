@@ -12,7 +12,7 @@ and newcomers among themselves share what there is.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -28,6 +28,8 @@ from swarmnet.tables.row import ATTACHMENT, NODE
 from swarmnet.tables.rules import Presence
 from swarmnet.tables.shelf import Shelf
 
+AGREED_MIN: Final = 3
+"""So many others, if as many live, must have been seen to hold what we hold."""
 _PAGES_MAX: Final = 1024
 """Of one donor: whoever sends more sends crumbs. Another goes on from there."""
 _DONOR_S: Final = 5.0
@@ -96,6 +98,22 @@ class Snapshots:
     def is_complete(self, scope: Scope) -> bool:
         """Return whether nothing of a scope is being waited for."""
         return scope not in self._taking
+
+    def is_informed(self, scope: Scope, agreed: Collection[NodeId]) -> bool:
+        """Return whether we held all of a scope at one time, if `agreed` held as much.
+
+        They are to be all that live, or a few. They may have begun as late as we did,
+        so of each who takes part, dead or not, something must be known.
+        """
+        if not self.is_complete(scope):
+            return False
+        rules, shelf = self._core.rules, self._core.shelves[scope]
+        standing = (n for n in rules.standing() if n != self._core.me)
+        others = [n for n in standing if rules.is_attached(n, scope)]
+        if any(n not in agreed and not shelf.rows_of(n) for n in others):
+            return False
+        live = [n for n in others if rules.presence_of(n) is Presence.LIVE]
+        return len(agreed) >= min(AGREED_MIN, len(live))
 
     def begin(self, now: float, scope: Scope, donors: Iterable[NodeId]) -> None:
         """Take a scope's rows from `donors`, as many as may serve at once.

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from swarmnet.errors import BadPacket
-from swarmnet.ids import CLUSTER, NodeId, Scope
+from swarmnet.ids import NodeId, Scope
 from swarmnet.sketch import (
     LIMIT_BYTES_MIN,
     MESSAGE_BYTES_MAX,
@@ -82,13 +82,13 @@ class Sync:
         "_turn",
         "_walked",
         "_work",
-        "has_agreed",
+        "agreed",
     )
 
     def __init__(self, core: Core) -> None:
         self._core = core
-        self.has_agreed = False
-        """Whether another has been seen to hold the very same of the cluster's rows."""
+        self.agreed: dict[Scope, dict[NodeId, None]] = {}
+        """Who was seen to hold the very same rows of a scope as we did then."""
         self._begun: dict[Scope, tuple[float, dict[NodeId, None]]] = {}
         self._turn: dict[Scope, int] = {}
         self._offered: dict[tuple[Scope, NodeId], float] = {}
@@ -154,9 +154,8 @@ class Sync:
         """Begin a repair with a peer if its digest, and number of rows, is not ours."""
         shelf = self._shelf(peer, scope)
         if shelf is None or digest[0] == shelf.digest:
-            self.has_agreed = self.has_agreed or (
-                shelf is not None and scope == CLUSTER
-            )
+            if shelf is not None:
+                self.agreed.setdefault(scope, {})[peer] = None
             return
         self._core.count("digests_differ")
         begins = self._may_begin(now, peer, scope)
@@ -179,6 +178,7 @@ class Sync:
     def forget(self, scope: Scope) -> None:
         """Have no more to do with a network."""
         self._begun.pop(scope, None)
+        self.agreed.pop(scope, None)
         self._turn.pop(scope, None)
         self._orders.forget(scope)
         for due in (Due.NEWS, Due.COMPARE):

@@ -236,7 +236,8 @@ def test_another_manager_settles_what_a_dead_or_removed_one_began(
     assert settled == [node_id(1)]
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(12))
 def test_managers_that_remove_each_other_are_both_removed_in_any_order(
     seed: int,
 ) -> None:
