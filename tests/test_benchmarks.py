@@ -198,6 +198,7 @@ def test_what_runs_alone_gives_its_answer() -> None:
         assert lab.alone("alone", str, 5) == "5"
 
 
+@pytest.mark.slow
 def test_the_module_is_the_command() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks", "run", "speed"],

@@ -12,6 +12,10 @@ counted if it was one before: it is *known*. A node that joined behind a cut is 
 on the other side, where what it was given may fall to somebody, for all members that
 are known there agree. That is all that the first life of a key waits for.
 
+A later life uses nothing that others grant it before the managers have shown the same,
+a manager's not before all have: the life before it may have agreed to remove who grants
+it something now, and what he has be another's.
+
 A process that goes on where the one before it stopped, on the same running machine, is
 as sure as that one was (`Continuation`).
 """
@@ -42,6 +46,7 @@ class Continuation:
     lives: tuple[int, ...]
     is_sure: bool
     is_known: bool = True
+    is_trusting: bool = True
     made: tuple[int, ...] = ()
     """Those whose endpoints run on, though what they asked for is in doubt."""
 
@@ -63,6 +68,7 @@ class Lives:
         "is_known",
         "is_met",
         "is_sure",
+        "is_trusting",
     )
 
     def __init__(
@@ -85,13 +91,17 @@ class Lives:
         self.is_known = is_known if before is None else before.is_known
         """Whether more than half of the other members have answered this life."""
         self.is_sure = (is_first and is_known) if before is None else before.is_sure
+        self.is_trusting = is_first if before is None else before.is_trusting
+        """Whether no earlier life can have agreed to a removal unknown to this one."""
         self.is_met = self.is_sure
         """Whether these, and all that live, have shown what they know."""
 
     def continuation(self) -> Continuation:
         """Return what the next process on this machine may go on from."""
         lives, made = tuple(self._lives), tuple(self._made)
-        return Continuation(lives, self.is_sure, self.is_known, made)
+        return Continuation(
+            *(lives, self.is_sure, self.is_known, self.is_trusting), made
+        )
 
     def is_ours(self, life: int) -> bool:
         """Return whether a life is this process, or one that it goes on from.
@@ -114,7 +124,7 @@ class Lives:
     def note_sure(self, lives: Iterable[int]) -> None:
         """All members have shown all; `lives` are those that own what is held now."""
         self._proved = frozenset(lives)
-        self.is_sure = self.is_met = self.is_known = True
+        self.is_sure = self.is_met = self.is_known = self.is_trusting = True
 
     def may_use(self, holding: Holding) -> bool:
         """Return whether nobody else can use what this node owns by that grant.
@@ -124,7 +134,7 @@ class Lives:
         if holding.fallen or not self.is_known:
             return self.is_sure
         if holding.life in self._lives:
-            return True
+            return self.is_trusting or holding.given is None
         if not self.is_sure:
             return False
         is_any = holding.life == ANY_LIFE or self._proved is None

@@ -20,7 +20,7 @@ from swarmnet.node.network_facts import NetworkFlag
 from swarmnet.node.networks import KnownNetwork, Networks
 from swarmnet.node.realms import Realms
 from swarmnet.tables.engine import Tables
-from swarmnet.tables.row import NETWORK, POOL, RANGE
+from swarmnet.tables.row import NETWORK, POOL, RANGE, REVOCATION
 from swarmnet.tables.rules import Presence
 
 SETTLE_S: Final = 3.0
@@ -348,6 +348,9 @@ class Settling:
         # A newcomer is none of those who may agree about it.
         me = 0 if lives.is_first else 1
         answered = self.inquiries.answered(self._about_me, others) + me
+        if not lives.is_trusting and not self._may_have_forgotten(missing):
+            lives.is_trusting = True
+            self._realms.note_lives()
         if not lives.is_known and (2 * answered > len(others) + me or not others):
             lives.is_known = True
             if lives.is_first:
@@ -360,6 +363,17 @@ class Settling:
         if is_met and not lives.is_met and self._tables.has_all:
             lives.is_met = True
             self._realms.note_lives()
+
+    def _may_have_forgotten(self, missing: list[NodeId]) -> bool:
+        """Return whether an earlier life may have known of a removal that we do not.
+
+        Whoever grants us something may be removed, and what he has be another's, for
+        that life agreed to it. The managers know whom they removed; and if we are one,
+        so may every member.
+        """
+        rules = self._tables.rules
+        is_manager = rules.may_write(self._me, REVOCATION)
+        return any(is_manager or rules.may_write(one, REVOCATION) for one in missing)
 
     def _end(self, now: float, network: Scope) -> None:
         """All know that a network goes, and nobody is in it: let it be no more."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from random import Random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -215,6 +216,7 @@ class Cluster:
         return twice
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(seed=st.integers(0, 1 << 32), count=st.integers(2, 5))
 def test_nothing_usable_is_usable_twice(seed: int, count: int) -> None:

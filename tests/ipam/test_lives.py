@@ -30,6 +30,13 @@ FALLEN = held(CURRENT, GIVER)
 ALL = (BY_NOBODY, BY_US, BY_EARLIER, FALLEN)
 
 
+def later() -> Lives:
+    """Return a life that others were before, and that knows of every removal."""
+    lives = Lives(CURRENT, is_first=False)
+    lives.is_trusting = True
+    return lives
+
+
 def used(lives: Lives) -> list[bool]:
     return [lives.may_use(one) for one in ALL]
 
@@ -41,7 +48,7 @@ def test_the_first_life_of_a_key_may_use_everything() -> None:
 
 
 def test_another_life_may_use_only_what_it_has_asked_for_until_it_is_sure() -> None:
-    lives = Lives(CURRENT, is_first=False)
+    lives = later()
     assert (lives.is_sure, lives.is_met) == (False, False)
     assert used(lives) == [False, True, False, False]
     lives.note_sure([EARLIER, ANY_LIFE])
@@ -68,11 +75,23 @@ def test_who_doubts_is_another_life_that_runs_on_what_it_made() -> None:
 
 def test_who_is_not_known_uses_nothing_not_even_what_it_has_asked_for() -> None:
     lives = Lives(CURRENT, is_first=False, is_known=False)
+    lives.is_trusting = True
     assert used(lives) == [False] * 4
     lives.is_known = True
     assert used(lives) == [False, True, False, False]
     newcomer = Lives(CURRENT, is_first=True, is_known=False)
     assert not newcomer.is_sure
+
+
+def test_who_may_have_forgotten_a_removal_uses_nothing_that_it_is_granted() -> None:
+    """Who grants it something may be removed, and what he has be another's."""
+    lives = Lives(CURRENT, is_first=False)
+    assert not lives.is_trusting
+    assert used(lives) == [False] * 4
+    # What it made itself nobody granted.
+    assert lives.may_use(replace(BY_US, given=None))
+    lives.note_sure([CURRENT])
+    assert [lives.is_trusting, lives.may_use(BY_US)] == [True, True]
 
 
 def test_who_goes_on_is_one_life_with_those_before_and_as_sure() -> None:
@@ -156,7 +175,7 @@ def estate(lives: Lives) -> tuple[Estate, Ownership]:
 
 
 def test_in_doubt_only_what_was_asked_for_is_used_and_given_but_the_kept() -> None:
-    ours, _ = estate(Lives(CURRENT, is_first=False))
+    ours, _ = estate(later())
     assert ours.usable() == Spans([Span(32, 47)])
     assert ours.kept() == Spans([Span(32, 35)])
     assert ours.grantable() == Spans([Span(36, 47)])
@@ -168,7 +187,7 @@ def test_in_doubt_only_what_was_asked_for_is_used_and_given_but_the_kept() -> No
 def test_once_all_who_live_have_shown_what_nobody_asked_for_and_is_kept_is_used() -> (
     None
 ):
-    lives = Lives(CURRENT, is_first=False)
+    lives = later()
     ours, _ = estate(lives)
     lives.is_met = True
     assert ours.usable() == Spans([Span(16, 19), Span(32, 47)])
@@ -189,7 +208,7 @@ def test_who_is_sure_uses_all_and_gives_the_upper_three_quarters() -> None:
 
 
 def test_what_an_earlier_life_gave_out_stands_where_nobody_can_have_it() -> None:
-    lives = Lives(CURRENT, is_first=False)
+    lives = later()
     ours, _ = estate(lives)
     spots = (5, 16, 19, 20, 31, 32, 47, 48, 63, 300)
     stands = [number for number in spots if ours.stands(number)]
@@ -199,7 +218,7 @@ def test_what_an_earlier_life_gave_out_stands_where_nobody_can_have_it() -> None
 
 
 def test_nothing_is_granted_of_what_may_not_be_used() -> None:
-    ours, ownership = estate(Lives(CURRENT, is_first=False))
+    ours, ownership = estate(later())
     (proposal,) = ours.grant([(Span(20, 42), GIVER)])
     assert [grant.span for grant in proposal.grants] == [Span(36, 42)]
     ownership.put(proposal.signed((1, 1)))

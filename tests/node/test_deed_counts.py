@@ -74,6 +74,7 @@ def written(order: Order) -> tuple[Hosts, Scope, bytes]:
     return hosts, network, realm
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", [list, reversed, shuffled])
 def test_of_too_many_deeds_the_same_count_whatever_came_first(order: Order) -> None:
     hosts, _, realm = written(order)
@@ -91,6 +92,7 @@ def test_of_too_many_deeds_the_same_count_whatever_came_first(order: Order) -> N
     assert hosts.agree()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_open", [True, False], ids=["open", "not yet open"])
 def test_the_same_count_for_who_hears_of_them_before_what_they_are_about(
     is_open: bool,

@@ -75,6 +75,7 @@ def test_of_two_removals_that_which_knows_more_certificates_counts(first: int) -
     assert len({table.nodes[n].tables.digest(CLUSTER) for n in (1, 3, 4, 5, 6)}) == 1
 
 
+@pytest.mark.slow
 def test_a_workers_word_about_certificates_counts_for_nothing() -> None:
     table = joined(5, managers=3)
     without(table, 4)

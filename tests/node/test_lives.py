@@ -2,11 +2,13 @@
 
 import pytest
 
-from swarmnet.ids import Scope
+from swarmnet.ids import NodeId, Scope
 from swarmnet.ipam.spans import Span, Spans
 from swarmnet.node.books import VNIS, subnet_realm
 from swarmnet.node.settling import Cause
 from swarmnet.tables.outputs import Fenced
+from swarmnet.tables.row import REVOCATION, TableName
+from swarmnet.tables.rules import Rules
 from tests.node.hosts import Hosts, Unmet, texts
 from tests.node.machines import Saved
 
@@ -44,6 +46,20 @@ def test_a_process_that_goes_on_uses_at_once_what_it_had() -> None:
     assert hosts.now == before
 
 
+@pytest.fixture
+def one_manager(monkeypatch: pytest.MonkeyPatch) -> NodeId:
+    """Let the first host alone remove others; return its id."""
+    manager = Hosts(1).id(1)
+    ask = Rules.may_write
+
+    def may_write(rules: Rules, owner: NodeId, table: TableName) -> bool:
+        return ask(rules, owner, table) and (table != REVOCATION or owner == manager)
+
+    monkeypatch.setattr(Rules, "may_write", may_write)
+    return manager
+
+
+@pytest.mark.usefixtures("one_manager")
 def test_a_process_that_goes_on_from_a_doubtful_one_is_as_doubtful() -> None:
     hosts, network, realm = shared()
     hosts.crash(3)
@@ -82,6 +98,37 @@ def test_another_life_uses_nothing_before_all_members_have_shown_the_same(
     assert hosts.agree()
 
 
+@pytest.mark.parametrize("way", ["rebooted", "lost", "backup"])
+def test_where_a_member_is_dead_a_managers_life_uses_nothing_but_what_was_kept(
+    way: str,
+) -> None:
+    """The one before it may have removed whoever would grant it something."""
+    hosts, network, realm = shared()
+    saved = hosts.crash(3)
+    hosts.apart(1, 2)
+    start_again(hosts, way, hosts.crash(2))
+    hosts.run(6.0)
+    assert hosts.usable(2, realm) == KEPT
+    assert len(hosts.fill(2, network, 12)) == KEPT.size
+    assert hosts.usable(2, realm) == KEPT
+    hosts.restart(3, rebooted_from=saved)
+    sure(hosts, 2, 30.0)
+    assert hosts.usable(2, realm) & SLICE == SLICE
+
+
+@pytest.mark.usefixtures("one_manager")
+def test_where_a_manager_is_dead_another_life_uses_nothing_but_what_was_kept() -> None:
+    hosts, network, realm = shared()
+    saved = hosts.crash(1)
+    hosts.restart(2, rebooted_from=hosts.crash(2))
+    hosts.run(6.0)
+    assert hosts.usable(2, realm) == KEPT
+    assert len(hosts.fill(2, network, 12)) == KEPT.size
+    hosts.restart(1, rebooted_from=saved)
+    sure(hosts, 2, 30.0)
+
+
+@pytest.mark.usefixtures("one_manager")
 @pytest.mark.parametrize("way", ["rebooted", "lost", "backup"])
 def test_where_a_member_is_dead_another_life_uses_only_what_was_kept(way: str) -> None:
     hosts, network, realm = shared()
@@ -165,6 +212,7 @@ def grant_away(hosts: Hosts, network: Scope) -> str:
     return texts(hosts.connect(3, network, ip4="10.9.0.30"))[0]
 
 
+@pytest.mark.usefixtures("one_manager")
 @pytest.mark.parametrize("is_dead", [False, True], ids=["all live", "one is dead"])
 def test_a_backup_from_before_a_grant_gives_that_to_nobody_again(
     is_dead: bool,

@@ -1,6 +1,7 @@
 """What a removed host had comes back to the others, once nobody can know better."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 import pytest
 
@@ -320,3 +321,29 @@ def test_nobody_is_removed_where_nobody_has_asked_for_it() -> None:
     hosts.crash(3)
     hosts.run(100.0)
     assert not is_removed(hosts, 1, 3)
+
+
+def test_who_forgot_that_it_removed_a_host_uses_nothing_that_that_one_grants() -> None:
+    """A backup of the manager meets the removed host, and nobody else."""
+    hosts, network, realm = shared(3, "10.9.0.0/24")
+    hosts.partition((1, 2), (3,))
+    backup = hosts.save(2)
+    removed = hosts.usable(3, realm)
+    hosts.remove_node(2, 3)
+    hosts.run_until(lambda: bool(hosts.usable(1, realm) & removed), 30.0)
+    hosts.crash(2)
+    hosts.partition((1,), (2, 3))
+    hosts.restart(2, backup=backup)
+    for _ in range(60):
+        hosts.run(0.2)
+        give(hosts, 2, network)
+        assert not hosts.usable(1, realm) & hosts.usable(2, realm)
+    hosts.heal()
+    hosts.run_until(lambda: hosts.addressing(2).is_sure, 60.0)
+    assert not hosts.usable(1, realm) & hosts.usable(2, realm)
+
+
+def give(hosts: Hosts, number: int, network: Scope) -> None:
+    """Let a host connect something, if it can."""
+    with suppress(Unmet):
+        hosts.connect(number, network)

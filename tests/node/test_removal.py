@@ -143,6 +143,7 @@ def removed(tables: Tables) -> set[bytes]:
     return set(tables.table(CLUSTER, REVOCATION))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("late", [0, 1, 2])
 def test_two_managers_that_remove_each_other_are_both_cut_off(late: int) -> None:
     table = joined(6)

@@ -50,6 +50,7 @@ def test_one_seed_gives_one_trace() -> None:
     assert first.trace_hash == second.trace_hash
 
 
+@pytest.mark.slow
 def test_a_network_costs_hosts_and_not_addresses() -> None:
     small, large = (outcome("address-share", 12, 1, bits=bits) for bits in ("24", "12"))
     assert small.violations == large.violations == ()

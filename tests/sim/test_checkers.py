@@ -231,6 +231,7 @@ def test_a_spinning_timer_is_found() -> None:
     assert {violation.checker for violation in result.violations} == {"spin"}
 
 
+@pytest.mark.slow
 def test_an_answer_to_every_answer_is_found_and_ends_the_run() -> None:
     class Duplicates(Storms):
         def receive_datagram(

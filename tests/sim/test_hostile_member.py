@@ -25,6 +25,7 @@ NOTHING: Mapping[str, int] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", mostly_slow(Lie, [Lie.FORGE]))
 def test_no_kind_of_lie_harms_the_honest(kind: Lie) -> None:
     result = member(kind)
@@ -117,6 +118,7 @@ def test_what_cannot_be_lied_to_is_refused(
 # Each rule is shown to fail, by an engine that breaks it.
 
 
+@pytest.mark.slow
 def test_to_believe_every_signature_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Proofs, "verify", lambda *_: Proof.GENUINE)
     result = member(Lie.FORGE)
@@ -143,6 +145,7 @@ def test_an_accusation_that_its_author_never_made_is_found(
     assert any("holds suspect@" in message for message in messages)
 
 
+@pytest.mark.slow
 def test_to_let_members_choose_their_places_is_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -152,6 +155,7 @@ def test_to_let_members_choose_their_places_is_found(
     assert result.figures["neighbours_chosen"]
 
 
+@pytest.mark.slow
 def test_one_word_that_kills_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Refutation, "receive", lambda *_: None)
     monkeypatch.setattr(Suspicion, "convicts", lambda *_: True)

@@ -363,6 +363,7 @@ def test_a_crash_is_confirmed_after_the_shortest_suspicion() -> None:
     assert result.coverage["engine_nacks_sent"] > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", mostly_slow([1, 2, 3], [1]))
 def test_chaos_breaks_no_rule_and_is_the_same_twice(seed: int) -> None:
     options = Options("chaos", 8, seed=seed, profile="lifeguard")

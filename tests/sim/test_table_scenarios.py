@@ -169,6 +169,7 @@ def test_rows_that_are_never_repaired_are_found(
     assert any("row_union" in rules_of(result) for result in results)
 
 
+@pytest.mark.slow
 def test_a_node_that_verifies_nothing_shows_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -107,6 +107,7 @@ def check_rows(links: Links, scope: Scope, count: int) -> None:
         assert row.proof == proof(row.owner, SIGN_DOMAIN + row.body)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", range(0, FAST, 20))
 def test_conversations_end_in_agreement_whatever_was_said(start: int) -> None:
     for seed in range(start, start + 20):

@@ -2,6 +2,7 @@
 
 from typing import cast
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -188,6 +189,7 @@ def words_of(number: int) -> list[Name]:
     ]
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(
     st.lists(

@@ -244,6 +244,7 @@ def test_a_watch_hears_of_what_masks_roles_and_removals_change() -> None:
     assert (CLUSTER, (REVOCATION, bytes(node_id(3)))) not in view
 
 
+@pytest.mark.slow
 @settings(max_examples=20)
 @given(st.integers(0, 10**6), st.integers(1, 60))
 def test_a_watch_that_is_replayed_shows_what_is_shown(seed: int, length: int) -> None:
