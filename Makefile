@@ -11,14 +11,15 @@ RUN := $(VENV)/bin/python
 STAMP := $(VENV)/installed
 SIM := $(RUN) -m sim
 
-.PHONY: help check test demo sim bench clean
+.PHONY: help check test demo sim bench bench-host clean
 
 help:
 	@echo "make check   format, lint, types, floors, limits, fast tests"
 	@echo "make test    every test"
 	@echo "make demo    an update and a crash, each beside memberlist's rules"
 	@echo "make sim     chaos, SEEDS=$(SEEDS) seeds on JOBS=$(JOBS) cores"
-	@echo "make bench   every benchmark beside its peer"
+	@echo "make bench   every benchmark beside its peer that needs no root"
+	@echo "make bench-host  those on real kernels, in namespaces (root)"
 	@echo "make clean   remove the virtual environment and all caches"
 
 $(STAMP): pyproject.toml .ci/venv .ci/tools
@@ -47,6 +48,9 @@ sim: $(STAMP)
 
 bench: $(STAMP)
 	@$(RUN) -m benchmarks run
+
+bench-host: $(STAMP)
+	@$(RUN) -m benchmarks run --host
 
 clean:
 	@rm -rf $(VENV) build dist *.egg-info

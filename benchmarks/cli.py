@@ -6,6 +6,7 @@ interrupted.
 
 import json
 import multiprocessing
+import os
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +17,7 @@ import click
 from benchmarks import (
     addresses,
     asymmetric,
+    attach,
     bootstrap,
     channels,
     coordinates,
@@ -23,8 +25,11 @@ from benchmarks import (
     fidelity,
     flood,
     idle,
+    kernel_dump,
+    kernel_entries,
     leave,
     network_bytes,
+    one_row,
     partition,
     pause,
     rows,
@@ -38,6 +43,8 @@ from benchmarks import (
     table_join,
     table_load,
     table_update,
+    thousand_networks,
+    throughput,
     update,
     views,
 )
@@ -81,25 +88,33 @@ QUESTIONS: Final[dict[str, Question]] = {
         network_bytes.QUESTION,
         simulator.QUESTION,
         fidelity.QUESTION,
+        kernel_entries.QUESTION,
+        kernel_dump.QUESTION,
+        one_row.QUESTION,
+        attach.QUESTION,
+        throughput.QUESTION,
+        thousand_networks.QUESTION,
     )
 }
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
-    """Measure swarmnet beside its peers, in the simulator."""
+    """Measure swarmnet beside its peers, in the simulator and on real kernels."""
 
 
 @main.command("list")
 def list_command() -> None:
     """Show the questions."""
     for one in QUESTIONS.values():
-        click.echo(f"{one.name:12} {one.asks}")
+        root = "(needs root) " if one.needs_root else ""
+        click.echo(f"{one.name:17} {root}{one.asks}")
 
 
 @main.command("run")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--quick", is_flag=True, help="fewer seeds, smaller: up to 10 minutes")
+@click.option("--host", is_flag=True, help="all that need root, on hosts of their own")
 @click.option("--out", metavar="DIR", help="for results.json and the pictures")
 @click.option(
     "--format",
@@ -110,9 +125,18 @@ def list_command() -> None:
 )
 @click.option("--jobs", type=int, help="processes; default: one a core")
 def run_command(
-    *, names: tuple[str, ...], quick: bool, out: str | None, form: str, jobs: int | None
+    *,
+    names: tuple[str, ...],
+    quick: bool,
+    host: bool,
+    out: str | None,
+    form: str,
+    jobs: int | None,
 ) -> None:
-    """Answer the questions named, or all: python -m benchmarks run update --quick."""
+    """Answer the questions named, or all that need no root.
+
+    Example: python -m benchmarks run update --quick
+    """
     for name in names:
         if name not in QUESTIONS:
             raise Refused(f"benchmark {name!r}: want {', '.join(QUESTIONS)}")
@@ -120,8 +144,8 @@ def run_command(
     if jobs < 1:
         raise Refused(f"jobs {jobs}: want at least 1")
     directory = None if out is None else _directory(out)
-    chosen = list(dict.fromkeys(names)) or list(QUESTIONS)
-    command = _command(names, quick=quick)
+    chosen = _chosen(names, host=host)
+    command = _command(names, quick=quick, host=host)
     where = place()
     opening = (
         f"{command}\n{where.machine}, Python {where.python}, commit {where.commit}"
@@ -145,9 +169,23 @@ def run_command(
         _write(directory, text, answers)
 
 
-def _command(names: tuple[str, ...], *, quick: bool) -> str:
+def _chosen(names: tuple[str, ...], *, host: bool) -> list[str]:
+    """Return the questions to answer; one line for each that this user cannot ask."""
+    chosen = dict.fromkeys(names)
+    if host or not names:
+        chosen |= {n: None for n, one in QUESTIONS.items() if one.needs_root == host}
+    is_root = os.geteuid() == 0
+    for name in list(chosen):
+        if QUESTIONS[name].needs_root and not is_root:
+            click.echo(f"{name}: skipped: needs root", err=True)
+            del chosen[name]
+    return list(chosen)
+
+
+def _command(names: tuple[str, ...], *, quick: bool, host: bool) -> str:
     words = ["python", "-m", "benchmarks", "run", *names]
-    return shlex.join([*words, "--quick"] if quick else words)
+    flags = {"--quick": quick, "--host": host}
+    return shlex.join([*words, *(flag for flag, is_on in flags.items() if is_on)])
 
 
 def _directory(out: str) -> Path:

@@ -111,16 +111,24 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked, and how it is answered. `asks` is one line."""
+    """What is asked, and how it is answered. `asks` is one line.
+
+    One that `needs_root` is answered by a real kernel, on hosts of its own.
+    """
 
     name: str
     asks: str
     answer: Callable[["Lab"], list[Row]]
+    needs_root: bool = False
 
 
 def question(
-    name: str, doc: str | None, answer: Callable[["Lab"], list[Row]]
+    name: str,
+    doc: str | None,
+    answer: Callable[["Lab"], list[Row]],
+    *,
+    needs_root: bool = False,
 ) -> Question:
     """Return the question that a file's docstring opens with."""
     assert doc
-    return Question(name, doc.partition("\n")[0], answer)
+    return Question(name, doc.partition("\n")[0], answer, needs_root)

@@ -13,33 +13,37 @@ GAP_S: Final = 0.05
 class Turns:
     """Namespaces in the order in which they were looked at, the latest last."""
 
-    __slots__ = ("_looked", "_taken_at", "_within_s")
+    __slots__ = ("_due", "_looked", "_taken_at", "_within_s")
 
     def __init__(self, within_s: float) -> None:
         self._within_s = within_s
         self._looked: dict[str, float] = {}
         self._taken_at = float("-inf")
+        # Found when it is asked for, and then kept until something changes.
+        self._due: float | None = None
 
     def note(self, now: float, name: str) -> None:
         """Take note that a namespace was looked at, or made."""
         self._looked.pop(name, None)
         self._looked[name] = now
+        self._due = None
 
     def forget(self, name: str) -> None:
         """Look at a namespace no more."""
         self._looked.pop(name, None)
+        self._due = None
 
     @property
     def due(self) -> float | None:
         """When the next one has its turn; None where there is none."""
-        if not self._looked:
-            return None
-        oldest = next(iter(self._looked.values()))
-        latest = next(reversed(self._looked.values()))
-        gap_s = min(GAP_S, self._within_s / (2 * len(self._looked)))
-        last_s = self._within_s - gap_s * len(self._looked)
-        at = min(oldest + self._within_s, latest + last_s)
-        return max(self._taken_at + gap_s, at)
+        if self._due is None and self._looked:
+            gap_s = min(GAP_S, self._within_s / (2 * len(self._looked)))
+            in_time = min(
+                looked - place * gap_s
+                for place, looked in enumerate(self._looked.values())
+            )
+            self._due = max(self._taken_at + gap_s, in_time + self._within_s)
+        return self._due
 
     def take(self, now: float) -> str:
         """Return whose turn it is, and give it no other for now."""

@@ -1,0 +1,134 @@
+"""The benchmarks on real kernels: what they measure is there, and nothing is left."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from benchmarks import (
+    attach,
+    kernel_dump,
+    kernel_entries,
+    one_row,
+    thousand_networks,
+    throughput,
+)
+from benchmarks.cli import QUESTIONS, call
+from benchmarks.hosts import NAMED, PREFIX, Ground
+from benchmarks.values import Question, Row
+
+needs_root = pytest.mark.skipif(
+    os.geteuid() != 0, reason="only root makes network namespaces"
+)
+
+
+def left() -> Iterator[Path]:
+    """Yield what benchmarks of this process have pinned or named."""
+    mine = f"{PREFIX}{os.getpid()}-*"
+    yield from Path(tempfile.gettempdir()).glob(mine)
+    yield from NAMED.glob(mine)
+
+
+def check_rows(rows: list[Row], *peers: str | None) -> None:
+    """See that each row has a figure beside these peers, and that nothing is left."""
+    assert [None if row.peer is None else row.peer.name for row in rows] == [*peers]
+    assert all(row.ours.median >= 0 for row in rows)
+    assert list(left()) == []
+
+
+@needs_root
+def test_entries_are_put_by_everybody() -> None:
+    pytest.importorskip("pyroute2")
+    others = ("bare messages", "pyroute2")
+    rows = kernel_entries.measured((100, 1))
+    check_rows(rows, "bridge -batch", *others, "ip -batch", *others)
+
+
+@needs_root
+def test_a_dump_has_all_entries_and_no_difference() -> None:
+    pytest.importorskip("pyroute2")
+    check_rows(kernel_dump.measured((100, 1, 1)), "bare messages", "pyroute2")
+
+
+@needs_root
+@pytest.mark.parametrize("shape", one_row.SHAPES, ids=lambda shape: shape[0])
+def test_a_row_reaches_the_kernel(shape: tuple[str, tuple[str, ...]]) -> None:
+    rows = one_row.measured((*shape, 10, 2))
+    check_rows(rows, one_row.COMMANDS, one_row.DOCKER.name)
+
+
+@needs_root
+def test_everybody_attaches_the_same_endpoint() -> None:
+    pytest.importorskip("pyroute2")
+    who = (attach.COMMANDS, attach.BATCHES, "pyroute2", "bare messages")
+    check_rows(attach.measured(1), *who)
+
+
+@needs_root
+@pytest.mark.slow
+def test_frames_pass_in_both_worlds() -> None:
+    rows = throughput.measured((1, 1, 5))
+    check_rows(rows, throughput.BY_HAND, throughput.BY_HAND)
+    assert all(row.ours.median > 0 for row in rows)
+
+
+@needs_root
+@pytest.mark.slow
+def test_networks_come_and_go_without_a_trace() -> None:
+    rows = thousand_networks.measured((2, 1))
+    check_rows(rows, None, None, None, None)
+    assert rows[-1].measure == "2 networks removed: descriptors left"
+    assert rows[-1].ours.worst == 0
+    assert len(thousand_networks.leaking((1, 3))) == 1
+
+
+@needs_root
+def test_what_a_killed_run_left_is_cleared_away_by_the_next() -> None:
+    # No process has this number (Linux's are at most 4,194,304).
+    dead = Path(tempfile.mkdtemp(prefix=f"{PREFIX}99999999-"))
+    with Ground():
+        assert not dead.exists()
+
+
+def answers(name: str, *, needs_root: bool) -> Question:
+    return Question(name, f"{name}?", lambda lab: [], needs_root)
+
+
+@pytest.mark.parametrize(
+    ("words", "user", "answered", "skipped"),
+    [
+        ([], 0, ["plain"], []),
+        (["--host"], 0, ["host"], []),
+        (["host", "plain"], 0, ["host", "plain"], []),
+        ([], 1000, ["plain"], []),
+        (["--host"], 1000, [], ["host: skipped: needs root"]),
+        (["host", "plain"], 1000, ["plain"], ["host: skipped: needs root"]),
+    ],
+)
+def test_what_needs_root_runs_when_asked_for_and_only_for_root(
+    *,
+    words: list[str],
+    user: int,
+    answered: list[str],
+    skipped: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    for name in list(QUESTIONS):
+        monkeypatch.delitem(QUESTIONS, name)
+    monkeypatch.setitem(QUESTIONS, "plain", answers("plain", needs_root=False))
+    monkeypatch.setitem(QUESTIONS, "host", answers("host", needs_root=True))
+    assert call(["run", *words, "--jobs", "1"]) == 0
+    told = capsys.readouterr().err.splitlines()
+    assert told == [*skipped, *(f"{name}: running" for name in answered)]
+
+
+def test_the_list_says_what_needs_root(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(["list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    marked = [line.split()[0] for line in lines if " (needs root) " in line]
+    assert marked == [name for name, one in QUESTIONS.items() if one.needs_root]
+    assert "attach" in marked
