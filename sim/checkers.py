@@ -98,6 +98,20 @@ RULES: Final[Mapping[str, Rule]] = {
         "after calm, with all removed that are gone, every number can be used"
     ),
     "address_clone": Rule("a clone that is heard gives nothing out"),
+    "kernel_plan": Rule("after calm every kernel equals what its node's rows call for"),
+    "kernel_flow": Rule(
+        "after calm every host of a network has what leads to each endpoint, and to"
+        " nothing else"
+    ),
+    "kernel_foreign": Rule("what others made in a kernel stays as it is"),
+    "kernel_late": Rule(
+        "what others change is put right within 1 s of its announcement, if the kernel"
+        " refuses nothing"
+    ),
+    "kernel_lost": Rule(
+        "while agents are killed and start again no kernel loses what leads to an"
+        " endpoint that stays"
+    ),
     "exception": Rule("no engine raises", _ALL),
 }
 

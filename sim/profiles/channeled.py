@@ -12,7 +12,7 @@ from sim.ledger import Ledger, NotedIdentity
 from sim.pki import WALL_S, Pki
 from sim.profiles.contract import Identity
 from sim.profiles.planed import first_row, first_storage
-from sim.profiles.tabled import Kept, Storage, Tabled
+from sim.profiles.tabled import Kept, Storage, Tabled, seated
 from swarmnet.crypto.channel import Parcel
 from swarmnet.crypto.directory import Directory
 from swarmnet.crypto.packets import Kind, has_mac1, kind_of
@@ -193,7 +193,7 @@ def build_node(
     node = Node(
         Credentials(own, chain.encoded, directory, WALL_S, rows, before),
         identity.address,
-        outfit.settings,
+        seated(outfit.settings, identity),
         random,
         random_bytes=keys.randbytes,
         boot_epoch=boot_epoch,

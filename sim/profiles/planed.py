@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from sim.profiles.contract import Identity
-from sim.profiles.tabled import Kept, Storage, Tabled
+from sim.profiles.tabled import Kept, Storage, Tabled, seated
 from swarmnet.ids import CLUSTER, NodeId
 from swarmnet.node.plane import Plane
 from swarmnet.node.seams import PlaneSeams
@@ -100,7 +100,7 @@ def build_plane(
     )
     plane = Plane(
         Route(node, identity.address),
-        settings,
+        seated(settings, identity),
         random,
         plane_seams,
         boot_epoch=boot_epoch,

@@ -19,6 +19,7 @@ from sim.pki import pki_of
 from sim.profiles.channeled import Acquaintance, Outfit, build_node, full_acquaintance
 from sim.profiles.contract import Engine, Identity
 from sim.profiles.planed import Memory, build_plane, first_row
+from sim.profiles.tabled import ANY_SEAT
 from swarmnet.crypto.settings import ChannelSettings
 from swarmnet.errors import Refused
 from swarmnet.ids import NodeId
@@ -38,6 +39,7 @@ _PROOF_BYTES: Final = 64
 _FIRST_VERSION: Final = (1, 0)
 CHANNELS: Final = "channels"
 TABLES: Final = "tables"
+KERNEL: Final = "kernel"
 MANAGER_NODES: Final = "manager_nodes"
 
 
@@ -96,6 +98,9 @@ class SwarmnetProfile:
         rest = dict(settings)
         self.seals = _switch(CHANNELS, rest.pop(CHANNELS, "off"))
         self.has_tables = _switch(TABLES, rest.pop(TABLES, "off"))
+        self.has_kernel = _switch(KERNEL, rest.pop(KERNEL, "off"))
+        if self.has_kernel and not self.has_tables:
+            raise Refused(f"setting {KERNEL}='on': it wants {TABLES}=on as well")
         self._managers = _count(MANAGER_NODES, rest.pop(MANAGER_NODES, "0"))
         names = {field.name for field in _CHANNEL_NUMBERS}
         told = {key: rest.pop(key) for key in sorted(names & rest.keys())}
@@ -113,6 +118,7 @@ class SwarmnetProfile:
             self.config,
             self._channel_settings,
             replace(tables, cluster_key=self.config.cluster_key),
+            seat=ANY_SEAT if self.has_kernel else None,
             introduces=self.has_tables,
         )
         # What sealing costs is in the packets themselves, where they are sealed.
@@ -138,6 +144,7 @@ class SwarmnetProfile:
         return {
             CHANNELS: "on or off (the default): real keys and sealed packets",
             TABLES: "on or off (the default): nodes write and hold rows",
+            KERNEL: "on or off (the default); with tables=on: nodes have a data plane",
             MANAGER_NODES: "default 0; with channels=on the first nodes are managers",
             **{
                 field.name: f"default {getattr(swim, field.name):g};"

@@ -6,13 +6,19 @@ would have verified by another thread are verified at once: that takes no virtua
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol, TypeVar
+from ipaddress import ip_address
+from typing import Final, Protocol, TypeVar
 
+from sim.profiles.contract import Identity
 from swarmnet.ids import NodeId, Scope
 from swarmnet.ipam.lives import Continuation
 from swarmnet.node.addressing import Addressing
 from swarmnet.node.commands import Done, Failed
+from swarmnet.node.dataplane import Dataplane
+from swarmnet.node.kernel_news import Apply, Drifted, Forget, KernelOutput, Read
 from swarmnet.node.outputs import Output, VerifySignatures
+from swarmnet.node.seat import Seat
+from swarmnet.node.settings import NodeSettings
 from swarmnet.tables.engine import Tables
 from swarmnet.tables.outputs import (
     Completed,
@@ -29,6 +35,8 @@ from swarmnet.tables.stored import StoredRows
 Result = TypeVar("Result")
 Note = Completed | Recovered | Outbid | Fenced | MaskWanted | Done | Failed
 Place = tuple[Scope, TableName, bytes]
+ANY_SEAT: Final = Seat(ip_address("0.0.0.0"))
+"""Stands in the settings of a run for the seat that each node has of its own."""
 
 
 class Inner(Protocol):
@@ -43,6 +51,8 @@ class Inner(Protocol):
     def command(self, now: float, verb: Callable[[Tables], Result]) -> Result: ...
 
     def allocate(self, now: float, verb: Callable[[Addressing], Result]) -> Result: ...
+
+    def program(self, now: float, verb: Callable[[Dataplane], Result]) -> Result: ...
 
     def verified(self, now: float, number: int, verdicts: Sequence[bool]) -> None: ...
 
@@ -77,6 +87,8 @@ class Storage:
     """Told of each row that is stored: now its owner has said it."""
     told: Callable[[Note], None] = lambda _note: None
     """Told of each note."""
+    wanted: Callable[[KernelOutput], None] = lambda _output: None
+    """Told of all that is wanted of the kernel; whoever serves it answers later."""
 
     def take(self, output: Output) -> bool:
         """Take an output that is for storage, or a note; return whether it was one."""
@@ -92,6 +104,8 @@ class Storage:
                 self.told(output)
             case Done() | Failed():
                 self.told(output)
+            case Read() | Apply() | Forget() | Drifted():
+                self.wanted(output)
             case _:
                 return False
         return True
@@ -152,6 +166,10 @@ class Tabled:
         """Let `verb` command addresses."""
         return self._inner.allocate(now, verb)
 
+    def program(self, now: float, verb: Callable[[Dataplane], Result]) -> Result:
+        """Let `verb` tell the data plane something, or answer it."""
+        return self._inner.program(now, verb)
+
     def poll_output(self) -> Output | None:
         """Return the next output that is not for storage."""
         while (output := self._inner.poll_output()) is not None:
@@ -163,6 +181,14 @@ class Tabled:
         """Verify signatures, and tell the engine whose they are."""
         verdicts = [self._check(*claim) for claim in wanted.claims]
         self._inner.verified(now, wanted.number, verdicts)
+
+
+def seated(settings: NodeSettings, identity: Identity) -> NodeSettings:
+    """Return a node's settings; what it says of its data path is its own address."""
+    if settings.seat is None:
+        return settings
+    vtep = ip_address(identity.address.host)
+    return replace(settings, seat=replace(settings.seat, vtep=vtep))
 
 
 def _place(row: Row) -> Place:

@@ -6,12 +6,14 @@ from typing import Final
 from sim.scenarios import (
     address_chaos,
     address_share,
+    agent_restart,
     asymmetric,
     bootstrap,
     chaos,
     churn,
     coordinates,
     crash,
+    drift,
     hostile_member,
     hostile_outsider,
     idle,
@@ -54,5 +56,7 @@ SCENARIOS: Final[Mapping[str, ScenarioKind]] = {
         table_chaos,
         address_share,
         address_chaos,
+        drift,
+        agent_restart,
     )
 }

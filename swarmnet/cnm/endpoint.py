@@ -108,10 +108,22 @@ def _split_address(text: str, rest: str) -> tuple[IP | None, str]:
         host, _, ports = rest.partition(":")
     else:
         return None, rest
+    return parse_ip(f"publish {text}", host), ports
+
+
+def parse_ip(what: str, text: str) -> IP:
+    """Read an address, without a zone: that is of one host's links.
+
+    Raises:
+        Refused: it is none.
+    """
     try:
-        return ip_address(host), ports
+        found = ip_address(text)
     except ValueError:
-        raise Refused(f"publish {text}: {host!r} is no IP address") from None
+        raise Refused(f"{what}: {text[:40]!r} is no IP address") from None
+    if "%" in text:
+        raise Refused(f"{what}: {text[:40]!r}: want no zone (%…)")
+    return found
 
 
 def _port(text: str, part: str) -> int:

@@ -91,7 +91,7 @@ class NeighbourEvent:
     A miss has `ip` or `mac`, the one that was not known; its `family` says nothing,
     for a kernel gives AF_INET for a MAC. An FDB entry has AF_BRIDGE, `mac`, and `dst`
     if it is a VXLAN device's; one of a bridge has its index in `master`, and its port
-    in `ifindex`.
+    in `ifindex`; `dst` is b"" if it has a port, VNI or interface of its own.
     """
 
     kind: int
@@ -176,6 +176,11 @@ def dump_neighbours(family: int, link_index: int = 0) -> Request:
     return Request(RTM_GETNEIGH, NLM_F_DUMP, body)
 
 
+NDA_PORT: Final = 6
+NDA_VNI: Final = 7
+_UNUSUAL: Final = frozenset({NDA_PORT, NDA_VNI, NDA_IFINDEX})
+
+
 def decode_event_untrusted(kind: int, body: bytes | memoryview) -> NeighbourEvent:
     """Read an RTM_NEWNEIGH, RTM_DELNEIGH, or RTM_GETNEIGH, which tells of a miss.
 
@@ -187,13 +192,17 @@ def decode_event_untrusted(kind: int, body: bytes | memoryview) -> NeighbourEven
     family, index, state, flags, _ = NDMSG.unpack_from(body)
     found = attributes_untrusted(body[NDMSG.size :])
     is_bridge = family == AF_BRIDGE
+    destination = found.get(NDA_DST)
+    if is_bridge and destination is not None and found.keys() & _UNUSUAL:
+        # It goes where we send nothing.
+        destination = b""
     return NeighbourEvent(
         kind,
         index,
         family,
         None if is_bridge else found.get(NDA_DST),
         found.get(NDA_LLADDR),
-        found.get(NDA_DST) if is_bridge else None,
+        destination if is_bridge else None,
         state,
         flags,
         u32_untrusted(found[NDA_MASTER]) if NDA_MASTER in found else None,

@@ -37,6 +37,7 @@ from swarmnet.kernel.netlink import (
 
 IFF_UP: Final = 0x1
 IFF_LOOPBACK: Final = 0x8
+IFF_RUNNING: Final = 0x40
 IPV6_MTU_MIN: Final = 1280
 """Below it a link has no IPv6 at all, and refuses an address mode."""
 
@@ -68,6 +69,21 @@ _PORT_HAIRPIN: Final = 4
 _PORT_LEARNING: Final = 8
 _PORT_FLOOD: Final = 9
 _PORT_ISOLATED: Final = 33
+_PORT_STATE: Final = 1
+_FORWARDING: Final = 3
+_PORT_PLAIN: Final = {
+    5: 0,  # GUARD
+    6: 0,  # PROTECT
+    7: 0,  # FAST_LEAVE
+    10: 0,  # PROXYARP
+    12: 0,  # PROXYARP_WIFI
+    27: 1,  # MCAST_FLOOD
+    28: 0,  # MCAST_TO_UCAST
+    30: 1,  # BCAST_FLOOD
+    32: 0,  # NEIGH_SUPPRESS
+    39: 0,  # LOCKED
+}
+"""What a port has when it is made, of what we do not speak of (linux/if_link.h)."""
 
 _VXLAN_ID: Final = 1
 _VXLAN_LOCAL: Final = 4
@@ -93,6 +109,7 @@ class FoundLink:
 
     `master_index` names its master. `peer_index` names what it hangs on, such as the
     other end of a veth pair; in the namespace of id `netns_id` if that is given.
+    `strange` are flags of a port that should be otherwise: (IFLA_BRPORT_*, value).
     """
 
     index: int
@@ -101,6 +118,7 @@ class FoundLink:
     master_index: int | None = None
     peer_index: int | None = None
     netns_id: int | None = None
+    strange: tuple[tuple[int, int], ...] = ()
 
 
 def add_bridge(link: Link) -> Request:
@@ -248,7 +266,7 @@ def decode_link_untrusted(body: bytes | memoryview) -> FoundLink | None:
         alias=text_untrusted(found.get(_IFALIAS, b"")),
         mac=found.get(_ADDRESS, b""),
         is_up=bool(flags & IFF_UP),
-        port=_port_untrusted(info),
+        port=_port_untrusted(info, flags),
         vxlan=vxlan,
         has_link_local=_has_link_local_untrusted(found),
     )
@@ -259,6 +277,7 @@ def decode_link_untrusted(body: bytes | memoryview) -> FoundLink | None:
         _number_untrusted(found, _MASTER),
         _number_untrusted(found, _LINK),
         _number_untrusted(found, _LINK_NETNSID),
+        strange=() if link.port is None else _strange_untrusted(info, flags),
     )
 
 
@@ -300,6 +319,21 @@ def _port(port: Port | None) -> bytes:
     return nested(_LINKINFO, attribute(_INFO_SLAVE_KIND, b"bridge"), data)
 
 
+def mend_port(index: int, found: FoundLink) -> list[Request]:
+    """Return requests that make a port plain again, where it is not.
+
+    Only flags that the kernel tells of are set: it may not know them all.
+    """
+    head = _IFINFO.pack(0, 0, index, 0, 0)
+
+    def put(kind: int, value: int) -> Request:
+        data = nested(_INFO_SLAVE_DATA, attribute_u8(kind, value))
+        info = nested(_LINKINFO, attribute(_INFO_SLAVE_KIND, b"bridge"), data)
+        return Request(RTM_NEWLINK, 0, head + info)
+
+    return [put(kind, value) for kind, value in found.strange]
+
+
 def _number_untrusted(found: Mapping[int, bytes], kind: int) -> int | None:
     return u32_untrusted(found[kind]) if kind in found else None
 
@@ -321,7 +355,7 @@ def _vxlan_untrusted(data: Mapping[int, bytes]) -> Vxlan:
     )
 
 
-def _port_untrusted(info: Mapping[int, bytes]) -> Port | None:
+def _port_untrusted(info: Mapping[int, bytes], flags: int) -> Port | None:
     """Read the flags of a bridge port; None of a link that is none."""
     if text_untrusted(info.get(_INFO_SLAVE_KIND, b"")) != Kind.BRIDGE:
         return None
@@ -331,7 +365,24 @@ def _port_untrusted(info: Mapping[int, bytes]) -> Port | None:
         flood=_is_set_untrusted(data, _PORT_FLOOD),
         isolated=_is_set_untrusted(data, _PORT_ISOLATED),
         hairpin=_is_set_untrusted(data, _PORT_HAIRPIN),
+        is_plain=not _strange_untrusted(info, flags),
     )
+
+
+def _strange_untrusted(
+    info: Mapping[int, bytes], flags: int
+) -> tuple[tuple[int, int], ...]:
+    """Return the flags of a port that are not as they are made, and how they are."""
+    data = attributes_untrusted(info.get(_INFO_SLAVE_DATA, b""))
+    found = [
+        (kind, value)
+        for kind, value in _PORT_PLAIN.items()
+        if kind in data and u8_untrusted(data[kind]) != value
+    ]
+    is_stopped = u8_untrusted(data.get(_PORT_STATE, b"\3")) != _FORWARDING
+    if is_stopped and flags & IFF_RUNNING:
+        found.append((_PORT_STATE, _FORWARDING))
+    return tuple(found)
 
 
 def _has_link_local_untrusted(found: Mapping[int, bytes]) -> bool:

@@ -16,6 +16,8 @@ from swarmnet.kernel.work import Phase, Work
 
 _LEFT_BEHIND: Final = pattern(r"[vg][0-9a-f]{12}\Z")
 """The names under which both ends of our pairs are born, before they have an alias."""
+OUR_BRIDGE: Final = "swarmnet_gw"
+"""The one link with a name of its own that we make among those of others."""
 _OWN_NAMES: Final = pattern(r"(br|vxlan)\d+\Z")
 """What else we make in a namespace of our own."""
 NOTHING: Final = Namespace()
@@ -26,6 +28,8 @@ def may_remove(link: Link, where: Namespace) -> bool:
     if is_ours(link):
         return True
     if link.kind is Kind.VETH and _LEFT_BEHIND.match(link.name):
+        return True
+    if link.kind is Kind.BRIDGE and link.name == OUR_BRIDGE:
         return True
     return where.is_owned and bool(_OWN_NAMES.match(link.name))
 

@@ -43,12 +43,18 @@ class Vxlan:
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """How a bridge treats a link that it is the master of (IFLA_BRPORT_*)."""
+    """How a bridge treats a link that it is the master of (IFLA_BRPORT_*).
+
+    `is_plain`: it forwards, if it has a carrier, and all that is not said here is as
+    the kernel makes it: broadcasts and multicasts pass, nothing is guarded, locked, or
+    answered for.
+    """
 
     learning: bool = False
     flood: bool = False
     isolated: bool = False
     hairpin: bool = False
+    is_plain: bool = True
 
 
 @dataclass(frozen=True, slots=True)

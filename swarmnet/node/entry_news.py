@@ -22,6 +22,7 @@ from swarmnet.kernel.state import KERNEL, PROTOCOL, Namespace, connected_route
 from swarmnet.kernel.work import Phase, Work
 from swarmnet.node.desired import LINK_LOCAL, Desired
 from swarmnet.node.kernel_news import (
+    OWN,
     AddressNews,
     EntryNews,
     LinkNews,
@@ -128,6 +129,8 @@ def _is_route_expected(space: Namespace, news: RouteNews) -> bool:
 def _is_entry_expected(space: Namespace, news: EntryNews) -> bool:
     if news.sort is Sort.STATION:
         port = space.stations.get(news.about)
+        if news.value == OWN:
+            return port is None
         return (port == news.link) == (news.value is not None)
     entries = space.entries.get(news.link)
     if entries is None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from swarmnet.kernel.links import Link
 from swarmnet.kernel.operations import Operation
@@ -61,6 +62,9 @@ Found = Mapping[str, Namespace | None]
 """What was read, by key; None where there is no such namespace."""
 
 # What the kernel announces
+
+OWN: Final = b"own"
+"""What a bridge's entry says whose MAC is the bridge's or the port's own."""
 
 
 @dataclass(frozen=True, slots=True)

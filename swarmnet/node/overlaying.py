@@ -13,7 +13,7 @@ from swarmnet.cnm.network import Attachment, Network, Subnet
 from swarmnet.errors import BadPacket, Refused
 from swarmnet.ids import CLUSTER, NodeId, Scope
 from swarmnet.node.addressing import Addressing
-from swarmnet.node.books import network_of
+from swarmnet.node.books import VNIS, network_of
 from swarmnet.node.dataplane import Dataplane
 from swarmnet.node.desired import Place
 from swarmnet.node.drivers import DRIVERS
@@ -100,6 +100,9 @@ class Overlaying:
                 self._stale[network] = None
         moved = self._addressing.endpoints.take_moved()
         for realm in moved.realms:
+            if realm == VNIS:
+                # Only with VNIs of its own is a network sound.
+                self._stale.update(dict.fromkeys(self._nodes))
             owner = network_of(realm)
             if owner in self._nodes:
                 self._stale[owner] = None

@@ -104,6 +104,8 @@ def plan_way_out(
         held=host.gateway,
         avoid=[*host.routes, *subnets],
         mtu=host.mtu or UNDERLAY_MTU,
+        # To lead VXLAN's own port away would cut all networks.
+        reserved=[("udp", host.port)],
     )
 
 

@@ -39,14 +39,16 @@ def sandbox_facts(space: Namespace) -> SandboxFacts:
 def names_kept(facts: SandboxFacts, given: SandboxFacts | None) -> dict[str, str]:
     """Return the names that interfaces keep: those that they have, or were given.
 
-    Others may have taken one that was given, before it was there.
+    Others may have taken one that was given, before it was there; and one that was
+    seen may have been given to another since.
     """
-    named = facts.interfaces if given is None else given.interfaces
-    return {
-        one: name
-        for one, name in {**facts.interfaces, **named}.items()
-        if name not in facts.foreign
-    }
+    kept = dict(facts.interfaces if given is None else given.interfaces)
+    taken = dict.fromkeys(kept.values())
+    for one, name in facts.interfaces.items():
+        if one not in kept and name not in taken:
+            kept[one] = name
+            taken[name] = None
+    return {one: name for one, name in kept.items() if name not in facts.foreign}
 
 
 def _first_address(space: Namespace, link: str | None) -> IP | None:

@@ -7,7 +7,7 @@ world reaches none but by a published port.
 An IPv6 address follows from the IPv4 one, so that only the latter has to be kept.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from ipaddress import IPv4Address, IPv4Network, IPv6Address
@@ -88,11 +88,13 @@ def plan_gateway(
     held: Prefix | None,
     avoid: Sequence[Prefix],
     mtu: int,
+    reserved: Collection[tuple[str, int]] = (),
 ) -> GatewayPlan:
     """Return what the gateway bridge and its sandboxes call for, if there are any.
 
     `held` is the subnet that the bridge has, `avoid` what others have: the host's
-    routes, but for ours, and all networks' subnets.
+    routes, but for ours, and all networks' subnets. `reserved` are (protocol, port)s
+    of the host that nobody may publish.
     """
     if not sandboxes:
         return GatewayPlan()
@@ -105,7 +107,7 @@ def plan_gateway(
     plan = _Planner(subnet, mtu, has_ipv6=any(one.has_ipv6 for one in ordered))
     plan.check(avoid)
     plan.seat(ordered)
-    return plan.result()
+    return plan.result(reserved)
 
 
 def table_of(
@@ -208,12 +210,15 @@ class _Planner:
         first, last = int(self._address) + 1, int(self._subnet.broadcast_address) - 1
         return address in self._subnet and first <= int(address) <= last
 
-    def result(self) -> GatewayPlan:
+    def result(self, reserved: Collection[tuple[str, int]]) -> GatewayPlan:
         published = publishing.publish(
-            Publisher(
-                seat.sandbox.name, seat.address, seat.address6, seat.sandbox.publish
-            )
-            for seat in self._seats
+            [
+                Publisher(
+                    seat.sandbox.name, seat.address, seat.address6, seat.sandbox.publish
+                )
+                for seat in self._seats
+            ],
+            reserved,
         )
         others = [seat for seat in self._seats if seat.sandbox.has_default_route]
         has_ports = bool(published.elements["any4"] or published.elements["bound4"])

@@ -2,10 +2,11 @@
 
 from typing import Final
 
+from swarmnet.kernel.link_difference import OUR_BRIDGE
 from swarmnet.kernel.links import TAG
 
 BRIDGE: Final = "br0"
-GATEWAY_BRIDGE: Final = "swarmnet_gw"
+GATEWAY_BRIDGE: Final = OUR_BRIDGE
 GATEWAY_ALIAS: Final = f"{TAG}gateway"
 """So begins the mark of the gateway's bridge and of its links."""
 _ID_SHOWN: Final = 12

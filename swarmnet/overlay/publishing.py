@@ -1,6 +1,6 @@
 """Published ports: which connections to a host go to a sandbox, and from where."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final
@@ -56,9 +56,14 @@ class Published:
     warnings: tuple[str, ...] = ()
 
 
-def publish(publishers: Iterable[Publisher]) -> Published:
-    """Return what leads to each sandbox; of two that want a port the first has it."""
-    board = _Board()
+def publish(
+    publishers: Iterable[Publisher], reserved: Collection[tuple[str, int]] = ()
+) -> Published:
+    """Return what leads to each sandbox; of two that want a port the first has it.
+
+    `reserved` are (protocol, port)s that the host needs itself: VXLAN's, say.
+    """
+    board = _Board(reserved)
     for publisher in publishers:
         for wish in publisher.publish:
             board.add(publisher, wish)
@@ -68,14 +73,18 @@ def publish(publishers: Iterable[Publisher]) -> Published:
 class _Board:
     """Who has which port: for each map, key -> (sandbox, value)."""
 
-    __slots__ = ("_maps", "warnings")
+    __slots__ = ("_maps", "_reserved", "warnings")
 
-    def __init__(self) -> None:
+    def __init__(self, reserved: Collection[tuple[str, int]]) -> None:
+        self._reserved = reserved
         self._maps: dict[str, dict[str, tuple[str, str]]] = {s.name: {} for s in SETS}
         self.warnings: list[str] = []
 
     def add(self, publisher: Publisher, wish: Publish) -> None:
         ip = wish.ip
+        if (wish.protocol, wish.host_port) in self._reserved:
+            self._warn(publisher, wish, "this host needs that port itself")
+            return
         if ip == IPv6Address("::1"):
             self._warn(publisher, wish, "the kernel leads nothing away from ::1")
             return

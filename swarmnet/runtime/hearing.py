@@ -19,6 +19,7 @@ from swarmnet.kernel.netlink import (
 )
 from swarmnet.kernel.state import Address, Route
 from swarmnet.node.kernel_news import (
+    OWN,
     AddressNews,
     EntryNews,
     KernelNews,
@@ -34,7 +35,7 @@ from swarmnet.runtime.kernel import Kernel
 
 NUD_NOARP: Final = 0x40
 NUD_PERMANENT: Final = 0x80
-"""linux/neighbour.h. A bridge's entry that is permanent is a port's own MAC."""
+"""linux/neighbour.h."""
 
 
 class Hearing:
@@ -100,9 +101,10 @@ class Hearing:
         if entry.dst is not None:
             value = None if is_gone else entry.dst
             return EntryNews(namespace, name, Sort.FDB, about, value)
-        if entry.state & NUD_PERMANENT:
-            return None
         value = None if is_gone else b""
+        if entry.state & NUD_PERMANENT and not is_gone:
+            # A port's own MAC; or a black hole, if somebody else has that MAC.
+            value = OWN
         return EntryNews(namespace, name, Sort.STATION, about, value)
 
     def _address(self, event: events.Changed, found: FoundAddress) -> KernelNews | None:

@@ -70,8 +70,8 @@ class Kernel:
         host: str = "/proc/thread-self/ns/net",
     ) -> None:
         self._firewall = firewall
-        self._namespaces = Namespaces(run_dir)
         fd = os.open(host, os.O_RDONLY | os.O_CLOEXEC)
+        self._namespaces = Namespaces(run_dir, host=os.fstat(fd))
         self._host = fd
         self._spaces = Spaces(fd, self._namespaces.open)
         self._reader = Reader(firewall)
@@ -100,11 +100,13 @@ class Kernel:
         self._namespaces.forget(namespace)
 
     def has(self, namespace: str) -> bool:
-        """Return whether there is such a namespace."""
+        """Return whether there is such a namespace, or nobody can tell."""
         try:
             os.close(self.open(namespace))
-        except (OSError, Refused):
+        except (FileNotFoundError, Refused):
             return False
+        except OSError:
+            return True
         return True
 
     def names(self, *, clear: bool = True) -> tuple[str, ...]:

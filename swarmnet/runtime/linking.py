@@ -17,6 +17,7 @@ from swarmnet.kernel.link_codec import (
     add_veth,
     add_vxlan,
     get_link,
+    mend_port,
     release_link,
     remove_link,
     set_link,
@@ -133,6 +134,8 @@ def _set(space: Space, held: FoundLink, link: Link) -> None:
         # A kernel without IPv6 makes no link-local addresses; all is well.
         if reply.error and reply.error != errno.EAFNOSUPPORT:
             raise Denied(reply.error, reply.message)
+    if held.strange and link.port is not None:
+        space.demand(*mend_port(held.index, held))
 
 
 def _finish(space: Space, link: Link, born: FoundLink, *, is_new: bool) -> None:

@@ -44,6 +44,7 @@ OPEN: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 SIOCGIFFLAGS: Final = 0x8913
 SIOCSIFFLAGS: Final = 0x8914
 IFF_UP: Final = 1
+WANTS: Final = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 T = TypeVar("T")
 
@@ -69,10 +70,16 @@ def make_namespace() -> int:
 
 
 def _open_namespace(path: str) -> int | None:
-    """Return a descriptor of the network namespace at `path`, or None if it is none."""
+    """Return a descriptor of the network namespace at `path`, or None if it is none.
+
+    Raises:
+        OSError: Nobody can tell, for want of descriptors or memory.
+    """
     try:
         fd = os.open(path, OPEN)
-    except OSError:
+    except OSError as error:
+        if error.errno in WANTS:
+            raise
         return None
     if is_network_namespace(fd):
         return fd
@@ -156,13 +163,21 @@ class Namespaces:
     """The namespaces that we pinned, and those of others that we were shown.
 
     Threads may share it. It keeps a descriptor per adopted namespace, none for a pin.
+    `host` tells the namespace that no sandbox can be.
     """
 
-    def __init__(self, run_dir: str | Path, *, mounts: str | None = None) -> None:
+    def __init__(
+        self,
+        run_dir: str | Path,
+        *,
+        mounts: str | None = None,
+        host: os.stat_result | None = None,
+    ) -> None:
         self._run = os.path.abspath(run_dir)
         self._root = os.path.join(self._run, "netns")
         self._mounts = _mounts_to_enter(mounts)
         self._adopted: dict[str, int] = {}
+        self._host = host
         # A pin that is half made looks like one to be cleared away.
         self._lock = threading.Lock()
 
@@ -244,10 +259,26 @@ class Namespaces:
         if fd is None:
             raise Refused(f"{path} is no network namespace; give the path of one")
         with self._lock:
+            other = self._adopted_as(fd)
+            if other not in (None, key) or self._is_host(fd):
+                os.close(fd)
+                whose = "the host's own" if other is None else f"that of {other}"
+                raise Refused(f"{path} is {whose}; give each sandbox one of its own")
             old = self._adopted.get(key)
             self._adopted[key] = fd
         if old is not None:
             os.close(old)
+
+    def _adopted_as(self, fd: int) -> str | None:
+        """Return under which key a namespace is adopted already, or None."""
+        status = os.fstat(fd)
+        for key, held in self._adopted.items():
+            if os.path.samestat(os.fstat(held), status):
+                return key
+        return None
+
+    def _is_host(self, fd: int) -> bool:
+        return self._host is not None and os.path.samestat(os.fstat(fd), self._host)
 
     def is_adopted(self, key: str) -> bool:
         """Say whether a namespace was made by others."""

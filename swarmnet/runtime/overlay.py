@@ -43,6 +43,7 @@ from swarmnet.runtime.state_file import StateFile, parse_state
 from swarmnet.runtime.steering import Recorder, settle
 
 RUN_DIR: Final = "/run/swarmnet"
+TRIALS: Final = 3
 RETRIES_MAX: Final = 4
 """So often what is refused is tried again before it is told."""
 NOBODY: Final = Place("", IPv4Address("127.0.0.1"))
@@ -56,7 +57,10 @@ class Group(click.Group):
         try:
             return super().invoke(ctx)
         except Refused as refused:
-            click.echo(f"overlay: {refused}", err=True)
+            _complain(str(refused))
+            ctx.exit(1)
+        except OSError as error:
+            _complain(f"{error.strerror or error}: {error.filename or 'the system'}")
             ctx.exit(1)
 
 
@@ -197,18 +201,27 @@ def _opened(run_dir: str) -> Iterator[tuple[Kernel, bool]]:
     check_rights()
     path = find_nft()
     nft = None if path is None else Nft(path)
-    why_not = "nft is not installed" if nft is None else nft.why_not()
+    why_not = "nft is not installed" if nft is None else _why_not(nft)
     if why_not is not None:
-        click.echo(
-            f"overlay: warning: no firewall: {why_not}; VXLAN is not filtered, nothing"
-            " is masqueraded or published",
-            err=True,
+        _complain(
+            f"warning: no firewall: {why_not}; VXLAN is not filtered, nothing is"
+            " masqueraded or published"
         )
     kernel = Kernel(run_dir, None if why_not else nft)
     try:
         yield kernel, why_not is None
     finally:
         kernel.close()
+
+
+def _why_not(nft: Nft) -> str | None:
+    """Return why nft is of no use here, or None; once it may fail by chance."""
+    found: str | None = None
+    for _ in range(TRIALS):
+        found = nft.why_not()
+        if found is None:
+            return None
+    return found
 
 
 @contextmanager
@@ -233,11 +246,13 @@ def _settle(plane: Dataplane, kernel: Kernel, form: str) -> None:
     settle(plane, kernel, RETRIES_MAX)
     failures = list(plane.failures())
     for warning in plane.desired.warnings():
-        click.echo(f"overlay: warning: {warning}", err=True)
+        _complain(f"warning: {warning}")
     for failure in failures:
-        click.echo(f"overlay: {describe_failure(failure)}", err=True)
+        _complain(describe_failure(failure))
     if form == "json":
         _print({"failures": [operation_as_json(one.operation) for one in failures]})
+    if not failures and not plane.is_settled:
+        raise Refused("the kernel could not be read to the end; try again")
     if failures:
         raise SystemExit(1)
 
@@ -252,6 +267,11 @@ def _all_of_ours(kernel: Kernel) -> dict[str, Namespace]:
             # It went while we looked.
             continue
     return found
+
+
+def _complain(text: str) -> None:
+    """Tell something in one line."""
+    click.echo(f"overlay: {' '.join(text.split())}", err=True)
 
 
 def _print(value: object) -> None:

@@ -54,6 +54,7 @@ from swarmnet.runtime.sysctls import read_sysctls
 NOTHING: Final = Namespace()
 OWNED: Final = "net/"
 """So begins the key of a namespace where all is ours."""
+NO_PORT: Final = ""
 STRANGE: Final = b""
 """A value that no entry should have: what is there is not in the form that we write."""
 
@@ -232,6 +233,9 @@ def _stations(
             is_awaited = desired.stations.get(mac) == link.name
             if is_static or not (may_learn or is_awaited):
                 stations[mac] = link.name
-        taken = (mac for mac in fdb.own.get(index, {}) if mac not in own)
-        stations.update(dict.fromkeys(taken, link.name))
+        for mac in fdb.own.get(index, {}):
+            if mac not in own:
+                # A black hole; where a port is awaited it is at none.
+                is_awaited = desired.stations.get(mac) == link.name
+                stations[mac] = NO_PORT if is_awaited else link.name
     return stations

@@ -7,12 +7,19 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 from re import compile as pattern
 from typing import Final
 
 from swarmnet.cnm.driver import check_options
-from swarmnet.cnm.endpoint import Endpoint, mac_of, parse_mac, parse_publish
+from swarmnet.cnm.endpoint import (
+    IP,
+    Endpoint,
+    mac_of,
+    parse_ip,
+    parse_mac,
+    parse_publish,
+)
 from swarmnet.cnm.host import VXLAN_PORT
 from swarmnet.cnm.network import Attachment, Network, NetworkView, Prefix, Subnet
 from swarmnet.cnm.options import MTU_MAX, MTU_MIN
@@ -51,7 +58,7 @@ def parse_state(text: str) -> StateFile:
     fields = Fields(value, "state")
     place = Place(
         node=fields.text("node"),
-        vtep=fields.read("vtep", ip_address),
+        vtep=fields.read("vtep", _vtep),
         port=fields.number("port", 1, 65_535, VXLAN_PORT) or VXLAN_PORT,
         mtu=fields.number("mtu", MTU_MIN, MTU_MAX, None),
     )
@@ -60,6 +67,23 @@ def parse_state(text: str) -> StateFile:
     fields.done()
     _check_all(sandboxes, views, place)
     return StateFile(place, sandboxes, views)
+
+
+def _ip(text: str) -> IP:
+    return parse_ip("address", text)
+
+
+def _vtep(text: str) -> IP:
+    found = _ip(text)
+    if found.is_unspecified or found.is_multicast or found.is_loopback:
+        raise ValueError("want an address of one host on the underlay")
+    return found
+
+
+def _netns(text: str) -> str:
+    if "\0" in text or text != text.encode("utf-8", "replace").decode():
+        raise ValueError("no path")
+    return text
 
 
 def _id(text: str) -> str:
@@ -75,7 +99,7 @@ def _made_id(*parts: str) -> str:
 
 
 def _sandbox(fields: Fields) -> Sandbox:
-    sandbox = Sandbox(fields.text("name"), fields.optional("netns", str))
+    sandbox = Sandbox(fields.text("name"), fields.optional("netns", _netns))
     fields.done()
     check_sandbox_name(sandbox.name)
     return sandbox
@@ -104,13 +128,16 @@ def _network(fields: Fields, place: Place) -> NetworkView:
 
 
 def _prefix(text: str) -> Prefix:
-    return ip_network(text)
+    found = ip_network(text)
+    if not found.prefixlen or found.is_multicast:
+        raise ValueError("want a subnet, not all addresses there are")
+    return found
 
 
 def _subnet(fields: Fields) -> Subnet:
     subnet = Subnet(
         prefix=fields.read("subnet", _prefix),
-        gateway=fields.optional("gateway", ip_address),
+        gateway=fields.optional("gateway", _ip),
         vni=fields.number("vni", 1, VNI_LAST, None) or 0,
     )
     fields.done()
@@ -126,7 +153,7 @@ def _subnet(fields: Fields) -> Subnet:
 def _attachment(fields: Fields) -> Attachment:
     attachment = Attachment(
         node=fields.text("node"),
-        vtep=fields.read("address", ip_address),
+        vtep=fields.read("address", _vtep),
         mtu=fields.number("mtu", MTU_MIN, MTU_MAX, None),
     )
     fields.done()
@@ -135,7 +162,7 @@ def _attachment(fields: Fields) -> Attachment:
 
 def _endpoint(fields: Fields, network: Network) -> Endpoint:
     node, sandbox = fields.text("node"), fields.text("sandbox")
-    found = (fields.optional(one, ip_address) for one in ("ipv4", "ipv6"))
+    found = (fields.optional(one, _ip) for one in ("ipv4", "ipv6"))
     addresses = tuple(one for one in found if one is not None)
     for address in addresses:
         if network.subnet_of(address) is None:
@@ -166,6 +193,12 @@ def _check_network(view: NetworkView, place: Place) -> None:
                 f"network {name}: endpoint {one.name}: node {one.node} is not among its"
                 " vteps"
             )
+        for port in one.publish:
+            if (port.protocol, port.host_port) == ("udp", place.port):
+                raise Refused(
+                    f"network {name}: endpoint {one.name}: publish {port}: VXLAN has"
+                    " that port; publish another"
+                )
         if one.publish and view.network.is_internal:
             raise Refused(
                 f"network {name}: endpoint {one.name}: publish {one.publish[0]}: the"

@@ -22,6 +22,9 @@ def look_at(kernel: Kernel, looks: Iterable[Look]) -> dict[str, Namespace | None
             found[look.namespace] = kernel.read(look.namespace, look.desired)
         except Refused:
             found[look.namespace] = None
+        except OSError:
+            # No descriptor is left: nobody can tell.
+            continue
         except Unreadable:
             if look.namespace != HOST and not kernel.has(look.namespace):
                 found[look.namespace] = None

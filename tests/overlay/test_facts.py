@@ -12,6 +12,7 @@ from swarmnet.overlay.facts import (
     foreign_prefixes,
     gateway_prefix,
     mtu_towards,
+    names_kept,
     sandbox_facts,
 )
 
@@ -114,3 +115,12 @@ def test_the_mtu_is_that_of_the_link_with_the_address() -> None:
     assert mtu_towards(host, ip_address("10.99.0.1")) == 9000
     assert mtu_towards(host, ip_address("fd99::1")) == 1500
     assert mtu_towards(host, ip_address("10.99.0.2")) is None
+
+
+def test_a_name_that_was_given_to_another_since_it_was_seen_is_kept_by_that_one() -> (
+    None
+):
+    seen = SandboxFacts(interfaces={"": "eth1", "a": "eth0"})
+    given = SandboxFacts(interfaces={"a": "eth0", "b": "eth1"})
+    assert names_kept(seen, given) == {"a": "eth0", "b": "eth1"}
+    assert names_kept(seen, None) == {"": "eth1", "a": "eth0"}

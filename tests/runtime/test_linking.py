@@ -104,11 +104,11 @@ def test_links_find_a_bridge_that_was_made_anew_behind_our_back(
 ) -> None:
     assert kernel.apply(WORLD[:3]) == []
     printed(kernel, NET, "ip", "link", "del", "br0")
-    printed(kernel, NET, "ip", "link", "add", "br0", "type", "bridge")
+    printed(kernel, NET, "ip", "link", "add", "br0", "up", "type", "bridge")
     assert kernel.apply(WORLD[3:]) == []
     assert kernel.read(NET).links[NAME] == replace(PORT, peer=None)
     printed(kernel, NET, "ip", "link", "del", "br0")
-    printed(kernel, NET, "ip", "link", "add", "br0", "type", "bridge")
+    printed(kernel, NET, "ip", "link", "add", "br0", "up", "type", "bridge")
     link = replace(PORT, peer=None)
     assert kernel.apply([SetLink(NET, VXLAN), SetLink(NET, link)]) == []
     assert kernel.read(NET).links[NAME].master == "br0"

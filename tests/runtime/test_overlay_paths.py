@@ -9,9 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from swarmnet.cnm.endpoint import parse_publish
+from swarmnet.cnm.sandbox import Sandbox
 from swarmnet.kernel.firewall import OURS
 from swarmnet.kernel.state import HOST, Namespace
+from swarmnet.overlay.naming import port_of
 from swarmnet.runtime.linux import run_in
+from swarmnet.runtime.steering import settle
 from tests.runtime.conftest import printed, ran
 from tests.runtime.lan import Lan, endpoint, inside, network
 
@@ -19,6 +23,7 @@ pytestmark = pytest.mark.slow
 ICMP_BYTES = 28
 ICMPV6_BYTES = 48
 FOUR = ("10.99.0.1", "10.99.0.2", "10.99.0.3")
+VNI = ("dst", "10.99.0.2", "vni", "7")
 SIX = ("fd99::1", "fd99::2", "fd99::3")
 
 Make = Callable[..., Lan]
@@ -223,4 +228,52 @@ def test_a_host_that_moves_is_followed(lan: Make) -> None:
     world.add(view.network, *view.endpoints)
     world.apply_all()
     ran(other.fd, "ip", "address", "delete", "10.99.0.2/24", "dev", "e0")
+    assert world.pings("a", "one", "10.0.1.3")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("bridge", "link", "set", "dev", "PORT", "state", "0"),
+        ("bridge", "link", "set", "dev", "PORT", "locked", "on"),
+        ("bridge", "link", "set", "dev", "PORT", "bcast_flood", "off"),
+        ("bridge", "link", "set", "dev", "PORT", "neigh_suppress", "on"),
+        ("bridge", "link", "set", "dev", "PORT", "learning", "on", "flood", "on"),
+        ("bridge", "fdb", "replace", "MAC", "dev", "PORT", "master", "permanent"),
+        ("bridge", "fdb", "replace", "FAR", "dev", "vxlan0", *VNI),
+    ],
+    ids=" ".join,
+)
+def test_what_is_done_to_a_port_by_hand_is_seen_and_undone(
+    lan: Make, change: tuple[str, ...]
+) -> None:
+    world = lan(*FOUR[:2])
+    red = network("red", "10.0.1.0/24 4097", is_internal=True)
+    one, two = endpoint("a", "one", "10.0.1.2"), endpoint("b", "two", "10.0.1.3")
+    world.add(red, one, two)
+    world.apply_all()
+    kernel = world.machines[0].kernel
+    words = {"PORT": port_of(one.id), "MAC": one.mac.hex(":"), "FAR": two.mac.hex(":")}
+    wanted = Namespace(stations={one.mac: port_of(one.id)})
+    before = kernel.read(inside(red), wanted)
+    printed(kernel, inside(red), *(words.get(word, word) for word in change))
+    assert kernel.read(inside(red), wanted) != before
+    # It compares what is read with the plan, too.
+    assert world.apply(world.machines[0]) == []
+    assert world.pings("a", "one", "10.0.1.3")
+
+
+def test_vxlans_own_port_is_published_to_nobody(lan: Make) -> None:
+    world = lan(*FOUR[:2])
+    red = network("red", "10.0.1.0/24 4097")
+    wish = parse_publish("4789:4789/udp")
+    world.add(
+        red,
+        endpoint("a", "one", "10.0.1.2", publish=(wish,)),
+        endpoint("b", "two", "10.0.1.3"),
+    )
+    plane = world.plane(world.machines[0], [Sandbox("one")])
+    settle(plane, world.machines[0].kernel, 1)
+    assert world.apply(world.machines[1]) == []
+    assert any("needs that port" in one for one in plane.desired.warnings())
     assert world.pings("a", "one", "10.0.1.3")

@@ -102,7 +102,7 @@ def test_the_list_names_scenarios_figures_and_keys(
     sets = {name: kind["sets"] for name, kind in document["scenarios"].items()}
     channels = {"hostile-outsider", "hostile-member"}
     tables = {name for name in sets if name.startswith("table-")}
-    tables |= {"scope", "address-chaos", "address-share"}
+    tables |= {"scope", "address-chaos", "address-share", "drift", "agent-restart"}
     assert {name for name, told in sets.items() if told} == channels | tables
 
 
