@@ -91,7 +91,7 @@ class NeighbourEvent:
     A miss has `ip` or `mac`, the one that was not known; its `family` says nothing,
     for a kernel gives AF_INET for a MAC. An FDB entry has AF_BRIDGE, `mac`, and `dst`
     if it is a VXLAN device's; one of a bridge has its index in `master`, and its port
-    in `ifindex`; `dst` is b"" if it has a port, VNI or interface of its own.
+    in `ifindex`; `dst` is b"" if it is in a form that we do not write.
     """
 
     kind: int
@@ -193,7 +193,8 @@ def decode_event_untrusted(kind: int, body: bytes | memoryview) -> NeighbourEven
     found = attributes_untrusted(body[NDMSG.size :])
     is_bridge = family == AF_BRIDGE
     destination = found.get(NDA_DST)
-    if is_bridge and destination is not None and found.keys() & _UNUSUAL:
+    is_odd = bool(found.keys() & _UNUSUAL) or state != FDB_STATE
+    if is_bridge and destination is not None and is_odd:
         # It goes where we send nothing.
         destination = b""
     return NeighbourEvent(

@@ -38,6 +38,8 @@ from swarmnet.kernel.netlink import (
 IFF_UP: Final = 0x1
 IFF_LOOPBACK: Final = 0x8
 IFF_RUNNING: Final = 0x40
+IFF_NOARP: Final = 0x80
+IFF_MULTICAST: Final = 0x1000
 IPV6_MTU_MIN: Final = 1280
 """Below it a link has no IPv6 at all, and refuses an address mode."""
 
@@ -208,7 +210,9 @@ def set_link(
         inet6 = nested(AF_INET6, attribute_u8(_INET6_ADDR_GEN_MODE, mode))
         body = still + who + nested(_AF_SPEC, inet6)
         requests.append(Request(RTM_SETLINK, 0, body))
-    body = _IFINFO.pack(0, 0, index, up, IFF_UP) + who + _port(link.port)
+    # A device without ARP answers for nobody.
+    flags, change = up | IFF_MULTICAST, IFF_UP | IFF_NOARP | IFF_MULTICAST
+    body = _IFINFO.pack(0, 0, index, flags, change) + who + _port(link.port)
     requests.append(Request(RTM_NEWLINK, 0, body))
     return requests
 
@@ -269,6 +273,7 @@ def decode_link_untrusted(body: bytes | memoryview) -> FoundLink | None:
         port=_port_untrusted(info, flags),
         vxlan=vxlan,
         has_link_local=_has_link_local_untrusted(found),
+        is_mute=flags & (IFF_NOARP | IFF_MULTICAST) != IFF_MULTICAST,
     )
     return FoundLink(
         index,

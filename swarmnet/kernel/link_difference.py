@@ -44,6 +44,7 @@ def is_like(link: Link, held: Link) -> bool:
         and link.master == held.master
         and link.alias == held.alias
         and link.has_link_local == held.has_link_local
+        and link.is_mute == held.is_mute
     )
 
 

@@ -70,7 +70,8 @@ class Link:
     """A link. `mac` None: any; `master` names a bridge in the same namespace.
 
     `peer` is said of desired links alone, of both ends of a pair; the end that has a
-    master speaks for both. `has_link_local`: the kernel gives it an IPv6 link-local
+    master speaks for both. One that `is_mute` has no ARP, or no multicast.
+    `has_link_local`: the kernel gives it an IPv6 link-local
     address (IFLA_INET6_ADDR_GEN_MODE is not `none`).
     """
 
@@ -85,6 +86,7 @@ class Link:
     vxlan: Vxlan | None = None
     peer: Peer | None = None
     has_link_local: bool = False
+    is_mute: bool = False
 
 
 def is_ours(link: Link) -> bool:

@@ -33,7 +33,6 @@ from swarmnet.overlay.entries import Sort
 from swarmnet.runtime import events
 from swarmnet.runtime.kernel import Kernel
 
-NUD_NOARP: Final = 0x40
 NUD_PERMANENT: Final = 0x80
 """linux/neighbour.h."""
 
@@ -94,8 +93,6 @@ class Hearing:
             return OtherNews(namespace)
         is_gone = entry.kind == RTM_DELNEIGH
         if entry.family != AF_BRIDGE:
-            if entry.state & NUD_NOARP:
-                return None
             value = entry.mac if entry.state & NUD_PERMANENT and not is_gone else None
             return EntryNews(namespace, name, Sort.NEIGHBOUR, about, value)
         if entry.dst is not None:

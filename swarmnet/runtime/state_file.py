@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
 from ipaddress import ip_network
+from itertools import combinations
 from re import compile as pattern
 from typing import Final
 
@@ -19,6 +20,7 @@ from swarmnet.cnm.endpoint import (
     parse_ip,
     parse_mac,
     parse_publish,
+    show_mac,
 )
 from swarmnet.cnm.host import VXLAN_PORT
 from swarmnet.cnm.network import Attachment, Network, NetworkView, Prefix, Subnet
@@ -165,8 +167,13 @@ def _endpoint(fields: Fields, network: Network) -> Endpoint:
     found = (fields.optional(one, _ip) for one in ("ipv4", "ipv6"))
     addresses = tuple(one for one in found if one is not None)
     for address in addresses:
-        if network.subnet_of(address) is None:
+        index = network.subnet_of(address)
+        if index is None:
             raise Refused(f"{fields.where}: {address}: in no subnet of {network.name}")
+        prefix = network.subnets[index].prefix
+        ends = (prefix.network_address, prefix.broadcast_address)
+        if prefix.version == 4 and prefix.num_addresses > 2 and address in ends:
+            raise Refused(f"{fields.where}: {address}: stands for {prefix} as a whole")
     if not addresses:
         raise Refused(f"{fields.where}: want an ipv4 or an ipv6 address")
     endpoint = Endpoint(
@@ -206,9 +213,19 @@ def _check_network(view: NetworkView, place: Place) -> None:
             )
         uses += _uses(one, place)
     gateways = [one.gateway for one in view.network.subnets if one.gateway]
+    uses += [(f"node {one.node}", f"VTEP {one.vtep}") for one in view.attachments]
+    if gateways:
+        uses.append(("a gateway", f"MAC {show_mac(mac_of(gateways))}"))
     _check_once(name, [("a gateway", str(one)) for one in gateways] + uses)
+    _check_overlaps(view.network)
     if not view.network.subnets:
         raise Refused(f"network {name}: want one subnet at least")
+
+
+def _check_overlaps(network: Network) -> None:
+    for one, other in combinations([s.prefix for s in network.subnets], 2):
+        if one.version == other.version and one.overlaps(other):
+            raise Refused(f"network {network.name}: subnets {one} and {other} overlap")
 
 
 def _uses(endpoint: Endpoint, place: Place) -> Iterator[tuple[str, str]]:
@@ -217,6 +234,7 @@ def _uses(endpoint: Endpoint, place: Place) -> Iterator[tuple[str, str]]:
     yield who, f"id {endpoint.id}"
     for address in endpoint.addresses:
         yield who, str(address)
+    yield who, f"MAC {show_mac(endpoint.mac)}"
     if endpoint.node == place.node:
         yield who, f"sandbox {endpoint.sandbox}"
         yield who, f"interface {port_of(endpoint.id)}"

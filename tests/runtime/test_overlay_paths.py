@@ -241,6 +241,9 @@ def test_a_host_that_moves_is_followed(lan: Make) -> None:
         ("bridge", "link", "set", "dev", "PORT", "learning", "on", "flood", "on"),
         ("bridge", "fdb", "replace", "MAC", "dev", "PORT", "master", "permanent"),
         ("bridge", "fdb", "replace", "FAR", "dev", "vxlan0", *VNI),
+        ("bridge", "fdb", "replace", "FAR", "dev", "vxlan0", *VNI[:2], "static"),
+        ("ip", "link", "set", "vxlan0", "arp", "off"),
+        ("ip", "link", "set", "br0", "multicast", "off"),
     ],
     ids=" ".join,
 )

@@ -300,3 +300,20 @@ def test_any_document_is_read_or_refused(value: object) -> None:
 )
 def test_any_field_may_be_wrong(name: str, value: object) -> None:
     assert "\n" not in refusal(state(**{name: value}))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('"vtep": "0.0.0.0"', "want an address of one host"),
+        ('"vtep": "239.1.1.1"', "want an address of one host"),
+        ('"vtep": "fe80::1%e0"', "want no zone"),
+        (
+            '"vtep": "10.99.0.1", "sandboxes": [{"name": "s", "netns": "a\\u0000b"}]',
+            "path",
+        ),
+    ],
+)
+def test_what_no_kernel_could_hold_is_refused(text: str, said: str) -> None:
+    with pytest.raises(Refused, match=said):
+        parse_state('{"node": "a", ' + text + "}")
