@@ -151,10 +151,15 @@ class Realms:
         yield from self._open.values()
 
     def was_held(self, realm: RealmId, number: int, node: NodeId) -> bool:
-        """Return whether a number was a node's on its way to who has it now."""
+        """Return whether a number is a node's, or was on its way to who has it now.
+
+        To whom it fell it is not on the way: nobody granted it.
+        """
         held = self._open.get(realm)
         holding = None if held is None else held.ownership.holding_at(number)
-        return holding is not None and node in (*holding.path, *holding.fallen)
+        if holding is None:
+            return False
+        return node in (holding.owner, *holding.path, *holding.fallen)
 
     def owner_of(self, realm: RealmId, number: int) -> NodeId | None:
         """Return whose a number is; None where nothing is known to be owned."""

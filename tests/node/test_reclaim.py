@@ -7,6 +7,7 @@ import pytest
 
 from swarmnet.ids import Scope
 from swarmnet.ipam.spans import Spans
+from swarmnet.ipam.vnis import VNI_LAST
 from swarmnet.node.books import VNIS, pool_realm, subnet_realm
 from swarmnet.node.settling import Cause
 from tests.node.hosts import Hosts, Unmet
@@ -347,3 +348,20 @@ def give(hosts: Hosts, number: int, network: Scope) -> None:
     """Let a host connect something, if it can."""
     with suppress(Unmet):
         hosts.connect(number, network)
+
+
+def test_an_heir_makes_sound_networks_of_what_fell_to_it() -> None:
+    hosts, _, _ = shared(3, "10.9.0.0/24")
+    hosts.remove_node(2, 1)
+    hosts.crash(1)
+    hosts.run_until(lambda: not hosts.lacking(VNIS, 2, 3), 30.0)
+    heir = next(n for n in (2, 3) if hosts.usable(n, VNIS).covers(VNI_LAST))
+    late = hosts.create(heir, "late", "10.8.0.0/24", vni=VNI_LAST)
+    hosts.run(1.0)
+    boxes = {number: hosts.connect(number, late) for number in (2, 3)}
+    hosts.run(0.5)
+    wanted = {
+        str(box.facts.addresses[0][1]): hosts.id(number)
+        for number, box in boxes.items()
+    }
+    assert [hosts.effective(number, late) for number in (2, 3)] == [wanted, wanted]
