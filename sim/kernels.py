@@ -8,14 +8,12 @@ from collections.abc import Callable, Iterable, Sequence
 from random import Random
 from typing import TYPE_CHECKING, Final, Protocol
 
-from sim.kernel.fake import FakeKernel
 from sim.kernel.faults import Faults
 from sim.machine import Machine
 from sim.profiles.contract import Engine
 from sim.profiles.tabled import Tabled
-from swarmnet.errors import Refused
 from swarmnet.kernel.operations import Failure, Operation, RemoveNamespace
-from swarmnet.kernel.state import Namespace, Unreadable
+from swarmnet.kernel.state import Namespace
 from swarmnet.node.dataplane import Dataplane
 from swarmnet.node.kernel_news import (
     Apply,
@@ -26,6 +24,7 @@ from swarmnet.node.kernel_news import (
     OtherNews,
     Read,
 )
+from swarmnet.node.looking import look_at
 from swarmnet.swim.outputs import MemberChanged, SendDatagram, SendStream
 
 if TYPE_CHECKING:
@@ -224,20 +223,3 @@ def _begin(machine: Machine, plane: Dataplane, now: float) -> None:
     for sandbox in machine.sandboxes.values():
         plane.set_sandbox(now, sandbox)
     plane.start(now, machine.kernel.names())
-
-
-def look_at(kernel: FakeKernel, looks: Iterable[Look]) -> dict[str, Namespace | None]:
-    """Read namespaces. What is left out could not be read now; None: there is none."""
-    found: dict[str, Namespace | None] = {}
-    for look in looks:
-        try:
-            if look.path is not None:
-                kernel.adopt(look.namespace, look.path)
-            found[look.namespace] = kernel.read(look.namespace, look.desired)
-        except Refused:
-            found[look.namespace] = None
-        except Unreadable:
-            cell = kernel._machine.namespaces.get(look.namespace)
-            if cell is None or not cell.is_alive:
-                found[look.namespace] = None
-    return found

@@ -61,6 +61,11 @@ class FakeKernel:
         cell.label = namespace
         self._machine.namespaces[namespace] = cell
 
+    def has(self, namespace: str) -> bool:
+        """Return whether there is such a namespace."""
+        cell = self._machine.namespaces.get(namespace)
+        return cell is not None and cell.is_alive
+
     def read(self, namespace: str, desired: Namespace | None = None) -> Namespace:
         """Return what a namespace holds.
 

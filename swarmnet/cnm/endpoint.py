@@ -64,6 +64,11 @@ def mac_of(addresses: Sequence[IP]) -> bytes:
     return MAC_PREFIX + blake2b(addresses[0].packed, digest_size=4).digest()
 
 
+def is_station(mac: bytes) -> bool:
+    """Return whether a MAC is one that a single station can have."""
+    return len(mac) == MAC_BYTES and not mac[0] & 1 and any(mac)
+
+
 def parse_mac(text: str) -> bytes:
     """Read a MAC that a frame can be sent to.
 
@@ -73,7 +78,7 @@ def parse_mac(text: str) -> bytes:
     if not _MAC.match(text):
         raise Refused(f"MAC {text!r}: want six bytes such as 02:42:0a:00:01:02")
     mac = bytes(int(part, 16) for part in text.replace("-", ":").split(":"))
-    if mac[0] & 1 or not any(mac):
+    if not is_station(mac):
         raise Refused(f"MAC {text}: want one of a single station: an even first byte")
     return mac
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from random import Random
 
+from swarmnet.cnm.endpoint import is_station, parse_publish
 from swarmnet.errors import Refused
 from swarmnet.ids import NodeId, Scope
 from swarmnet.ipam.addresses import Exhausted
@@ -15,6 +16,7 @@ from swarmnet.node.network_facts import (
     MAC_BYTES,
     NAME_CHARACTERS_MAX,
     EndpointFacts,
+    NetworkFlag,
     check_text,
     check_value,
 )
@@ -153,8 +155,11 @@ class Connecting:
             )
         for text in (wish.name, wish.sandbox, *wish.aliases):
             check_text("name", text)
-        if wish.mac is not None and len(wish.mac) != MAC_BYTES:
-            raise Refused(f"MAC {wish.mac.hex(':')}: want {MAC_BYTES} bytes")
+        if wish.mac is not None and not is_station(wish.mac):
+            raise Refused(
+                f"MAC {wish.mac.hex(':')}: want {MAC_BYTES} bytes, of one station"
+            )
+        self._check_publish(known, wish)
         for key in self._endpoints.mine(wish.network):
             facts = self._endpoints.facts_of((wish.network, self._me, key))
             if facts is not None and facts.sandbox == wish.sandbox:
@@ -162,6 +167,16 @@ class Connecting:
                     f"sandbox {wish.sandbox}: is in network {known.facts.name} already"
                 )
         return known
+
+    @staticmethod
+    def _check_publish(known: KnownNetwork, wish: EndpointWish) -> None:
+        for text in wish.publish:
+            parse_publish(text)
+            if NetworkFlag.INTERNAL in known.facts.flags:
+                raise Refused(
+                    f"publish {text}: network {known.facts.name} is internal; publish"
+                    " on another"
+                )
 
     def _take(
         self,

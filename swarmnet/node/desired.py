@@ -16,7 +16,8 @@ from swarmnet.cnm.interfaces import GATEWAY, name_interfaces
 from swarmnet.cnm.network import Attachment, Network
 from swarmnet.cnm.sandbox import Sandbox
 from swarmnet.kernel.state import HOST, Namespace
-from swarmnet.node.way_out import Followed, Inside, plan_table, plan_way_out
+from swarmnet.node.followed import Followed
+from swarmnet.node.way_out import Inside, plan_table, plan_way_out
 from swarmnet.overlay.driver import NetworkPlan, Overlay, attachment_of
 from swarmnet.overlay.entries import EntryBook, Sort
 from swarmnet.overlay.facts import (
@@ -102,8 +103,7 @@ class Desired:
 
     def set_sandbox(self, sandbox: Sandbox) -> None:
         """Take note of a sandbox. One of others must be looked at before it is used."""
-        known = self._boxes.get(sandbox.name)
-        if known == sandbox:
+        if self._boxes.get(sandbox.name) == sandbox:
             return
         self._boxes[sandbox.name] = sandbox
         self._facts.pop(sandbox.name, None)
@@ -379,11 +379,11 @@ class Desired:
                 self._set_part(name, _GATEWAY_PART, None)
         for name, part in self._gateway.namespaces.items():
             self._set_part(name, _GATEWAY_PART, part)
-        table = None
+        table = Namespace()
         if self._place.has_firewall:
             networks, port = self.networks.values(), self._place.port
             table = plan_table(networks, self._gateway, port)
-        self._set_part(HOST, _TABLE_PART, table or Namespace())
+        self._set_part(HOST, _TABLE_PART, table)
 
     def warnings(self) -> Iterator[str]:
         """Yield what a user should know of networks, sandboxes and the gateway."""

@@ -21,6 +21,7 @@ from swarmnet.kernel.operations import (
 from swarmnet.kernel.state import KERNEL, PROTOCOL, Namespace, connected_route
 from swarmnet.kernel.work import Phase, Work
 from swarmnet.node.desired import LINK_LOCAL, Desired
+from swarmnet.node.followed import Followed, changed_stations
 from swarmnet.node.kernel_news import (
     OWN,
     AddressNews,
@@ -29,7 +30,6 @@ from swarmnet.node.kernel_news import (
     OtherNews,
     RouteNews,
 )
-from swarmnet.node.way_out import Followed, changed_stations
 from swarmnet.overlay.entries import Key, Sort
 from swarmnet.overlay.naming import device_of, namespace_of
 

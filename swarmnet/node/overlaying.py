@@ -5,10 +5,15 @@ removal, a network's own row) has all of that network read anew.
 """
 
 from collections.abc import Iterator
-from typing import Final
 
 from swarmnet.cnm.driver import check_options
-from swarmnet.cnm.endpoint import Endpoint, Publish, mac_of, parse_publish
+from swarmnet.cnm.endpoint import (
+    Endpoint,
+    Publish,
+    is_station,
+    mac_of,
+    parse_publish,
+)
 from swarmnet.cnm.network import Attachment, Network, Subnet
 from swarmnet.errors import BadPacket, Refused
 from swarmnet.ids import CLUSTER, NodeId, Scope
@@ -26,8 +31,6 @@ from swarmnet.node.seat import Seat, decode_seat_untrusted
 from swarmnet.tables.engine import Tables
 from swarmnet.tables.facts import attachment_about
 from swarmnet.tables.row import ATTACHMENT, NETWORK
-
-OVERLAY: Final = "overlay"
 
 
 class Overlaying:
@@ -57,14 +60,14 @@ class Overlaying:
         self._me = me
         self._tables = tables
         self._addressing = addressing
-        self._attachments = tables.mark(CLUSTER, ATTACHMENT)
-        self._networks = tables.mark(CLUSTER, NETWORK)
         self._nodes: dict[Scope, dict[NodeId, None]] = {}
         self._stale: dict[Scope, None] = {}
         self.plane: Dataplane | None = None
         if seat is not None:
             place = Place(me.hex(), seat.vtep, seat.port, seat.mtu, seat.has_firewall)
             self.plane = Dataplane(place)
+            self._attachments = tables.mark(CLUSTER, ATTACHMENT)
+            self._networks = tables.mark(CLUSTER, NETWORK)
             addressing.endpoints.follows_moves = True
 
     def handle_timeout(self, now: float) -> None:
@@ -142,8 +145,8 @@ class Overlaying:
     def _read(self, now: float, plane: Dataplane, network: Scope) -> None:
         """Read a network anew, all of it."""
         known = self._addressing.networks.get(network)
-        is_overlay = known is not None and known.facts.driver == OVERLAY
-        if known is None or not is_overlay or network not in self._tables.scopes():
+        is_here = network in self._tables.scopes()
+        if known is None or not is_here or not is_understood(known):
             self._nodes.pop(network, None)
             plane.drop_network(now, network.hex())
             return
@@ -210,7 +213,8 @@ def endpoint_value(known: KnownEndpoint, me: NodeId) -> Endpoint:
         node=known.owner.hex(),
         sandbox=facts.sandbox,
         addresses=addresses,
-        mac=facts.mac or mac_of(addresses),
+        # What no single station can have, no row can give it.
+        mac=facts.mac if facts.mac and is_station(facts.mac) else mac_of(addresses),
         publish=tuple(_published(facts.publish)) if known.owner == me else (),
     )
 
@@ -222,6 +226,11 @@ def _published(texts: tuple[str, ...]) -> Iterator[Publish]:
         except Refused:
             # Of a later version of us.
             continue
+
+
+def is_understood(known: KnownNetwork) -> bool:
+    """Return whether there is a driver for a network, and something to plan."""
+    return known.facts.driver in DRIVERS and bool(known.facts.subnets)
 
 
 def network_value(known: KnownNetwork) -> Network:

@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from swarmnet.cnm.driver import DriverScope, Option
-from swarmnet.cnm.endpoint import Endpoint, mac_of
+from swarmnet.cnm.endpoint import Endpoint
 from swarmnet.cnm.host import HostFacts
 from swarmnet.cnm.network import Attachment, Network, NetworkView
 from swarmnet.cnm.options import MTU_IPV6_MIN, parse_mtu, parse_switch
 from swarmnet.kernel.links import Kind, Link, Peer, Port, Vxlan
 from swarmnet.kernel.state import Address, Namespace, Route
-from swarmnet.overlay.entries import ALL_HOSTS, EntryBook, book_of
+from swarmnet.overlay.entries import ALL_HOSTS, EntryBook, book_of, bridge_mac
 from swarmnet.overlay.mtu import network_mtu
 from swarmnet.overlay.naming import (
     BRIDGE,
@@ -164,15 +164,12 @@ class _Planning:
         )
 
     def _bridge(self) -> Link:
-        gateways = [one.gateway for one in self._network.subnets if one.gateway]
-        # Without one of its own a bridge takes that of a port, and changes it later.
-        first = gateways or [self._network.subnets[0].prefix.network_address]
         return Link(
             name=BRIDGE,
             kind=Kind.BRIDGE,
             mtu=self._mtu,
             alias=alias_of(self._network.id),
-            mac=mac_of(first),
+            mac=bridge_mac(self._network),
         )
 
     def _device(self, index: int) -> Link:

@@ -5,15 +5,16 @@ subnet, and one FDB entry for its MAC, on the device of its first address. Where
 network has several devices the bridge is told which of them leads to a MAC.
 
 What a book holds depends on what endpoints and attachments there are, never on the
-order in which they came: of two that claim one MAC or one address that of the lesser id
-counts, until it goes.
+order in which they came. Of two that claim one MAC that counts whose address it is made
+from, for addresses are proved and MACs are not; else that of the lesser id, until it
+goes. Nobody has the bridge's own.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from enum import IntEnum
 from typing import Final
 
-from swarmnet.cnm.endpoint import IP, Endpoint
+from swarmnet.cnm.endpoint import IP, Endpoint, mac_of
 from swarmnet.cnm.network import Attachment, Network
 from swarmnet.kernel.state import Entries
 from swarmnet.overlay.naming import device_of
@@ -34,6 +35,15 @@ Key = tuple[Sort, int, bytes]
 """What it is about, the index of the device, the MAC or IP."""
 
 
+def bridge_mac(network: Network) -> bytes:
+    """Return the MAC of a network's bridge, on every host the same.
+
+    Without one of its own a bridge takes that of a port, and changes it later.
+    """
+    gateways = [one.gateway for one in network.subnets if one.gateway]
+    return mac_of(gateways or [network.subnets[0].prefix.network_address])
+
+
 class EntryBook:
     """The entries of one network's VXLAN devices, as one host should have them.
 
@@ -42,6 +52,7 @@ class EntryBook:
 
     __slots__ = (
         "_attachments",
+        "_bridge_mac",
         "_endpoints",
         "_holders",
         "_me",
@@ -54,6 +65,7 @@ class EntryBook:
 
     def __init__(self, network: Network, me: Attachment) -> None:
         self._network = network
+        self._bridge_mac = bridge_mac(network)
         self._me = me
         self._attachments: dict[str, Attachment] = {me.node: me}
         self._endpoints: dict[str, Endpoint] = {}
@@ -190,6 +202,8 @@ class EntryBook:
             yield (Sort.NEIGHBOUR, index, address.packed), endpoint.mac
         if first is None:
             return
+        if endpoint.mac == self._bridge_mac:
+            return
         yield (Sort.FDB, first, endpoint.mac), attachment.vtep.packed
         if len(self._network.subnets) > 1:
             yield (Sort.STATION, first, endpoint.mac), b""
@@ -201,11 +215,18 @@ class EntryBook:
                 self._hold(key, endpoint.id, value)
                 continue
             waiting = self._waiting.setdefault(key, {})
-            if endpoint.id < holder:
+            if self._rank(key, endpoint.id) < self._rank(key, holder):
                 waiting[holder] = self.values[key[:2]][key[2]]
                 self._hold(key, endpoint.id, value)
             else:
                 waiting[endpoint.id] = value
+
+    def _rank(self, key: Key, endpoint: str) -> tuple[bool, str]:
+        """Return whose claim goes before another's, the least first."""
+        claimant = self._endpoints[endpoint]
+        is_about_mac = key[0] is not Sort.NEIGHBOUR
+        is_given = is_about_mac and claimant.mac != mac_of(claimant.addresses)
+        return is_given, endpoint
 
     def _hold(self, key: Key, endpoint: str, value: bytes) -> None:
         self._holders[key] = endpoint
@@ -219,7 +240,7 @@ class EntryBook:
                 if waiting is not None:
                     waiting.pop(endpoint.id, None)
             elif waiting:
-                following = min(waiting)
+                following = min(waiting, key=lambda one: self._rank(key, one))
                 self._hold(key, following, waiting.pop(following))
             else:
                 del self._holders[key]

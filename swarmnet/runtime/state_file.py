@@ -29,6 +29,7 @@ from swarmnet.cnm.sandbox import Sandbox, check_sandbox_name
 from swarmnet.errors import Refused
 from swarmnet.node.desired import Place
 from swarmnet.overlay.driver import Overlay
+from swarmnet.overlay.entries import bridge_mac
 from swarmnet.overlay.naming import port_of
 from swarmnet.runtime.json_fields import Fields
 
@@ -214,12 +215,11 @@ def _check_network(view: NetworkView, place: Place) -> None:
         uses += _uses(one, place)
     gateways = [one.gateway for one in view.network.subnets if one.gateway]
     uses += [(f"node {one.node}", f"VTEP {one.vtep}") for one in view.attachments]
-    if gateways:
-        uses.append(("a gateway", f"MAC {show_mac(mac_of(gateways))}"))
-    _check_once(name, [("a gateway", str(one)) for one in gateways] + uses)
-    _check_overlaps(view.network)
     if not view.network.subnets:
         raise Refused(f"network {name}: want one subnet at least")
+    uses.append(("the bridge", f"MAC {show_mac(bridge_mac(view.network))}"))
+    _check_once(name, [("a gateway", str(one)) for one in gateways] + uses)
+    _check_overlaps(view.network)
 
 
 def _check_overlaps(network: Network) -> None:

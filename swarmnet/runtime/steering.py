@@ -1,34 +1,12 @@
 """Carries out what the data plane wants of a kernel; blocks while it does."""
 
-from collections.abc import Iterable
 from time import monotonic, sleep
 
-from swarmnet.errors import Refused
 from swarmnet.kernel.operations import Operation
-from swarmnet.kernel.state import HOST, Namespace, Unreadable
 from swarmnet.node.dataplane import Dataplane
-from swarmnet.node.kernel_news import Apply, Forget, Look, Read
+from swarmnet.node.kernel_news import Apply, Forget, Read
+from swarmnet.node.looking import look_at
 from swarmnet.runtime.kernel import Kernel
-
-
-def look_at(kernel: Kernel, looks: Iterable[Look]) -> dict[str, Namespace | None]:
-    """Read namespaces. What is left out could not be read now; None: there is none."""
-    found: dict[str, Namespace | None] = {}
-    for look in looks:
-        try:
-            if look.path is not None:
-                # By the path: what was there may be gone, or another by now.
-                kernel.adopt(look.namespace, look.path)
-            found[look.namespace] = kernel.read(look.namespace, look.desired)
-        except Refused:
-            found[look.namespace] = None
-        except OSError:
-            # No descriptor is left: nobody can tell.
-            continue
-        except Unreadable:
-            if look.namespace != HOST and not kernel.has(look.namespace):
-                found[look.namespace] = None
-    return found
 
 
 def settle(plane: Dataplane, kernel: Kernel, retries_max: int) -> None:

@@ -28,10 +28,10 @@ from swarmnet.node.kernel_news import (
     OtherNews,
     Read,
 )
+from swarmnet.node.looking import look_at
 from swarmnet.runtime.events import Events, open_events
 from swarmnet.runtime.hearing import Hearing
 from swarmnet.runtime.kernel import Kernel
-from swarmnet.runtime.steering import look_at
 from swarmnet.runtime.table_events import TableEvents
 
 T = TypeVar("T")

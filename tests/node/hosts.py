@@ -102,6 +102,8 @@ class Hosts(Machines):
         *,
         ip4: str | None = None,
         ip6: str | None = None,
+        mac: bytes | None = None,
+        publish: tuple[str, ...] = (),
     ) -> KnownEndpoint:
         """Connect a sandbox, which has the endpoint's name: a new one by default."""
         self._names += 1
@@ -110,6 +112,8 @@ class Hosts(Machines):
             *(network, name, name),
             ip4=None if ip4 is None else ip_address(ip4),
             ip6=None if ip6 is None else ip_address(ip6),
+            mac=mac,
+            publish=publish,
         )
         result = self.done(number, lambda a, now: a.connect(now, wish))
         assert isinstance(result, KnownEndpoint)

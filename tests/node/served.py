@@ -4,28 +4,27 @@
 turns of the data plane find what others did.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from ipaddress import ip_address
 from typing import Final
 
 from sim.kernel.cells import OVERRUN
 from sim.kernel.fake import FakeKernel
 from sim.kernel.faults import NO_FAULTS
-from swarmnet.errors import Refused
 from swarmnet.kernel.links import Kind, Link
 from swarmnet.kernel.operations import Operation, RemoveNamespace
-from swarmnet.kernel.state import HOST, Address, Host, Namespace, Unreadable
+from swarmnet.kernel.state import HOST, Address, Host, Namespace
 from swarmnet.node.dataplane import RESYNC_S, Dataplane
 from swarmnet.node.desired import Place
 from swarmnet.node.kernel_news import (
     Apply,
     Drifted,
     Forget,
-    Look,
     OtherNews,
     Overrun,
     Read,
 )
+from swarmnet.node.looking import look_at
 
 UPLINK: Final = Link("uplink", Kind.OTHER, 1500, mac=bytes([6, 0, 0, 0, 0, 1]))
 PLACE: Final = Place("a", ip_address("10.99.0.1"))
@@ -88,7 +87,7 @@ class Served:
         while not self.is_killed and (output := self.plane.poll_output()) is not None:
             match output:
                 case Read(number, looks):
-                    found = dict(self._look(looks))
+                    found = look_at(self.kernel, looks)
                     self.plane.receive_read(self.now, number, found)
                 case Apply(number, operations):
                     self._apply(number, operations)
@@ -96,18 +95,6 @@ class Served:
                     self.drifts.append(output)
                 case Forget(name):
                     self._forget(name)
-
-    def _look(self, looks: Iterable[Look]) -> Iterator[tuple[str, Namespace | None]]:
-        for look in looks:
-            try:
-                if look.path is not None:
-                    self.kernel.adopt(look.namespace, look.path)
-                yield look.namespace, self.kernel.read(look.namespace, look.desired)
-            except Refused:
-                yield look.namespace, None
-            except Unreadable as error:
-                if str(error).startswith("no namespace"):
-                    yield look.namespace, None
 
     def _apply(self, number: int, operations: Iterable[Operation]) -> None:
         failures = []

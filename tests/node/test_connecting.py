@@ -48,6 +48,9 @@ BAD: Sequence[tuple[dict[str, Any], str]] = [
     ({"ip6": "fd00::9"}, "fd00::9: in no subnet of network blue"),
     ({"name": ""}, "endpoint name '': want 1 to 63 letters"),
     ({"name": "n" * 64}, "want 1 to 63 letters"),
+    ({"mac": bytes(6)}, "MAC 00:00:00:00:00:00: want 6 bytes, of one station"),
+    ({"mac": b"\x01\0\0\0\0\1"}, "MAC 01:.*, of one station"),
+    ({"publish": ("80",)}, r"publish '80': want \[IP:\]PORT:PORT"),
     ({"name": "box"}, "sandbox box: is in network blue already"),
 ]
 

@@ -72,10 +72,10 @@ def test_an_endpoint_that_no_row_can_say_is_refused_and_leaves_nothing(
         assert everything(hosts, 2) == before, (options.keys(), message)
         # It can be shown, and a long text is not.
         assert len(str(refused.value).encode()) < 250 or "mac" in options
-    most = {"sandbox": LONG[:-1], "mac": bytes(MAC_BYTES)}
+    most = {"sandbox": LONG[:-1], "mac": b"\2" * MAC_BYTES}
     with pytest.raises(Unmet, match=TOO_WIDE):
         connect(hosts, network, **most)
-    box = connect(hosts, network, sandbox=LONG[:700], mac=bytes(MAC_BYTES))
+    box = connect(hosts, network, sandbox=LONG[:700], mac=b"\2" * MAC_BYTES)
     hosts.run(0.5)
     shown = hosts.effective(1, network)
     assert all(shown[str(address)] == hosts.id(2) for _, address in box.facts.addresses)

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from swarmnet.cnm.endpoint import Endpoint
+from swarmnet.cnm.endpoint import Endpoint, mac_of
 from swarmnet.cnm.network import Attachment, Network, Subnet
 from swarmnet.kernel.state import Entries
-from swarmnet.overlay.entries import EntryBook, Sort, book_of
+from swarmnet.overlay.entries import EntryBook, Sort, book_of, bridge_mac
 
 NETWORK = Network(
     "n",
@@ -240,3 +240,24 @@ def flatten(told: EntryBook) -> Iterable[tuple[object, bytes]]:
     for (sort, index), held in told.values.items():
         for about, value in held.items():
             yield (sort, index, about), value
+
+
+def test_whose_address_a_mac_is_made_from_has_it_whoever_else_claims_it() -> None:
+    """An address is its owner's by deeds; of a MAC anybody says that it is his."""
+    honest = replace(ONE, id="e9", mac=mac_of(ONE.addresses))
+    thief = endpoint("e0", "10.0.1.66", node="c")
+    thief = replace(thief, mac=honest.mac)
+    for order in ((honest, thief), (thief, honest)):
+        assert book(*order).entries(0).fdb == {honest.mac: VTEP_B}
+    left = book(honest, thief)
+    left.drop("e9")
+    assert left.entries(0).fdb == {honest.mac: VTEP_C}
+    left.put(honest)
+    assert left.entries(0).fdb == {honest.mac: VTEP_B}
+
+
+def test_nobody_has_the_mac_of_the_bridge() -> None:
+    thief = replace(ONE, mac=bridge_mac(NETWORK))
+    found = book(thief)
+    assert found.entries(0).fdb == {}
+    assert found.stations() == {}
