@@ -2,7 +2,8 @@
 
 Looked at after each input of a node that changed something about addresses. A node that
 is down goes on using what it used, for its containers live on; one that has left or was
-removed uses nothing.
+removed uses nothing. What it may give out goes on with its key: a clone that runs after
+the original has died is taken for its restart (docs/addresses.md).
 """
 
 from collections.abc import Iterator
@@ -91,6 +92,7 @@ class Estates:
     def _look_at_realms(
         self, host: "Host", addressing: Addressing, uses: _Uses
     ) -> None:
+        self._pass_on()
         usable = addressing.networks.usable()
         for realm, spans in usable.items():
             if uses.usable.get(realm) is spans:
@@ -102,6 +104,14 @@ class Estates:
                     self._violate("address_owners", host, message)
             self._look_at_tree(host, addressing, realm)
         uses.usable = dict(usable)
+
+    def _pass_on(self) -> None:
+        """Whom a clone has survived gives nothing out; its containers live on."""
+        hosts = self._cluster.hosts
+        running = {hosts[one].node for one in self._uses if hosts[one].up}
+        for index, uses in self._uses.items():
+            if not hosts[index].up and hosts[index].node in running:
+                uses.usable = {}
 
     def _look_at_tree(self, host: "Host", addressing: Addressing, realm: bytes) -> None:
         held = addressing.realms.get(realm)
