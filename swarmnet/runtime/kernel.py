@@ -1,7 +1,7 @@
 """The kernel of this machine behind the values of `swarmnet.kernel`.
 
 Everything blocks, for a request runs inside its system call; so it is called by worker
-threads (`stewarding`). Several may call at once: each namespace has one socket, which
+threads (`hand`). Several may call at once: each namespace has one socket, which
 one of them uses at a time.
 """
 

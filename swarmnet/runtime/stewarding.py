@@ -1,43 +1,16 @@
-"""The data plane's driver: the kernel on worker threads, its announcements, time."""
+"""The driver of a data plane that stands alone: a hand at the kernel, and time."""
 
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable
 from math import inf
 from time import monotonic
-from typing import Final, TypeVar
 
 import trio
 
-from swarmnet.kernel.operations import (
-    AddNamespace,
-    ChangeElements,
-    EntryOperation,
-    Failure,
-    Operation,
-    PutTable,
-    RemoveNamespace,
-    RemoveTable,
-)
-from swarmnet.kernel.state import HOST
+from swarmnet.kernel.operations import Failure
 from swarmnet.node.dataplane import Dataplane
-from swarmnet.node.kernel_news import (
-    Apply,
-    Drifted,
-    Forget,
-    KernelOutput,
-    OtherNews,
-    Read,
-)
-from swarmnet.node.looking import look_at
-from swarmnet.runtime.events import Events, open_events
-from swarmnet.runtime.hearing import Hearing
+from swarmnet.node.kernel_news import Drifted
+from swarmnet.runtime.hand import Hand, Verb
 from swarmnet.runtime.kernel import Kernel
-from swarmnet.runtime.table_events import TableEvents
-
-T = TypeVar("T")
-TABLES: Final = (PutTable, ChangeElements, RemoveTable)
-QUIET_FROM: Final = 1000
-"""From so many entries on it costs less to look afterwards than to be told of each."""
 
 
 class Steward:
@@ -56,14 +29,8 @@ class Steward:
         refused: Callable[[Failure], object],
     ) -> None:
         self._plane = plane
-        self._kernel = kernel
-        self._told = told
-        self._refused = refused
-        self._hearing = Hearing(kernel)
-        self._tables: TableEvents | None = None
+        self._hand = Hand(kernel, self._tell, told=told, refused=refused)
         self._woken = trio.Event()
-        self._limiter = trio.CapacityLimiter(1)
-        self._watched: dict[str, None] = {}
 
     def wake(self) -> None:
         """Look whether the data plane wants something."""
@@ -71,97 +38,18 @@ class Steward:
 
     async def run(self) -> None:
         """Serve the data plane; raises what the system refuses."""
-        async with open_events(self._kernel) as events, trio.open_nursery() as nursery:
-            nursery.start_soon(self._hear, events)
-            with suppress(OSError):
-                # A kernel without nftables announces nothing of it.
-                self._tables = TableEvents(self._kernel)
-                nursery.start_soon(self._hear_tables, self._tables)
-            try:
-                await self._work(events)
-            finally:
-                if self._tables is not None:
-                    self._tables.close()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._hand.run)
+            while True:
+                self._woken = trio.Event()
+                while (output := self._plane.poll_output()) is not None:
+                    self._hand.take(output)
+                deadline = self._plane.poll_timeout()
+                wait_s = inf if deadline is None else max(0.0, deadline - monotonic())
+                with trio.move_on_after(wait_s):
+                    await self._woken.wait()
+                self._plane.handle_timeout(monotonic())
 
-    async def _hear_tables(self, tables: TableEvents) -> None:
-        async for _ in tables.changes():
-            self._plane.receive_news(monotonic(), OtherNews(HOST))
-            self.wake()
-
-    async def _hear(self, events: Events) -> None:
-        async for event in events:
-            news = self._hearing.news_of(event)
-            if news is not None:
-                self._plane.receive_news(monotonic(), news)
-                self.wake()
-
-    async def _work(self, events: Events) -> None:
-        while True:
-            self._woken = trio.Event()
-            while (output := self._plane.poll_output()) is not None:
-                await self._do(events, output)
-            deadline = self._plane.poll_timeout()
-            wait_s = inf if deadline is None else max(0.0, deadline - monotonic())
-            with trio.move_on_after(wait_s):
-                await self._woken.wait()
-            self._plane.handle_timeout(monotonic())
-
-    async def _do(self, events: Events, output: KernelOutput) -> None:
-        match output:
-            case Read(number, looks):
-                for look in looks:
-                    # First, so that nothing falls between.
-                    self._watch(events, look.namespace)
-                found = await self._in_thread(lambda: look_at(self._kernel, looks))
-                for look in looks:
-                    self._watch(events, look.namespace)
-                self._plane.receive_read(monotonic(), number, found)
-            case Apply(number, operations):
-                failures = await self._apply(events, operations)
-                self._plane.receive_done(monotonic(), number, failures)
-                for failure in failures:
-                    self._refused(failure)
-            case Forget(name):
-                self._unwatch(events, name)
-                self._kernel.forget(name)
-            case Drifted():
-                self._told(output)
-
-    async def _apply(
-        self, events: Events, operations: Sequence[Operation]
-    ) -> list[Failure]:
-        for one in operations:
-            if isinstance(one, RemoveNamespace):
-                self._unwatch(events, one.namespace)
-        if self._tables is not None and any(isinstance(o, TABLES) for o in operations):
-            self._tables.is_deaf = True
-        many = sum(isinstance(one, EntryOperation) for one in operations)
-        if many >= QUIET_FROM:
-            events.quiet()
-        try:
-            failures = await self._in_thread(lambda: self._kernel.apply(operations))
-        finally:
-            if many >= QUIET_FROM:
-                events.loud()
-            if self._tables is not None and self._tables.is_deaf:
-                self._tables.listen()
-        for one in operations:
-            if isinstance(one, AddNamespace):
-                self._watch(events, one.namespace)
-        return failures
-
-    async def _in_thread(self, function: Callable[[], T]) -> T:
-        """Run what blocks, to its end: nobody could tell what of it was done."""
-        return await trio.to_thread.run_sync(function, limiter=self._limiter)
-
-    def _watch(self, events: Events, name: str) -> None:
-        if name in self._watched:
-            return
-        # It may not be there yet, or not any more.
-        with suppress(OSError):
-            events.watch(name)
-            self._watched[name] = None
-
-    def _unwatch(self, events: Events, name: str) -> None:
-        if self._watched.pop(name, self) is None:
-            events.unwatch(name)
+    def _tell(self, verb: Verb) -> None:
+        verb(self._plane, monotonic())
+        self.wake()
