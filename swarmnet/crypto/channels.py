@@ -144,9 +144,14 @@ class Channels:
         """Take a datagram."""
         self._receive(now, source, data, streamed=False)
 
-    def receive_stream(self, now: float, source: Address, data: bytes) -> None:
-        """Take one packet of a stream (`framing` cuts a stream into them)."""
+    def receive_stream(self, now: float, source: Address, data: bytes) -> bool:
+        """Take one packet of a stream (`framing` cuts a stream into them).
+
+        Returns whether a peer has made it: then longer ones may come.
+        """
+        heard = self._board.heard
         self._receive(now, source, data, streamed=True)
+        return self._board.heard > heard
 
     def handle_timeout(self, now: float) -> None:
         """Do everything that is due at `now`."""
@@ -237,6 +242,7 @@ class Channels:
             if not streamed:
                 self._carrier.hear_again(now, channel, session, source, data)
             return
+        board.heard += 1
         self._carrier.heard(now, channel, session)
         received = Received(channel.node, source, plaintext, streamed, early=False)
         is_first = session.local in board.unconfirmed

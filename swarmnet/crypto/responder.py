@@ -96,6 +96,7 @@ class Responder:
         channel.reply = Reply(handshake, first.sender, source, streamed, room)
         board.replying.append(channel)
         board.count("initiations_received")
+        board.heard += 1
         received = Received(node, source, handover.data, streamed, early=True)
         self._carrier.deliver(received)
 
@@ -179,6 +180,7 @@ class Responder:
         node = known(board, key, handover.chain)
         if key is None or node is None:
             return
+        board.heard += 1
         channel = board.channel(now, key, node)
         session = session_of(held.handshake, local, held.remote, now, initiated=False)
         board.enlist(channel, session)

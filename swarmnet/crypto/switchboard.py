@@ -106,7 +106,8 @@ class Switchboard:
     session; `unconfirmed` are those of them that a peer began and has not used yet,
     the oldest first; `by_remote` finds sessions by the peer's index, which several
     peers may choose alike.
-    `replying` are the channels with a reply to be sent. `counters` are for people.
+    `replying` are the channels with a reply to be sent. `heard` counts packets that
+    none but a peer can have made. `counters` are for people.
     """
 
     keys: KeyPair
@@ -130,6 +131,7 @@ class Switchboard:
     replying: list[Channel] = field(default_factory=list)
     by_remote: dict[int, list[Session]] = field(default_factory=dict)
     made: int = 0
+    heard: int = 0
     timers: Timers[Reason] = field(default_factory=Timers)
     outputs: deque[Output] = field(default_factory=deque)
     counters: dict[str, int] = field(default_factory=dict)

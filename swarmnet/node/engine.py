@@ -193,11 +193,12 @@ class Node:
         self._channels.receive_datagram(now, source, data)
         self._settle(now)
 
-    def receive_stream(self, now: float, source: Address, data: bytes) -> None:
-        """Take one packet of a stream, from anybody."""
+    def receive_stream(self, now: float, source: Address, data: bytes) -> bool:
+        """Take one packet of a stream; return whether it was made by a member."""
         self._note_time(now)
-        self._channels.receive_stream(now, source, data)
+        is_members = self._channels.receive_stream(now, source, data)
         self._settle(now)
+        return is_members
 
     def stream_failed(self, now: float, address: Address) -> None:
         """A stream could not be opened, or broke: nothing sent on it counts."""

@@ -29,8 +29,7 @@ from swarmnet.node.dataplane import Dataplane
 from swarmnet.node.desired import Place
 from swarmnet.runtime.kernel import Kernel
 from swarmnet.runtime.locking import locked
-from swarmnet.runtime.nft import Nft, find_nft
-from swarmnet.runtime.rights import check_rights
+from swarmnet.runtime.opening import open_kernel
 from swarmnet.runtime.showing import (
     describe,
     describe_failure,
@@ -43,7 +42,6 @@ from swarmnet.runtime.state_file import StateFile, parse_state
 from swarmnet.runtime.steering import Recorder, settle
 
 RUN_DIR: Final = "/run/swarmnet"
-TRIALS: Final = 3
 RETRIES_MAX: Final = 4
 """So often what is refused is tried again before it is told."""
 NOBODY: Final = Place("", IPv4Address("127.0.0.1"))
@@ -198,30 +196,13 @@ def _read_file(path: str) -> StateFile:
 @contextmanager
 def _opened(run_dir: str) -> Iterator[tuple[Kernel, bool]]:
     """Open this host's kernel; say whether there is a firewall."""
-    check_rights()
-    path = find_nft()
-    nft = None if path is None else Nft(path)
-    why_not = "nft is not installed" if nft is None else _why_not(nft)
+    kernel, why_not = open_kernel(run_dir)
     if why_not is not None:
-        _complain(
-            f"warning: no firewall: {why_not}; VXLAN is not filtered, nothing is"
-            " masqueraded or published"
-        )
-    kernel = Kernel(run_dir, None if why_not else nft)
+        _complain(f"warning: {why_not}")
     try:
         yield kernel, why_not is None
     finally:
         kernel.close()
-
-
-def _why_not(nft: Nft) -> str | None:
-    """Return why nft is of no use here, or None; once it may fail by chance."""
-    found: str | None = None
-    for _ in range(TRIALS):
-        found = nft.why_not()
-        if found is None:
-            return None
-    return found
 
 
 @contextmanager

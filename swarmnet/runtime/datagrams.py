@@ -1,0 +1,148 @@
+"""UDP on the underlay: a socket of each family, drained whole whenever it is ready."""
+
+import errno
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from typing import Final
+
+import trio
+
+from swarmnet.errors import Refused
+from swarmnet.ids import Address
+
+BUFFER_BYTES: Final = 4 << 20
+"""What the kernel may hold for a node that is busy elsewhere; it doubles it."""
+DATAGRAM_BYTES_MAX: Final = 65_535
+DRAIN_MAX: Final = 256
+"""So many are taken before others get a turn."""
+FAMILIES: Final = {4: socket.AF_INET, 16: socket.AF_INET6}
+_ANY: Final = {socket.AF_INET: "0.0.0.0", socket.AF_INET6: "::"}
+
+
+class Datagrams:
+    """The UDP sockets of one port. `close` them.
+
+    `counters` says how many could not be sent, for whatever reason.
+    """
+
+    def __init__(self, port: int) -> None:
+        """Bind a port, of IPv4 and of IPv6 where the host has it.
+
+        Raises:
+            Refused: somebody has the port, or neither family is there.
+        """
+        self.counters = {"datagrams_unsent": 0}
+        self._sockets = {
+            family: found
+            for family in FAMILIES.values()
+            if (found := bound(family, socket.SOCK_DGRAM, port)) is not None
+        }
+        for one in self._sockets.values():
+            with suppress(OSError):
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER_BYTES)
+
+    def close(self) -> None:
+        for one in self._sockets.values():
+            trio.lowlevel.notify_closing(one)
+            one.close()
+
+    def send(self, to: Address, data: bytes) -> None:
+        """Send a datagram, or drop it: whoever waits for an answer has a timer."""
+        found = self._sockets.get(FAMILIES[len(to.host)])
+        try:
+            if found is None:
+                raise OSError
+            found.sendto(data, pair_of(to))
+        except OSError:
+            self.counters["datagrams_unsent"] += 1
+
+    async def run(
+        self, receive: Callable[[Sequence[tuple[Address, bytes]]], object]
+    ) -> None:
+        """Hand over what comes in, a batch at a time, until cancelled."""
+        async with trio.open_nursery() as nursery:
+            for one in self._sockets.values():
+                nursery.start_soon(self._run, one, receive)
+
+    async def _run(
+        self,
+        one: socket.socket,
+        receive: Callable[[Sequence[tuple[Address, bytes]]], object],
+    ) -> None:
+        while True:
+            await trio.lowlevel.wait_readable(one)
+            batch = list(_drain(one))
+            if batch:
+                receive(batch)
+
+
+def _drain(one: socket.socket) -> Iterator[tuple[Address, bytes]]:
+    for _ in range(DRAIN_MAX):
+        try:
+            data, source = one.recvfrom(DATAGRAM_BYTES_MAX)
+        except BlockingIOError:
+            return
+        except OSError:
+            # What an earlier datagram met on its way, told by ICMP.
+            continue
+        address = address_of(source)
+        if address is not None:
+            yield address, data
+
+
+def bound(
+    family: socket.AddressFamily, kind: socket.SocketKind, port: int
+) -> socket.socket | None:
+    """Return a socket at a port of all addresses; None where the family is unknown.
+
+    Raises:
+        Refused: somebody has the port, or we may not.
+    """
+    try:
+        found = socket.socket(family, kind | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
+    except OSError:
+        return None
+    try:
+        if family == socket.AF_INET6:
+            found.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        if kind == socket.SOCK_STREAM:
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        found.bind((_ANY[family], port))
+    except OSError as error:
+        found.close()
+        if family == socket.AF_INET6 and port_is_unusable(error):
+            return None
+        name = "TCP" if kind == socket.SOCK_STREAM else "UDP"
+        raise Refused(
+            f"port {port} ({name}): {error.strerror}: end who has it, or name another"
+            " with --advertise-addr IP:PORT"
+        ) from None
+    return found
+
+
+def port_is_unusable(error: OSError) -> bool:
+    """Return whether there is no IPv6 here, rather than somebody at the port."""
+    return error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+
+
+def pair_of(address: Address) -> tuple[str, int]:
+    """Return an address as sockets take it."""
+    family = FAMILIES[len(address.host)]
+    return (socket.inet_ntop(family, address.host), address.port)
+
+
+def address_of(pair: tuple[object, ...]) -> Address | None:
+    """Return an address as sockets give it, or None if it is none of ours.
+
+    A link-local one would need its link besides.
+    """
+    host, port = pair[0], pair[1]
+    if not isinstance(host, str) or not isinstance(port, int) or not 0 < port < 1 << 16:
+        return None
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return Address(socket.inet_pton(family, host.partition("%")[0]), port)
+    except OSError:
+        return None

@@ -1,0 +1,304 @@
+"""The driver of one node: time, sockets, storage and kernel around the engine.
+
+Every input goes through `act`, and what the engine then wants is carried out in order.
+Own rows come first: whatever else came out with them waits until they are on the disk,
+written by another thread, all that came meanwhile in one commit. So nothing is said, or
+acknowledged, that a crash could unsay.
+
+Time in which this process did not run is told to the engine before anything else: it
+must blame itself before it blames a peer.
+"""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from math import inf
+from time import monotonic, time
+from typing import Final, Protocol, TypeVar
+
+import trio
+
+from swarmnet.crypto.identity import verify_signature
+from swarmnet.errors import Refused
+from swarmnet.ids import Address, NodeId
+from swarmnet.node.commands import Done, Failed
+from swarmnet.node.engine import Node
+from swarmnet.node.kernel_news import Apply, Drifted, Forget, KernelOutput, Read
+from swarmnet.node.outputs import Output, VerifySignatures
+from swarmnet.runtime.continuing import Continuing
+from swarmnet.runtime.datagrams import Datagrams
+from swarmnet.runtime.hand import Verb
+from swarmnet.runtime.store import Store
+from swarmnet.runtime.streams import Streams
+from swarmnet.swim.outputs import Deliver, SendDatagram, SendStream
+from swarmnet.tables.outputs import Save, Unsave
+
+LATE_S_MIN: Final = 0.01
+"""A process that is later than this was held up."""
+WALL_EVERY_S: Final = 5.0
+KEEP_EVERY_S: Final = 5.0
+STORE_AGAIN_S: Final = 1.0
+
+T = TypeVar("T")
+
+
+class Hands(Protocol):
+    """Carries out what is wanted of the kernel."""
+
+    def take(self, output: KernelOutput) -> None: ...
+
+
+class Driver:
+    """Drives one node until cancelled.
+
+    `told` hears of everything that is nobody else's to carry out. `troubled` hears why
+    rows cannot be written, in a line.
+    """
+
+    def __init__(
+        self,
+        me: NodeId,
+        node: Node,
+        underlay: tuple[Datagrams, Streams],
+        store: Store,
+        continuing: Continuing,
+        *,
+        told: Callable[[Output], object],
+        troubled: Callable[[str], object],
+    ) -> None:
+        self.node = node
+        self._me = me
+        self._datagrams, self._streams = underlay
+        self._store = store
+        self._continuing = continuing
+        self._told = told
+        self._troubled = troubled
+        self.hand: Hands | None = None
+        self._out: deque[Output] = deque()
+        self._unsaved: list[Save | Unsave] = []
+        self._is_storing = False
+        self._store_woken = trio.Event()
+        self._deadline = inf
+        self._sleeps_until = -inf
+        self._timer_woken = trio.Event()
+        self._waiting: dict[int, trio.Event] = {}
+        self._results: dict[int, Done | Failed] = {}
+        self._claims: deque[VerifySignatures] = deque()
+        self._claims_woken = trio.Event()
+        self.lag_s = 0.0
+        """The longest that this process was late, in the last `WALL_EVERY_S`."""
+
+    # Inputs
+
+    def act(self, verb: Callable[[Node, float], T]) -> T:
+        """Let `verb` do something with the node, and carry out what it wants.
+
+        Raises:
+            Refused: as the verb does.
+        """
+        now = monotonic()
+        late = now - self._deadline
+        if late > LATE_S_MIN:
+            self.lag_s = max(self.lag_s, late)
+            self.node.note_late(now, late)
+        try:
+            return verb(self.node, now)
+        finally:
+            self._pump()
+
+    def tell_plane(self, verb: Verb) -> None:
+        """Tell the node's data plane something."""
+        self.act(lambda node, now: node.program(now, lambda plane: verb(plane, now)))
+
+    def receive_datagrams(self, batch: Sequence[tuple[Address, bytes]]) -> None:
+        """Take what has come by UDP."""
+
+        def receive(node: Node, now: float) -> None:
+            for source, data in batch:
+                node.receive_datagram(now, source, data)
+
+        self.act(receive)
+
+    def receive_packet(self, source: Address, data: bytes) -> bool:
+        """Take what has come by TCP; return whether it was a peer's."""
+        return self.act(lambda node, now: node.receive_stream(now, source, data))
+
+    def stream_failed(self, address: Address) -> None:
+        """Nothing could be sent there by TCP."""
+        self.act(lambda node, now: node.stream_failed(now, address))
+
+    async def command(self, verb: Callable[[Node, float], int]) -> object:
+        """Submit a command that brings a ticket; return its result, once stored.
+
+        Raises:
+            Refused: it did not happen, and nothing has changed.
+        """
+        ticket = self.act(verb)
+        event = self._waiting[ticket] = trio.Event()
+        if ticket in self._results:
+            event.set()
+        try:
+            await event.wait()
+        except trio.Cancelled:
+            self.act(lambda node, now: node.allocate(now, lambda a: a.cancel(ticket)))
+            raise
+        finally:
+            del self._waiting[ticket]
+            outcome = self._results.pop(ticket, None)
+        assert outcome is not None, "it was told"
+        if isinstance(outcome, Failed):
+            raise Refused(outcome.reason)
+        return outcome.result
+
+    async def stored(self) -> None:
+        """Wait until all that was written is on the disk."""
+        while self._is_storing:
+            await trio.sleep(0.001)
+
+    # Tasks
+
+    async def run(self) -> None:
+        """Serve the node until cancelled."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._datagrams.run, self.receive_datagrams)
+            nursery.start_soon(
+                self._streams.run, self.receive_packet, self.stream_failed
+            )
+            nursery.start_soon(self._keep_time)
+            nursery.start_soon(self._write_rows)
+            nursery.start_soon(self._verify)
+            nursery.start_soon(self._tell_wall)
+            nursery.start_soon(self._keep_known)
+
+    async def _keep_time(self) -> None:
+        while True:
+            self._timer_woken = trio.Event()
+            self._sleeps_until = self._deadline
+            wait_s = max(0.0, self._deadline - monotonic())
+            with trio.move_on_after(wait_s):
+                await self._timer_woken.wait()
+            if monotonic() >= self._deadline:
+                self.act(lambda node, now: node.handle_timeout(now))
+
+    async def _tell_wall(self) -> None:
+        while True:
+            self.act(lambda node, now: node.note_wall(now, time()))
+            await trio.sleep(WALL_EVERY_S)
+            self.lag_s = 0.0
+
+    async def _write_rows(self) -> None:
+        while True:
+            self._store_woken = trio.Event()
+            if not self._unsaved:
+                await self._store_woken.wait()
+                continue
+            batch, self._unsaved = self._unsaved, []
+            await self._store_batch(batch)
+            self._is_storing = bool(self._unsaved)
+            if not self._is_storing:
+                self._emit()
+                self._pump()
+
+    async def _store_batch(self, batch: Sequence[Save | Unsave]) -> None:
+        while True:
+            try:
+                await trio.to_thread.run_sync(self._store.save, batch)
+            except Refused as refused:
+                # What waits must not be said before it is written.
+                self._troubled(str(refused))
+                await trio.sleep(STORE_AGAIN_S)
+            else:
+                return
+
+    async def _verify(self) -> None:
+        while True:
+            self._claims_woken = trio.Event()
+            if not self._claims:
+                await self._claims_woken.wait()
+                continue
+            wanted = self._claims.popleft()
+            verdicts = await trio.to_thread.run_sync(_verdicts, wanted)
+            self._tell_verdicts(wanted, verdicts)
+
+    def _tell_verdicts(self, wanted: VerifySignatures, verdicts: list[bool]) -> None:
+        self.act(lambda node, now: node.verified(now, wanted.number, verdicts))
+
+    async def _keep_known(self) -> None:
+        """Keep what is known of others from time to time, and once more at the end."""
+        while True:
+            await trio.sleep(KEEP_EVERY_S)
+            await self.keep_known()
+
+    async def keep_known(self) -> None:
+        """Keep what is known of others, for the next start."""
+        tables, me = self.node.tables, self._me
+        rows = [
+            row
+            for scope in tables.scopes()
+            for row in tables.rows(scope).values()
+            if row.owner != me
+        ]
+        members = [
+            (bytes(node), one.claim.body, one.claim.proof, int(one.state))
+            for node, one in self.node.save().members().items()
+            if node != me
+        ]
+        try:
+            await trio.to_thread.run_sync(self._store.keep, rows, members)
+        except Refused as refused:
+            self._troubled(str(refused))
+
+    # Outputs
+
+    def _pump(self) -> None:
+        """Take what the node wants, and do it unless rows are to be written first."""
+        while (output := self.node.poll_output()) is not None:
+            if isinstance(output, Save | Unsave):
+                self._unsaved.append(output)
+            else:
+                self._out.append(output)
+        if self._unsaved and not self._is_storing:
+            self._is_storing = True
+            self._store_woken.set()
+        if not self._is_storing:
+            self._emit()
+        deadline = self.node.poll_timeout()
+        self._deadline = inf if deadline is None else deadline
+        if self._deadline < self._sleeps_until:
+            self._timer_woken.set()
+
+    def _emit(self) -> None:
+        if self._out:
+            continuation = self.node.addressing.continuation()
+            self._continuing.note(continuation, self._store.written)
+        while self._out:
+            self._carry(self._out.popleft())
+
+    def _carry(self, output: Output) -> None:
+        match output:
+            case SendDatagram(_, address, data):
+                self._datagrams.send(address, data)
+            case SendStream(_, address, data):
+                self._streams.send(address, data)
+            case Read() | Apply() | Forget() | Drifted():
+                if self.hand is not None:
+                    self.hand.take(output)
+            case VerifySignatures():
+                self._take_claims(output)
+            case Done(ticket, _) | Failed(ticket, _):
+                self._results[ticket] = output
+                event = self._waiting.get(ticket)
+                if event is not None:
+                    event.set()
+            case Deliver():
+                # Nobody here publishes what is no row; it is not passed on.
+                return
+            case _:
+                self._told(output)
+
+    def _take_claims(self, wanted: VerifySignatures) -> None:
+        self._claims.append(wanted)
+        self._claims_woken.set()
+
+
+def _verdicts(wanted: VerifySignatures) -> list[bool]:
+    return [verify_signature(*claim) for claim in wanted.claims]
