@@ -80,7 +80,6 @@ class Plane(PlaneViews):
         "_me",
         "_membership",
         "_outputs",
-        "_overlaying",
         "_settings",
         "_spreading",
         "_verifying",

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 
 from swarmnet.ids import Address, NodeId
 from swarmnet.node.addressing import Addressing
+from swarmnet.node.dataplane import Dataplane
+from swarmnet.node.overlaying import Overlaying
 from swarmnet.node.rider import Riders
 from swarmnet.swim.engine import Swim
 from swarmnet.swim.outputs import State
@@ -14,13 +16,26 @@ from swarmnet.tables.engine import Tables
 class PlaneViews:
     """The views of `plane.Plane`."""
 
-    __slots__ = ("_counters", "_riders", "addressing", "swim", "tables")
+    __slots__ = (
+        "_counters",
+        "_overlaying",
+        "_riders",
+        "addressing",
+        "swim",
+        "tables",
+    )
 
     _counters: Counter[str]
+    _overlaying: Overlaying
     _riders: Riders
     addressing: Addressing
     swim: Swim
     tables: Tables
+
+    @property
+    def dataplane(self) -> Dataplane | None:
+        """The data plane; None without a seat."""
+        return self._overlaying.plane
 
     def states(self) -> Mapping[NodeId, State]:
         """Return every other member's state."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from swarmnet.crypto.channels import Channels
 from swarmnet.ids import NodeId
 from swarmnet.node.addressing import Addressing
+from swarmnet.node.dataplane import Dataplane
 from swarmnet.node.exchange import CertificateExchange
 from swarmnet.node.plane import Plane
 from swarmnet.swim.engine import Swim
@@ -38,6 +39,11 @@ class NodeViews:
     def addressing(self) -> Addressing:
         """What is whose, to be looked at; commanded by `allocate`."""
         return self._plane.addressing
+
+    @property
+    def dataplane(self) -> Dataplane | None:
+        """The data plane, to be looked at; None without a seat."""
+        return self._plane.dataplane
 
     def states(self) -> Mapping[NodeId, State]:
         """Return every other member's state."""

@@ -10,14 +10,17 @@ T = TypeVar("T")
 
 
 class Fields:
-    """One JSON object. `where` says which, in messages.
+    """One JSON object. `where` says which, in messages; `guide` where to read more.
 
     Every field is taken once; `done` refuses those that nobody knows.
     """
 
-    __slots__ = ("_left", "where")
+    __slots__ = ("_guide", "_left", "where")
 
-    def __init__(self, value: object, where: str) -> None:
+    def __init__(
+        self, value: object, where: str, guide: str = "docs/overlay.md"
+    ) -> None:
+        self._guide = guide
         if not isinstance(value, dict):
             raise Refused(f"{where}: want an object in braces, not {_shown(value)}")
         self._left: dict[str, object] = dict(value)
@@ -123,7 +126,7 @@ class Fields:
         """
         if self._left:
             names = ", ".join(sorted(self._left))
-            raise Refused(f"{self.where}: unknown field {names}: see docs/overlay.md")
+            raise Refused(f"{self.where}: unknown field {names}: see {self._guide}")
 
     def _list(self, name: str) -> list[object]:
         value = self._left.pop(name, None)

@@ -122,6 +122,10 @@ class Kernel:
         """Return the name of a link that was read or made here, or None."""
         return self._spaces.link_name(namespace, index)
 
+    def path_of(self, namespace: str) -> str:
+        """Return where a namespace is pinned that we make."""
+        return self._namespaces.path_of(namespace)
+
     def open(self, namespace: str) -> int:
         """Return a new descriptor of a namespace; the caller closes it.
 

@@ -193,7 +193,12 @@ class Namespaces:
 
         return in_thread(run)
 
-    def _place(self, key: str) -> str:
+    def path_of(self, key: str) -> str:
+        """Return where a namespace is pinned, or would be.
+
+        Raises:
+            Refused: the key names none.
+        """
         room, _, name = key.partition("/")
         if room not in ROOMS or name in ("", ".", "..") or "/" in name or "\0" in name:
             raise Refused(f"{key!r} names no namespace; say net/NAME or box/NAME")
@@ -209,7 +214,7 @@ class Namespaces:
             Refused: The name, or a folder on the way, will not do.
             OSError: The system refuses. Nothing of it is left.
         """
-        place = self._place(key)
+        place = self.path_of(key)
 
         def make() -> int:
             fd = make_namespace()
@@ -251,7 +256,7 @@ class Namespaces:
         Raises:
             Refused: There is no network namespace at `path`. Nothing has changed.
         """
-        self._place(key)
+        self.path_of(key)
         # What is mounted on it may be seen by us alone, or by PID 1 alone.
         fd = _open_namespace(path)
         if fd is None:
@@ -290,7 +295,7 @@ class Namespaces:
         Raises:
             FileNotFoundError: There is no such namespace.
         """
-        place = self._place(key)
+        place = self.path_of(key)
         with self._lock:
             if key in self._adopted:
                 return fcntl.fcntl(self._adopted[key], fcntl.F_DUPFD_CLOEXEC, 0)
@@ -301,7 +306,7 @@ class Namespaces:
 
     def remove(self, key: str) -> None:
         """Let go of a namespace; the kernel ends it when nobody else holds it."""
-        place = self._place(key)
+        place = self.path_of(key)
         with self._lock:
             fd = self._adopted.pop(key, None)
             if fd is None:

@@ -65,34 +65,49 @@ class Line:
         self.is_ending = True
         self._woken.set()
 
+    async def flush(self) -> None:
+        """Send what was put; raises what the stream does."""
+        assert self.stream is not None, "it is connected"
+        while self._queue:
+            # Together: each send is a turn of the scheduler at the other end.
+            data = b"".join(self._queue)
+            self._queue.clear()
+            self._queued = 0
+            await self.stream.send_all(data)
+            self.used = trio.current_time()
+
     async def write(self) -> None:
         """Send what is put, until it ends; raises what the stream does."""
         assert self.stream is not None, "it is connected"
         while True:
             self._woken = trio.Event()
-            while self._queue:
-                # Together: each send is a turn of the scheduler at the other end.
-                data = b"".join(self._queue)
-                self._queue.clear()
-                self._queued = 0
-                await self.stream.send_all(data)
-                self.used = trio.current_time()
+            await self.flush()
             if self.is_ending:
                 await self.stream.send_eof()
                 return
             await self._woken.wait()
 
-    async def read(self, unframer: Unframer, take: Callable[[bytes], object]) -> None:
+    async def read(
+        self, unframer: Unframer, first: bytes, take: Callable[[bytes], object]
+    ) -> None:
         """Hand over each packet until the other side hangs up.
+
+        `first` is one that was read already, maybe with more that the unframer has.
 
         Raises:
             BadPacket: a packet is too long.
         """
         assert self.stream is not None, "it is connected"
-        while data := await self.stream.receive_some(READ_BYTES):
-            self.used = trio.current_time()
+        if first:
+            take(first)
+        data = b""
+        while True:
             for packet in unframer.receive(data):
                 take(packet)
+            data = await self.stream.receive_some(READ_BYTES)
+            self.used = trio.current_time()
+            if not data:
+                return
 
 
 class Streams:
@@ -235,11 +250,7 @@ class Streams:
         async with line.stream, trio.open_nursery() as nursery:
             nursery.start_soon(self._write, line, nursery.cancel_scope)
             try:
-                if first:
-                    take(first)
-                    for packet in unframer.receive(b""):
-                        take(packet)
-                await line.read(unframer, take)
+                await line.read(unframer, first, take)
             except BadPacket:
                 self.counters["bad_frames"] += 1
             except (OSError, trio.BrokenResourceError):

@@ -1,0 +1,246 @@
+"""The agent: one host's part in a cluster, from the process's start to its end.
+
+It serves the control API all the time, and at most one life in a cluster. What stands
+in the kernel outlives it, unless the host leaves the cluster or is removed from it.
+"""
+
+import logging
+import os
+import signal
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from ipaddress import IPv4Address
+from pathlib import Path
+from time import monotonic
+from typing import Final
+
+import trio
+
+from swarmnet.errors import Refused
+from swarmnet.kernel.state import HOST
+from swarmnet.node.dataplane import Dataplane
+from swarmnet.node.desired import Place as PlanePlace
+from swarmnet.node.engine import Node
+from swarmnet.runtime.continuing import Continuing
+from swarmnet.runtime.http import listen, serve_http
+from swarmnet.runtime.kernel import Kernel
+from swarmnet.runtime.life import End, Life
+from swarmnet.runtime.locking import locked
+from swarmnet.runtime.logs import set_up_logs
+from swarmnet.runtime.opening import open_kernel
+from swarmnet.runtime.routing import Routing
+from swarmnet.runtime.standing import Standing, keep_standing, read_standing
+from swarmnet.runtime.steering import settle
+from swarmnet.runtime.store import Store
+
+SOCKET: Final = "api.sock"
+LEAVE_S: Final = 10.0
+RETRIES_MAX: Final = 4
+NOBODY: Final = PlanePlace("", IPv4Address("127.0.0.1"))
+"""Who is in no network."""
+
+log = logging.getLogger("swarmnet")
+
+
+class Agent:
+    """What this process holds, in a cluster or not."""
+
+    def __init__(
+        self, run_dir: Path, store: Store, kernel: Kernel, no_firewall: str | None
+    ) -> None:
+        self.run_dir = run_dir
+        self.store = store
+        self.kernel = kernel
+        self.no_firewall = no_firewall
+        self.life: Life | None = None
+        self.notice: str | None = None
+        """Why this host is in no cluster any more."""
+        self.changing = trio.Lock()
+        """Held by whoever joins or leaves."""
+        self._nursery: trio.Nursery | None = None
+        self._over = trio.Event()
+
+    async def run(self, listener: socket.socket) -> None:
+        """Serve until cancelled.
+
+        Raises:
+            Refused: what was kept cannot be read, or its ports are in use.
+        """
+        standing = read_standing(self.store)
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            if standing is not None:
+                self.begin_life(standing)
+            nursery.start_soon(serve_http, listener, Routing(self).serve)
+            notify_ready()
+            try:
+                await trio.sleep_forever()
+            finally:
+                await self._stop()
+
+    async def _stop(self) -> None:
+        notify("STOPPING=1")
+        if self.life is not None:
+            with trio.CancelScope(shield=True):
+                await self.life.driver.keep_known()
+
+    def begin_life(
+        self,
+        standing: Standing,
+        begin: Callable[[Node, float], object] | None = None,
+    ) -> Life:
+        """Take part in a cluster from now on.
+
+        Raises:
+            Refused: a port is in use, or the data directory cannot be used.
+        """
+        assert self._nursery is not None, "it runs"
+        assert self.life is None, "one at a time"
+        life = Life(
+            self.run_dir,
+            self.store,
+            self.kernel,
+            standing,
+            no_firewall=self.no_firewall,
+        )
+        self.life, self.notice = life, None
+        self._over = trio.Event()
+        log.info(
+            "cluster",
+            extra={"facts": {"node": life.me.hex(), "name": standing.name}},
+        )
+        self._nursery.start_soon(self._live, life, begin)
+        return life
+
+    def enter(
+        self, standing: Standing, begin: Callable[[Node, float], object] | None = None
+    ) -> Life:
+        """Keep a standing that was just given, and begin a life by it; or neither.
+
+        Raises:
+            Refused: as `begin_life`.
+        """
+        keep_standing(self.store, standing)
+        try:
+            return self.begin_life(standing, begin)
+        except Refused:
+            self.store.wipe()
+            raise
+
+    async def _live(
+        self, life: Life, begin: Callable[[Node, float], object] | None
+    ) -> None:
+        try:
+            await life.run(begin)
+        finally:
+            life.close()
+        if life.end is End.REMOVED:
+            self.notice = (
+                f"this node ({life.standing.name}, {life.me.hex()}) was removed from"
+                " its cluster by a manager; join anew"
+            )
+        with trio.CancelScope(shield=True):
+            await self._tear_down(life)
+        self.life = None
+        self._over.set()
+
+    async def _tear_down(self, life: Life) -> None:
+        """Remove all of ours from the kernel, and forget the cluster."""
+        for sandbox in life.sandboxes.all():
+            life.sandboxes.drop(sandbox.name)
+        Continuing(self.run_dir, life.me).drop()
+        self.store.wipe()
+        await trio.to_thread.run_sync(self._clear)
+
+    def _clear(self) -> None:
+        plane = Dataplane(NOBODY)
+        plane.start(monotonic(), self.kernel.names())
+        plane.complete(monotonic())
+        settle(plane, self.kernel, RETRIES_MAX)
+        for failure in plane.failures():
+            log.warning("left behind", extra={"facts": {"what": str(failure)}})
+
+    async def abandon(self, life: Life) -> None:
+        """End a life that came to nothing."""
+        life.finish(End.LEFT)
+        await self._over.wait()
+
+    async def leave(self, life: Life) -> None:
+        """Leave the cluster; others are told, as long as they answer."""
+        life.driver.act(lambda node, now: node.leave(now))
+        with trio.move_on_after(LEAVE_S):
+            await self._over.wait()
+            return
+        log.warning("nobody has acknowledged that we leave")
+        await self.abandon(life)
+
+    async def read_host(self) -> object:
+        """Return what the host's own namespace holds."""
+        return await trio.to_thread.run_sync(self.kernel.read, HOST)
+
+
+def notify_ready() -> None:
+    """Tell the service manager that we serve."""
+    notify(f"READY=1\nMAINPID={os.getpid()}")
+
+
+def notify(text: str) -> None:
+    """Tell the service manager something, if there is one (sd_notify(3))."""
+    path = os.environ.get("NOTIFY_SOCKET")
+    if not path:
+        return
+    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        sock.connect("\0" + path[1:] if path.startswith("@") else path)
+        sock.sendall(text.encode())
+
+
+def run_agent(*, data_dir: str, run_dir: str, log_format: str, log_level: str) -> None:
+    """Run the agent until SIGTERM or SIGINT.
+
+    Raises:
+        Refused: it cannot begin; the message says why, and what to do.
+    """
+    set_up_logs(log_format, log_level)
+    with locked(run_dir):
+        store = Store(data_dir)
+        try:
+            kernel, no_firewall = open_kernel(run_dir)
+            try:
+                listener = listen(Path(run_dir) / SOCKET)
+                agent = partial(Agent, Path(run_dir), store, kernel, no_firewall)
+                trio.run(_run, agent, listener)
+            finally:
+                kernel.close()
+        finally:
+            store.close()
+
+
+async def _run(make: Callable[[], Agent], listener: socket.socket) -> None:
+    agent = make()
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_end_on_signal, nursery.cancel_scope)
+            await agent.run(listener)
+    except* Refused as refused:
+        raise _first(refused) from None
+    finally:
+        listener.close()
+        with suppress(OSError):
+            (agent.run_dir / SOCKET).unlink()
+
+
+async def _end_on_signal(scope: trio.CancelScope) -> None:
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async for _ in signals:
+            scope.cancel()
+
+
+def _first(group: BaseExceptionGroup[Refused]) -> Refused:
+    """Return the first of those that were raised."""
+    for one in group.exceptions:
+        if isinstance(one, BaseExceptionGroup):
+            return _first(one)
+        return one
+    raise AssertionError("a group is not empty")

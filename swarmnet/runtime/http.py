@@ -1,0 +1,245 @@
+"""HTTP/1.1 on a unix socket: JSON in, JSON out, one request after the other.
+
+h11 reads and writes the protocol. A client that hangs up while its request is served
+gives it up: the handler is cancelled, and undoes what it had begun.
+"""
+
+import grp
+import json
+import os
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import h11
+import trio
+
+from swarmnet.errors import Refused
+
+BODY_BYTES_MAX: Final = 1 << 20
+GROUP: Final = "swarmnet"
+READ_BYTES: Final = 65_536
+IDLE_S: Final = 600.0
+BACKLOG: Final = 128
+
+HUNG_UP: Final = (
+    *(h11.RemoteProtocolError, h11.LocalProtocolError, OSError),
+    *(trio.BrokenResourceError, trio.ClosedResourceError),
+)
+"""What comes of a client that is gone, or speaks something else."""
+
+
+class Unserved(Exception):
+    """A request that is not carried out; `status` says why, `line` to people."""
+
+    def __init__(self, status: int, line: str) -> None:
+        super().__init__(line)
+        self.status = status
+        self.line = line
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request: its method, its path without the query, and its body as JSON."""
+
+    method: str
+    path: str
+    body: object
+
+
+Lines = AsyncIterator[object]
+"""An answer that goes on: one JSON object a line."""
+Answer = object | Lines
+Serve = Callable[[Request], Awaitable[Answer]]
+"""Carries a request out; raises Unserved, or Refused where that says it all."""
+
+
+def listen(path: Path) -> socket.socket:
+    """Return a socket that listens at a path, for root and the group `swarmnet`.
+
+    Raises:
+        Refused: it cannot be made.
+    """
+    found = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    try:
+        with suppress(FileNotFoundError):
+            path.unlink()
+        before = os.umask(0o177)
+        try:
+            found.bind(str(path))
+        finally:
+            os.umask(before)
+        with suppress(KeyError, PermissionError):
+            os.chown(path, -1, grp.getgrnam(GROUP).gr_gid)
+        path.chmod(0o660)
+        found.listen(BACKLOG)
+    except OSError as error:
+        found.close()
+        raise Refused(
+            f"socket {path}: {error.strerror}: name another with --run-dir"
+        ) from None
+    return found
+
+
+async def serve_http(listener: socket.socket, serve: Serve) -> None:
+    """Serve all that connect, until cancelled."""
+    sock = trio.socket.from_stdlib_socket(listener)
+    async with trio.open_nursery() as nursery:
+        while True:
+            try:
+                found, _ = await sock.accept()
+            except OSError:
+                await trio.sleep(0.05)
+                continue
+            nursery.start_soon(_serve_client, trio.SocketStream(found), serve)
+
+
+async def _serve_client(stream: trio.SocketStream, serve: Serve) -> None:
+    async with stream:
+        client = _Client(stream)
+        with suppress(*HUNG_UP):
+            while await client.serve_one(serve):
+                pass
+
+
+class _Client:
+    """One connection."""
+
+    def __init__(self, stream: trio.SocketStream) -> None:
+        self._stream = stream
+        self._http = h11.Connection(h11.SERVER)
+
+    async def serve_one(self, serve: Serve) -> bool:
+        """Serve one request; return whether another may come."""
+        try:
+            request = await self._read()
+        except Unserved as unserved:
+            await self._respond(unserved.status, {"error": unserved.line})
+            return False
+        if request is None:
+            return False
+        answered = await self._watched(request, serve)
+        if not answered or self._http.our_state is not h11.DONE:
+            return False
+        if self._http.their_state is not h11.DONE:
+            return False
+        self._http.start_next_cycle()
+        return True
+
+    async def _watched(self, request: Request, serve: Serve) -> bool:
+        """Carry a request out while its client is there; return whether it was."""
+        is_there = True
+        async with trio.open_nursery() as nursery:
+
+            async def watch() -> None:
+                nonlocal is_there
+                # Who waits for an answer sends nothing.
+                await self._gone()
+                is_there = False
+                nursery.cancel_scope.cancel()
+
+            nursery.start_soon(watch)
+            try:
+                await self._carry_out(request, serve)
+            except HUNG_UP:
+                is_there = False
+            nursery.cancel_scope.cancel()
+        return is_there
+
+    async def _gone(self) -> None:
+        """Wait until the client hangs up."""
+        while True:
+            await trio.lowlevel.wait_readable(self._stream.socket)
+            seen = await self._stream.socket.recv(1, socket.MSG_PEEK)
+            if not seen:
+                return
+            # The next request came early, and waits for its turn.
+            await trio.sleep_forever()
+
+    async def _carry_out(self, request: Request, serve: Serve) -> None:
+        try:
+            answer = await serve(request)
+        except Unserved as unserved:
+            await self._respond(unserved.status, {"error": unserved.line})
+        except Refused as refused:
+            await self._respond(409, {"error": " ".join(str(refused).split())})
+        else:
+            if isinstance(answer, AsyncIterator):
+                await self._stream_lines(answer)
+            else:
+                await self._respond(200, answer)
+
+    async def _read(self) -> Request | None:
+        """Return the next request, or None if there is none."""
+        head: h11.Request | None = None
+        body = b""
+        while True:
+            event = await self._next_event()
+            match event:
+                case h11.Request():
+                    head = event
+                case h11.Data():
+                    body += bytes(event.data)
+                    if len(body) > BODY_BYTES_MAX:
+                        raise Unserved(
+                            400, f"body: want {BODY_BYTES_MAX} bytes at most"
+                        )
+                case h11.EndOfMessage() if head is not None:
+                    return _request(head, body)
+                case _:
+                    return None
+
+    async def _next_event(self) -> object:
+        while True:
+            event = self._http.next_event()
+            if event is not h11.NEED_DATA:
+                return event
+            if self._http.they_are_waiting_for_100_continue:
+                go_on = h11.InformationalResponse(status_code=100, headers=[])
+                await self._send(go_on)
+            with trio.move_on_after(IDLE_S) as scope:
+                data = await self._stream.receive_some(READ_BYTES)
+            self._http.receive_data(b"" if scope.cancelled_caught else data)
+
+    async def _respond(self, status: int, value: object) -> None:
+        data = (json.dumps(value) + "\n").encode()
+        headers = [
+            ("Content-Type", "application/json"),
+            ("Content-Length", str(len(data))),
+        ]
+        await self._send(
+            h11.Response(status_code=status, headers=headers),
+            h11.Data(data=data),
+            h11.EndOfMessage(),
+        )
+
+    async def _stream_lines(self, lines: Lines) -> None:
+        headers = [("Content-Type", "application/x-ndjson")]
+        await self._send(h11.Response(status_code=200, headers=headers))
+        async for value in lines:
+            data = (json.dumps(value) + "\n").encode()
+            await self._send(h11.Data(data=data))
+        await self._send(h11.EndOfMessage())
+
+    async def _send(self, *events: h11.Event) -> None:
+        data = b"".join(self._http.send(event) or b"" for event in events)
+        if data:
+            await self._stream.send_all(data)
+
+
+def _request(head: h11.Request, body: bytes) -> Request:
+    """Read a request's head and body.
+
+    Raises:
+        Unserved: the body is no JSON.
+    """
+    method = head.method.decode("ascii")
+    path = head.target.decode("ascii", "replace").partition("?")[0]
+    try:
+        value = json.loads(body) if body.strip() else {}
+    except (ValueError, RecursionError):
+        raise Unserved(400, "body: no JSON: see docs/api.md") from None
+    return Request(method, path, value)

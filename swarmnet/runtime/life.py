@@ -1,0 +1,373 @@
+"""One stay in a cluster: from a start, an `init` or a `join` to the process's end.
+
+It holds what a running node has around it. Nothing of the data plane ends with it: only
+`leave`, and being removed, take down what stands in the kernel.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from enum import StrEnum
+from pathlib import Path
+from secrets import token_bytes
+from time import time
+
+import trio
+
+from swarmnet.cnm.sandbox import Sandbox
+from swarmnet.crypto.admission import Admitted, Admitter
+from swarmnet.crypto.authority import Authority
+from swarmnet.crypto.certificate import Role
+from swarmnet.crypto.token import SECRET_BYTES
+from swarmnet.ids import Address, NodeId
+from swarmnet.kernel.operations import Failure
+from swarmnet.kernel.state import HOST
+from swarmnet.node.dataplane import Dataplane
+from swarmnet.node.engine import Node
+from swarmnet.node.kernel_news import Drifted
+from swarmnet.node.outputs import Output, Removed
+from swarmnet.node.seat import Seat
+from swarmnet.overlay.facts import mtu_towards
+from swarmnet.overlay.naming import box_of
+from swarmnet.runtime.admitting import Admitting
+from swarmnet.runtime.continuing import Continuing
+from swarmnet.runtime.datagrams import Datagrams
+from swarmnet.runtime.driving import Driver
+from swarmnet.runtime.hand import Hand
+from swarmnet.runtime.kernel import Kernel
+from swarmnet.runtime.minding import follow_routes, mind_sandboxes
+from swarmnet.runtime.news import News
+from swarmnet.runtime.rebuilding import rebuild
+from swarmnet.runtime.sandboxes import Sandboxes
+from swarmnet.runtime.showing import describe, describe_failure, show_namespace
+from swarmnet.runtime.standing import Standing, keep_standing
+from swarmnet.runtime.store import Store
+from swarmnet.runtime.streams import Streams
+from swarmnet.runtime.tokens import first_book
+from swarmnet.swim.outputs import (
+    Departed,
+    IdentityConflict,
+    Joined,
+    JoinFailed,
+    MemberChanged,
+    State,
+)
+from swarmnet.tables.outputs import Fenced, Outbid
+
+log = logging.getLogger("swarmnet")
+
+
+class End(StrEnum):
+    """Why a stay in a cluster is over for good."""
+
+    LEFT = "left"
+    REMOVED = "removed"
+
+
+class Life:
+    """A node and all around it. `close` it after `run`."""
+
+    def __init__(
+        self,
+        run_dir: Path,
+        store: Store,
+        kernel: Kernel,
+        standing: Standing,
+        *,
+        no_firewall: str | None,
+    ) -> None:
+        """Put a node together.
+
+        Raises:
+            Refused: a port is in use, or something cannot be read or written.
+        """
+        self.store = store
+        self.kernel = kernel
+        self.standing = standing
+        self.me = standing.identity.node
+        self.no_firewall = no_firewall
+        self.news = News()
+        self.sandboxes = Sandboxes(store, run_dir)
+        self.trouble: str | None = None
+        """Why rows cannot be written."""
+        self.fenced_by: str | None = None
+        self.end: End | None = None
+        self._ended = trio.Event()
+        self.joined = trio.Event()
+        """Set once a member of the cluster has answered."""
+        self.plane_moved = trio.Event()
+        """Is set, and made anew, whenever the data plane may have changed."""
+        self._datagrams, self._streams = self._ports()
+        self.driver = self._build(Continuing(run_dir, self.me))
+        self._hand = Hand(
+            kernel, self._tell_plane, told=self._note_drift, refused=self._note_refused
+        )
+        self.driver.hand = self._hand
+        self.authority = self._authority()
+        self.tokens = first_book(standing)
+        self.admitting = Admitting(
+            self.managers, self._keep_serial, self._note_admitted
+        )
+        self._streams.admit = self.admitting.serve
+        self.follow_role()
+
+    def _ports(self) -> tuple[Datagrams, Streams]:
+        port = self.standing.place.address.port
+        datagrams = Datagrams(port)
+        try:
+            return datagrams, Streams(port)
+        except BaseException:
+            datagrams.close()
+            raise
+
+    def _build(self, continuing: Continuing) -> Driver:
+        place = self.standing.place
+        has_firewall = self.no_firewall is None
+        seat = Seat(place.vtep, place.vxlan_port, self._mtu(), has_firewall)
+        try:
+            built = rebuild(self.standing, self.store, seat, continuing)
+        except BaseException:
+            self.close()
+            raise
+        self.directory, self._peers = built.directory, built.peers
+        self._is_new = built.is_new
+        return Driver(
+            self.me,
+            built.node,
+            (self._datagrams, self._streams),
+            self.store,
+            continuing,
+            told=self._note,
+            troubled=self._note_trouble,
+        )
+
+    @property
+    def node(self) -> Node:
+        return self.driver.node
+
+    @property
+    def plane(self) -> Dataplane:
+        """The data plane, to be looked at."""
+        plane = self.node.dataplane
+        assert plane is not None, "the node has a seat"
+        return plane
+
+    def close(self) -> None:
+        """Let the ports go."""
+        self._datagrams.close()
+        self._streams.close()
+
+    # Running
+
+    async def run(self, begin: Callable[[Node, float], object] | None = None) -> None:
+        """Take part until cancelled, or over for good (`end` says why).
+
+        `begin` is done once the node is started: it makes a cluster's pools.
+        """
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.driver.run)
+            nursery.start_soon(self.admitting.run)
+            self._start(begin)
+            nursery.start_soon(self._hand.run)
+            nursery.start_soon(follow_routes, self.driver, self.kernel)
+            nursery.start_soon(mind_sandboxes, self)
+            await self._ended.wait()
+            await self.driver.stored()
+            nursery.cancel_scope.cancel()
+
+    def _start(self, begin: Callable[[Node, float], object] | None) -> None:
+        driver = self.driver
+        names = self.kernel.names()
+        for sandbox in self.sandboxes.all():
+            self.set_sandbox(sandbox)
+        driver.act(lambda node, now: node.start(now))
+        self._tell_plane(lambda plane, now: plane.start(now, names))
+        if begin is not None:
+            driver.act(begin)
+        elif self._peers and (self._is_new or not self.node.states()):
+            driver.act(lambda node, now: node.join(now, self._peers))
+
+    def set_sandbox(self, sandbox: Sandbox) -> None:
+        """Let the data plane have a sandbox."""
+        self._tell_plane(lambda plane, now: plane.set_sandbox(now, sandbox))
+
+    def drop_sandbox(self, name: str) -> None:
+        """Take a sandbox from the data plane."""
+        self._tell_plane(lambda plane, now: plane.drop_sandbox(now, name))
+
+    def _tell_plane(self, verb: Callable[[Dataplane, float], object]) -> None:
+        self.driver.tell_plane(verb)
+        self.plane_moved.set()
+        self.plane_moved = trio.Event()
+
+    def netns_of(self, name: str) -> str:
+        """Return where the namespace of a sandbox is."""
+        sandbox = self.sandboxes.get(name)
+        netns = None if sandbox is None else sandbox.netns
+        return self.kernel.path_of(box_of(name)) if netns is None else netns
+
+    def finish(self, end: End) -> None:
+        """Let it be over."""
+        self.end = self.end or end
+        self._ended.set()
+
+    # Whom we let in
+
+    def _authority(self) -> Authority:
+        held = self.standing
+        serial = int.from_bytes(self.store.get("next_serial") or b"\1", "big")
+        return Authority(
+            held.identity,
+            self.directory,
+            token_bytes,
+            chain=held.chain,
+            root=held.root,
+            next_serial=serial,
+        )
+
+    def _keep_serial(self) -> None:
+        self.store.put(next_serial=self.authority.next_serial.to_bytes(8, "big"))
+
+    def follow_role(self) -> None:
+        """Admit others if we are a manager, and nobody if we are none."""
+        self.authority.chain = self.standing.chain
+        self.authority.root = self.standing.root
+        if self.standing.role is not Role.MANAGER:
+            self.admitting.admitter = None
+        elif self.admitting.admitter is None:
+            self.admitting.admitter = Admitter(
+                self.authority, self.tokens, self._chains, token_bytes
+            )
+
+    def _chains(self) -> Iterator[bytes]:
+        for node in (self.me, *self.node.states()):
+            chain = self.directory.chain_of(node)
+            if chain is not None:
+                yield chain
+
+    def managers(self) -> Iterator[Address]:
+        """Yield where managers are that live."""
+        for node, state in self.node.states().items():
+            chain = self.directory.chain(node)
+            is_manager = (
+                chain is not None and chain.certificate.subject.role is Role.MANAGER
+            )
+            if is_manager and state in (State.ALIVE, State.SUSPECT):
+                address = self.address_of(node)
+                if address is not None:
+                    yield address
+
+    def address_of(self, node: NodeId) -> Address | None:
+        """Return where a member says that it is."""
+        member = self.node.swim.member(node)
+        return None if member is None else member.claim.address
+
+    def restand(self, standing: Standing) -> None:
+        """Hold another standing from now on, and keep it.
+
+        Raises:
+            Refused: it cannot be written; nothing has changed.
+        """
+        keep_standing(self.store, standing)
+        self.standing = standing
+        self.follow_role()
+
+    async def rotate_token(self, role: Role) -> None:
+        """Make a new secret for a role.
+
+        Raises:
+            Refused: it cannot be written; nothing has changed.
+        """
+        secret = token_bytes(SECRET_BYTES)
+        secrets = {**self.standing.secrets, role: secret}
+        self.restand(replace(self.standing, secrets=secrets))
+        self.tokens.replace(self.tokens.verifier(role).rotated(secret))
+
+    def unlock(self, passphrase: str) -> None:
+        """Open the root's key; it is kept sealed all the same.
+
+        Raises:
+            Refused: none is sealed here, or the passphrase is wrong.
+        """
+        self.standing = self.standing.opened(passphrase)
+        self.follow_role()
+
+    # What is told
+
+    def _note(self, output: Output) -> None:
+        match output:
+            case MemberChanged(member, previous, current):
+                self._tell_member(member, previous, current)
+            case Removed(node):
+                if node == self.me:
+                    self._say("warning", text="this node was removed by a manager")
+                    self.finish(End.REMOVED)
+            case Joined():
+                self.joined.set()
+            case Departed():
+                self.finish(End.LEFT)
+            case Fenced():
+                self.fenced_by = (
+                    "another process has this node's key: its disk was copied, or a"
+                    " backup put back; nothing is written until one of the two stops"
+                )
+                self._say("warning", text=self.fenced_by)
+            case Outbid():
+                self.fenced_by = None
+            case IdentityConflict(_, address):
+                self._say("warning", text=f"another process at {address} has our key")
+            case JoinFailed(addresses):
+                shown = ", ".join(map(str, addresses))
+                self._say("warning", text=f"nobody answers at {shown}; trying on")
+            case _:
+                return
+
+    def _tell_member(
+        self, member: NodeId, previous: State | None, current: State
+    ) -> None:
+        if previous is current:
+            return
+        before = None if previous is None else previous.name.lower()
+        self._say(
+            "member",
+            node=member.hex(),
+            name=self.name_of(member),
+            state=current.name.lower(),
+            before=before,
+        )
+
+    def name_of(self, node: NodeId) -> str | None:
+        """Return what a node is called, or None."""
+        chain = self.directory.chain(node)
+        return None if chain is None else chain.certificate.subject.name
+
+    def _note_trouble(self, text: str) -> None:
+        if text != self.trouble:
+            self._say("warning", text=text)
+        self.trouble = text
+
+    def _note_admitted(self, admitted: Admitted) -> None:
+        subject = admitted.chain.certificate.subject
+        role = subject.role.name.lower()
+        self._say("admitted", node=subject.node.hex(), name=subject.name, role=role)
+
+    def _note_drift(self, drifted: Drifted) -> None:
+        self._say(
+            "drift",
+            namespace=show_namespace(drifted.namespace),
+            count=drifted.count,
+            first=describe(drifted.sample[0]),
+        )
+
+    def _note_refused(self, failure: Failure) -> None:
+        self._say("refused", text=describe_failure(failure))
+
+    def _say(self, kind: str, **facts: object) -> None:
+        is_bad = kind in ("warning", "refused", "drift")
+        log.log(
+            logging.WARNING if is_bad else logging.INFO, kind, extra={"facts": facts}
+        )
+        self.news.tell({"time": time(), "kind": kind, **facts})
+
+    def _mtu(self) -> int | None:
+        return mtu_towards(self.kernel.read(HOST), self.standing.place.vtep)
