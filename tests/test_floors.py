@@ -24,6 +24,7 @@ FLOORS: Final = {
     **dict.fromkeys(sorted(DRIVERS), GROUND | {"cnm", "kernel"}),
     "node": BELOW_NODE,
     "runtime": BELOW_NODE | {"node"},
+    "__main__": frozenset({"runtime"}),
 }
 SIM_MAY_IMPORT: Final = BELOW_NODE | {"node"}
 
