@@ -23,11 +23,25 @@ def commands(
     """Yield every command and group with the words that lead to it."""
     yield words, command
     if isinstance(command, click.Group):
-        for name, below in command.commands.items():
+        ctx = click.Context(command)
+        for name in command.list_commands(ctx):
+            below = command.get_command(ctx, name)
+            assert below is not None
             yield from commands(below, (*words, name))
 
 
 ALL = dict(commands(main))
+
+
+def test_all_commands_are_there() -> None:
+    found = " ".join("-".join(words) for words in ALL if words)
+    assert found == (
+        "agent ca ca-rotate completion explain init join join-token leave monitor"
+        " network network-connect network-create network-disconnect network-inspect"
+        " network-ls network-rm node node-demote node-inspect node-ls node-promote"
+        " node-rm sandbox sandbox-adopt sandbox-create sandbox-exec sandbox-ls"
+        " sandbox-rm status unlock"
+    )
 
 
 @pytest.mark.parametrize(

@@ -6,21 +6,42 @@ from typing import Final
 import click
 
 from swarmnet import __version__
-from swarmnet.runtime.cli.cluster import ca, init, join, join_token, leave, unlock
 from swarmnet.runtime.cli.grammar import Command, Console, Root
-from swarmnet.runtime.cli.networks import network
-from swarmnet.runtime.cli.nodes import node
-from swarmnet.runtime.cli.sandboxes import sandbox
-from swarmnet.runtime.cli.truth import explain, monitor, status
 
 PROGRAM: Final = "swarmnet"
 COMPLETE_VARIABLE: Final = "_SWARMNET_COMPLETE"
 DATA_DIR: Final = "/var/lib/swarmnet"
+PLACES: Final = {
+    **dict.fromkeys(("ca", "init", "join", "join-token", "leave", "unlock"), "cluster"),
+    "network": "networks",
+    "node": "nodes",
+    "sandbox": "sandboxes",
+    **dict.fromkeys(("explain", "monitor", "status"), "truth"),
+}
+"""Commands, and the modules that they are loaded from when they are needed."""
 SETTINGS: Final = {"max_content_width": 90, "help_option_names": ["-h", "--help"]}
 
 
+class Swarmnet(Root):
+    """All commands, each in its place under its own name, with underscores."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all commands."""
+        return sorted([*super().list_commands(ctx), *PLACES])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command, or None if there is none of this name."""
+        place = PLACES.get(cmd_name)
+        if place is None:
+            return super().get_command(ctx, cmd_name)
+        module = importlib.import_module(f"swarmnet.runtime.cli.{place}")
+        found = getattr(module, cmd_name.replace("-", "_"))
+        assert isinstance(found, click.Command), f"{place} has {cmd_name}"
+        return found
+
+
 @click.group(
-    cls=Root,
+    cls=Swarmnet,
     context_settings=SETTINGS,
     epilog="Example: swarmnet init && swarmnet network create web",
 )
@@ -81,11 +102,8 @@ def completion(shell: str) -> None:
     click.echo(found(main, {}, PROGRAM, COMPLETE_VARIABLE).source())
 
 
-for _command in (
-    *(agent, init, join, join_token, leave, node, network, sandbox),
-    *(status, monitor, explain, ca, unlock, completion),
-):
-    main.add_command(_command)
+main.add_command(agent)
+main.add_command(completion)
 
 if __name__ == "__main__":
     main()
