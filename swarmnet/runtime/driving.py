@@ -73,6 +73,8 @@ class Driver:
         self._told = told
         self._troubled = troubled
         self.hand: Hands | None = None
+        self.after: Callable[[], object] = lambda: None
+        """Is called after every input."""
         self._out: deque[Output] = deque()
         self._unsaved: list[Save | Unsave] = []
         self._is_storing = False
@@ -104,6 +106,7 @@ class Driver:
             return verb(self.node, now)
         finally:
             self._pump()
+            self.after()
 
     def tell_plane(self, verb: Verb) -> None:
         """Tell the node's data plane something."""

@@ -69,7 +69,7 @@ def listen(path: Path) -> socket.socket:
             path.unlink()
         before = os.umask(0o177)
         try:
-            found.bind(str(path))
+            _bind(found, path)
         finally:
             os.umask(before)
         with suppress(KeyError, PermissionError):
@@ -82,6 +82,15 @@ def listen(path: Path) -> socket.socket:
             f"socket {path}: {error.strerror}: name another with --run-dir"
         ) from None
     return found
+
+
+def _bind(found: socket.socket, path: Path) -> None:
+    """Bind a path of any length: the kernel takes 107 bytes (unix(7))."""
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        found.bind(f"/proc/self/fd/{folder}/{path.name}")
+    finally:
+        os.close(folder)
 
 
 async def serve_http(listener: socket.socket, serve: Serve) -> None:

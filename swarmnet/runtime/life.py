@@ -33,6 +33,7 @@ from swarmnet.runtime.admitting import Admitting
 from swarmnet.runtime.continuing import Continuing
 from swarmnet.runtime.datagrams import Datagrams
 from swarmnet.runtime.driving import Driver
+from swarmnet.runtime.feed import Feed
 from swarmnet.runtime.hand import Hand
 from swarmnet.runtime.kernel import Kernel
 from swarmnet.runtime.minding import follow_routes, mind_sandboxes
@@ -103,6 +104,8 @@ class Life:
             kernel, self._tell_plane, told=self._note_drift, refused=self._note_refused
         )
         self.driver.hand = self._hand
+        self.feed = Feed(self.node.tables)
+        self.driver.after = self._tell_feed
         self.authority = self._authority()
         self.tokens = first_book(standing)
         self.admitting = Admitting(
@@ -321,6 +324,10 @@ class Life:
                 self._say("warning", text=f"nobody answers at {shown}; trying on")
             case _:
                 return
+
+    def _tell_feed(self) -> None:
+        for event in self.feed.poll():
+            self.news.tell({"time": time(), **event})
 
     def _tell_member(
         self, member: NodeId, previous: State | None, current: State

@@ -10,6 +10,7 @@ from swarmnet import __version__
 from swarmnet.errors import Refused
 from swarmnet.node.creating import NetworkWish
 from swarmnet.runtime.commands import ConnectWish, NetworkCommands
+from swarmnet.runtime.explaining import Explaining
 from swarmnet.runtime.http import Answer, Request, Unserved
 from swarmnet.runtime.json_fields import Fields
 from swarmnet.runtime.life import Life
@@ -59,6 +60,7 @@ class Routing:
             ("GET", "/v1/sandboxes", self._sandboxes),
             ("POST", "/v1/sandboxes", self._make_sandbox),
             ("DELETE", "/v1/sandboxes/REF", self._remove_sandbox),
+            ("GET", "/v1/explain/REF", self._explain),
             ("GET", "/v1/monitor", self._monitor),
         ]
 
@@ -206,6 +208,10 @@ class Routing:
     async def _remove_sandbox(self, fields: Fields, reference: str) -> Answer:
         taken(fields)
         return await self._commands().remove_sandbox(reference)
+
+    async def _explain(self, fields: Fields, what: str) -> Answer:
+        taken(fields)
+        return await Explaining(self._life()).explain(what)
 
     async def _monitor(self, fields: Fields, _: str) -> Answer:
         taken(fields)

@@ -1,0 +1,179 @@
+"""Who holds an address or a name, by which row, and whether this kernel agrees."""
+
+from collections.abc import Iterator, Sequence
+from ipaddress import ip_address
+
+import trio
+
+from swarmnet.cnm.endpoint import IP, mac_of, parse_mac
+from swarmnet.errors import Refused
+from swarmnet.ids import CLUSTER, NodeId
+from swarmnet.kernel.state import Namespace, Unreadable
+from swarmnet.node.attached import interface_of
+from swarmnet.node.endpoints import KnownEndpoint
+from swarmnet.node.networks import KnownNetwork
+from swarmnet.overlay.naming import device_of, namespace_of
+from swarmnet.runtime.life import Life
+from swarmnet.runtime.views import Json, Views, data_path_of, iso_time
+
+
+class Explaining:
+    """Explains by one life."""
+
+    def __init__(self, life: Life) -> None:
+        self._life = life
+        self._views = Views(life)
+
+    async def explain(self, what: str) -> Sequence[Json]:
+        """Return all that is known under an address or a name.
+
+        Raises:
+            Refused: nobody holds it.
+        """
+        endpoints = list(self._endpoints(what))
+        found = [
+            *self._cluster_things(what),
+            *[await self._endpoint(what, one) for one in endpoints],
+        ]
+        if not found:
+            raise Refused(
+                f"{what[:60]}: nobody holds it, as far as is known here; networks that"
+                " this host takes no part in are explained on a host that does"
+            )
+        return found
+
+    # What is of the cluster
+
+    def _cluster_things(self, what: str) -> Iterator[Json]:
+        life, views = self._life, self._views
+        for node, name in views.node_names().items():
+            address = life.address_of(node)
+            host = None if address is None else str(ip_address(address.host))
+            paths = (host, data_path_of(life, node))
+            if what in (name, node.hex()) or _same(what, paths):
+                yield {"what": what, "kind": "node", **views.node(node)}
+        networks = life.node.addressing.networks
+        names = views.network_names()
+        for known in networks.standing():
+            if what in (names.get(known.id), known.id.hex()):
+                yield self._network(what, "network", known)
+            gateways = [str(one.subnet.gateway) for one in known.facts.subnets]
+            if _same(what, gateways):
+                yield self._network(what, "gateway", known)
+
+    def _network(self, what: str, kind: str, known: KnownNetwork) -> Json:
+        return {
+            "what": what,
+            "kind": kind,
+            "network": known.id.hex(),
+            "network_name": self._views.network_names().get(known.id),
+            **self._owned(known.owner),
+            "row": {"epoch": known.row.epoch, "sequence": known.row.sequence},
+        }
+
+    def _owned(self, owner: NodeId) -> Json:
+        return {
+            "owner": owner.hex(),
+            "owner_name": self._life.name_of(owner),
+            "owner_state": self._views.state(owner),
+        }
+
+    # Endpoints
+
+    def _endpoints(self, what: str) -> Iterator[KnownEndpoint]:
+        ip, mac = _ip(what), _mac(what)
+        node = self._life.node
+        for scope in node.tables.scopes():
+            if scope == CLUSTER:
+                continue
+            for one in node.addressing.endpoints.all(scope):
+                facts = one.facts
+                addresses = [address for _, address in facts.addresses]
+                names = (facts.name, facts.sandbox, *facts.aliases, one.id.hex())
+                its_mac = facts.mac or mac_of(addresses)
+                if ip in addresses or mac == its_mac or what in names:
+                    yield one
+
+    async def _endpoint(self, what: str, one: KnownEndpoint) -> Json:
+        life = self._life
+        since = life.feed.since.get((one.network, one.owner, one.id))
+        is_ours = one.owner == life.me
+        agrees, detail = await (
+            self._look_here(one) if is_ours else self._look_there(one)
+        )
+        shown = self._views.endpoint(one)
+        return {
+            "what": what,
+            "kind": "endpoint",
+            "network": one.network.hex(),
+            "network_name": self._views.network_names().get(one.network),
+            "endpoint": one.id.hex(),
+            "sandbox": one.facts.sandbox,
+            **self._owned(one.owner),
+            "row": {"epoch": one.row.epoch, "sequence": one.row.sequence},
+            "since": None if since is None else iso_time(since),
+            **{key: shown[key] for key in ("ipv4", "ipv6", "mac", "aliases", "state")},
+            "vtep": data_path_of(life, one.owner),
+            "kernel": {"agrees": agrees, "detail": detail},
+        }
+
+    async def _read(self, name: str) -> Namespace | None:
+        kernel = self._life.kernel
+        try:
+            return await trio.to_thread.run_sync(kernel.read, name)
+        except Unreadable:
+            return None
+
+    async def _look_here(self, one: KnownEndpoint) -> tuple[bool, str]:
+        """Say whether the interface is there."""
+        held = self._life.plane.held()
+        name = interface_of(held, one.facts.sandbox, one.id.hex())
+        box = await self._read(f"box/{one.facts.sandbox}")
+        if box is None:
+            return False, f"sandbox {one.facts.sandbox}: its namespace is gone"
+        if name is None or name not in box.links:
+            return False, f"sandbox {one.facts.sandbox}: has no interface for it"
+        there = {address.ip for address in box.addresses if address.link == name}
+        missing = [str(ip) for _, ip in one.facts.addresses if ip.packed not in there]
+        if missing:
+            return False, f"{name} lacks {', '.join(missing)}"
+        return True, f"{name} in sandbox {one.facts.sandbox} has it"
+
+    async def _look_there(self, one: KnownEndpoint) -> tuple[bool, str]:
+        """Say whether the neighbour and FDB entries lead to its host."""
+        space = await self._read(namespace_of(one.network.hex()))
+        if space is None:
+            return False, "the network has no namespace here"
+        addresses = [address for _, address in one.facts.addresses]
+        mac = one.facts.mac or mac_of(addresses)
+        vtep = data_path_of(self._life, one.owner)
+        for index, address in one.facts.addresses:
+            entries = space.entries.get(device_of(index))
+            if entries is None:
+                return False, f"no device {device_of(index)}"
+            if entries.neighbours.get(address.packed) != mac:
+                return False, f"{device_of(index)}: no neighbour entry for {address}"
+            leads = entries.fdb.get(mac)
+            if leads is None or str(ip_address(leads)) != vtep:
+                return False, f"{device_of(index)}: no FDB entry to {vtep}"
+        return True, f"its neighbour and FDB entries lead to {vtep}"
+
+
+def _ip(text: str) -> IP | None:
+    try:
+        return ip_address(text)
+    except ValueError:
+        return None
+
+
+def _mac(text: str) -> bytes | None:
+    try:
+        return parse_mac(text)
+    except Refused:
+        return None
+
+
+def _same(what: str, addresses: Sequence[str | None]) -> bool:
+    """Return whether an address is among others, however it is written."""
+    ip = _ip(what)
+    return ip is not None and str(ip) in addresses
