@@ -16,6 +16,9 @@ import click
 
 from benchmarks import (
     addresses,
+    agent_connect,
+    agent_failures,
+    agent_rest,
     asymmetric,
     attach,
     bootstrap,
@@ -94,6 +97,9 @@ QUESTIONS: Final[dict[str, Question]] = {
         attach.QUESTION,
         throughput.QUESTION,
         thousand_networks.QUESTION,
+        agent_connect.QUESTION,
+        agent_failures.QUESTION,
+        agent_rest.QUESTION,
     )
 }
 

@@ -45,6 +45,7 @@ class Ground:
         self._folder.chmod(0o755)
         self._hosts: list[int] = []
         self._kernels: list[Kernel] = []
+        self._run_dirs = 0
 
     def __enter__(self) -> "Ground":
         return self
@@ -76,6 +77,13 @@ class Ground:
         kernel = make(run_dir, nft, host=path_of(fd))
         self._kernels.append(kernel)
         return kernel
+
+    def run_dir(self) -> Path:
+        """Return a run directory for a process; what it pins is cleared at the end."""
+        self._run_dirs += 1
+        folder = self._folder / f"run{self._run_dirs}"
+        folder.mkdir()
+        return folder
 
     def names(self) -> int:
         """Return how many pins are left under the run directories."""

@@ -1,0 +1,246 @@
+"""Clusters of agents to measure: a process a host, hosts on one switch.
+
+Hosts and the switch are namespaces of our own, without names (`hosts.Ground`), so all
+goes with the process; agents and peers are ended by their ids.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from threading import Thread
+from time import monotonic, sleep
+from types import TracebackType
+from typing import IO, Any, Final
+
+from benchmarks.hosts import Ground, path_of, run_inside
+from swarmnet.runtime.cli.client import ask, connected
+from swarmnet.runtime.cli.outcomes import NoAgent
+
+SWITCH_PORT: Final = "p{}"
+UPLINK: Final = "eth0"
+WAIT_S: Final = 60.0
+POLL_S: Final = 0.005
+ENDING_S: Final = 10.0
+
+
+def address_of(index: int) -> str:
+    """Return a host's address on the underlay."""
+    return f"10.98.{index // 250}.{index % 250 + 1}"
+
+
+def until(what: str, look: Callable[[], bool], within_s: float = WAIT_S) -> float:
+    """Return after how many seconds `look` has seen it.
+
+    Raises:
+        RuntimeError: it has not.
+    """
+    began = monotonic()
+    while not look():
+        if monotonic() - began > within_s:
+            raise RuntimeError(f"not within {within_s} s: {what}")
+        sleep(POLL_S)
+    return monotonic() - began
+
+
+class Switch:
+    """Hosts on one bridge, whose cables can be cut."""
+
+    def __init__(self, ground: Ground, count: int) -> None:
+        self._fd = ground.host()
+        self.hosts = [ground.host() for _ in range(count)]
+        bridge = ("ip", "link", "add", "name", "br0", "type", "bridge")
+        run_inside(self._fd, *bridge, "mcast_snooping", "0")
+        run_inside(self._fd, "ip", "link", "set", "br0", "up")
+        for index, fd in enumerate(self.hosts):
+            self._join(index, fd)
+
+    def _join(self, index: int, fd: int) -> None:
+        port = SWITCH_PORT.format(index)
+        far = ("peer", "name", UPLINK, "netns", path_of(fd))
+        run_inside(self._fd, "ip", "link", "add", port, "type", "veth", *far)
+        run_inside(self._fd, "ip", "link", "set", port, "master", "br0", "up")
+        address = f"{address_of(index)}/16"
+        run_inside(fd, "ip", "address", "add", address, "dev", UPLINK)
+        run_inside(fd, "ip", "link", "set", UPLINK, "up")
+
+    def cut(self, index: int) -> None:
+        """Pull a host's cable."""
+        self._set(index, "down")
+
+    def mend(self, index: int) -> None:
+        """Put a host's cable back."""
+        self._set(index, "up")
+
+    def _set(self, index: int, state: str) -> None:
+        port = SWITCH_PORT.format(index)
+        run_inside(self._fd, "ip", "link", "set", port, state)
+
+    def start(
+        self, index: int, *command: str, out: IO[bytes] | int = subprocess.DEVNULL
+    ) -> "subprocess.Popen[bytes]":
+        """Start a process on a host."""
+        enter = ("nsenter", f"--net={path_of(self.hosts[index])}")
+        return subprocess.Popen(
+            (*enter, *command), stdout=out, stderr=subprocess.STDOUT
+        )
+
+
+class Agents:
+    """Agents on the hosts of a switch; a context that ends all of them."""
+
+    def __init__(self, ground: Ground, count: int) -> None:
+        self.switch = Switch(ground, count)
+        self._ground = ground
+        self._stack = ExitStack()
+        folder = tempfile.TemporaryDirectory(prefix="swarmnet-bench-data-")
+        self._folder = Path(self._stack.enter_context(folder))
+        self._run_dirs = [ground.run_dir() for _ in range(count)]
+        self.processes: dict[int, subprocess.Popen[bytes]] = {}
+
+    def __enter__(self) -> "Agents":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for index in list(self.processes):
+            self.end(index, signal.SIGTERM)
+        self._stack.close()
+
+    def run_dir(self, index: int) -> str:
+        return str(self._run_dirs[index])
+
+    def start(self, index: int) -> None:
+        """Start an agent, and wait until it serves."""
+        log = (self._folder / f"{index}.log").open("ab")
+        self._stack.callback(log.close)
+        command = (sys.executable, "-m", "swarmnet", "--run-dir", self.run_dir(index))
+        data = ("agent", "--data-dir", str(self._folder / str(index)))
+        self.processes[index] = self.switch.start(index, *command, *data, out=log)
+        until(f"agent {index}", lambda: self._serves(index))
+
+    def _serves(self, index: int) -> bool:
+        code = self.processes[index].poll()
+        if code is not None:
+            log = (self._folder / f"{index}.log").read_text()
+            raise RuntimeError(f"agent {index} ended with {code}: {log[-1000:]}")
+        try:
+            self.call(index, "GET", "status")
+        except NoAgent:
+            return False
+        return True
+
+    def end(self, index: int, number: signal.Signals) -> None:
+        """End an agent by a signal, and wait until it has."""
+        process = self.processes.pop(index)
+        process.send_signal(number)
+        process.wait(ENDING_S)
+
+    def call(self, index: int, method: str, path: str, body: object = None) -> Any:
+        """Return what an agent answers."""
+        with connected(self.run_dir(index), WAIT_S) as sock:
+            return ask(sock, method, f"/v1/{path}", body, "")  # type: ignore[arg-type]
+
+    def begin(self) -> None:
+        """Start all agents, make a cluster, and let all join it."""
+        for index in range(len(self.switch.hosts)):
+            self.start(index)
+        self.begin_first(len(self.switch.hosts))
+
+    def begin_first(self, count: int) -> None:
+        """Make a cluster, and let the first `count` join it, which run."""
+        body = {"name": "n0", "advertise_addr": address_of(0)}
+        self._token = self.call(0, "POST", "init", body)["tokens"]["worker"]
+        for index in range(1, count):
+            self.join(index)
+        for index in range(count):
+            self._wait_count(index, count)
+
+    def join(self, index: int) -> None:
+        """Let a host join through the first."""
+        body = {
+            "name": f"n{index}",
+            "advertise_addr": address_of(index),
+            "token": self._token,
+            "addresses": [address_of(0)],
+        }
+        self.call(index, "POST", "join", body)
+
+    def wait_alive(self, index: int) -> float:
+        """Wait until a node sees all alive that run; return for how long, in s."""
+        return self._wait_count(index, len(self.processes))
+
+    def _wait_count(self, index: int, count: int) -> float:
+        return until("all alive", lambda: self.alive(index) == count)
+
+    def wait_network(self, index: int, network: str) -> None:
+        """Wait until a node knows a network."""
+        until("the network", lambda: self._knows(index, network))
+
+    def _knows(self, index: int, network: str) -> bool:
+        found = self.call(index, "GET", "networks")
+        return any(one["id"] == network for one in found)
+
+    def alive(self, index: int) -> int:
+        """Return how many members a node sees alive."""
+        return int(self.call(index, "GET", "status")["members"]["alive"])
+
+    def sandbox(self, index: int, name: str, network: str) -> Any:
+        """Make a sandbox, and connect it; return what `connect` answers."""
+        self.call(index, "POST", "sandboxes", {"name": name})
+        path = f"networks/{network}/connect"
+        return self.call(index, "POST", path, {"sandbox": name})
+
+    def pin(self, index: int, key: str) -> str:
+        """Return where a namespace of a host is pinned."""
+        return os.path.join(self.run_dir(index), "netns", key)
+
+
+class Events:
+    """Lines that processes print, with the time of each."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[float, int, str]] = []
+
+    def follow(self, index: int, process: "subprocess.Popen[bytes]") -> None:
+        """Take note of what a process prints, from now on."""
+        source = process.stdout
+        assert source is not None, "it is a pipe"
+
+        def read() -> None:
+            for line in source:
+                self.seen.append((monotonic(), index, line.decode(errors="replace")))
+
+        Thread(target=read, daemon=True).start()
+
+    def of(self, *words: str) -> dict[int, float]:
+        """Return when each has first printed a line with all these words."""
+        found: dict[int, float] = {}
+        for at, index, line in list(self.seen):
+            if all(word in line for word in words):
+                found.setdefault(index, at)
+        return found
+
+
+def monitored(agents: Agents, indices: Sequence[int]) -> Iterator[tuple[int, Any]]:
+    """Yield a `swarmnet monitor` of each of some hosts."""
+    for index in indices:
+        command = (sys.executable, "-m", "swarmnet", "--run-dir", agents.run_dir(index))
+        process = agents.switch.start(
+            index, *command, "--format", "json", "monitor", out=subprocess.PIPE
+        )
+        yield index, process
+
+
+def parsed(line: str) -> Any:
+    """Return a line of JSON."""
+    return json.loads(line)
