@@ -12,12 +12,11 @@ packet itself does.
 """
 
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from random import Random
 from typing import Final, TypeVar
 
-from swarmnet.crypto.channel import Parcel
 from swarmnet.crypto.channels import Channels
 from swarmnet.crypto.identity import RandomBytes
 from swarmnet.crypto.proofs import Proofs
@@ -33,17 +32,17 @@ from swarmnet.node.envelope import ADDRESSES, SWIM, TABLES
 from swarmnet.node.exchange import KINDS, CertificateExchange
 from swarmnet.node.outputs import Output, Removed, Restored
 from swarmnet.node.plane import Plane
+from swarmnet.node.posting import Posting
 from swarmnet.node.replayable import is_replayable
 from swarmnet.node.settings import NodeSettings
+from swarmnet.node.views import NodeViews
 from swarmnet.swim.codec import encode_frame
 from swarmnet.swim.core import Route
-from swarmnet.swim.engine import Swim
 from swarmnet.swim.outputs import (
     Payload,
     SendDatagram,
     SendStream,
     SignerUnknown,
-    State,
 )
 from swarmnet.swim.roster import Roster
 from swarmnet.tables.engine import Tables
@@ -54,18 +53,15 @@ _WARM_INTERVAL_S: Final = 1.0
 must not wait for a handshake, nor cost one."""
 
 
-class Node:
+class Node(NodeViews):
     """The composed engine; `random_bytes` makes keys, `random` everything else."""
 
     __slots__ = (
         "_acquaintances",
         "_authors",
-        "_channels",
-        "_counters",
-        "_exchange",
         "_me",
         "_outputs",
-        "_plane",
+        "_posting",
         "_wall_offset_s",
         "_warm_at",
     )
@@ -104,7 +100,8 @@ class Node:
             rows=credentials.rows,
             before=credentials.before,
         )
-        self._exchange = CertificateExchange(known, self._post, self._note_learned)
+        self._posting = posting = Posting(self._channels, self._plane.address_of)
+        self._exchange = CertificateExchange(known, posting.post, self._note_learned)
         self._outputs: deque[Output] = deque()
         self._counters: Counter[str] = Counter()
         self._wall_offset_s: float | None = None
@@ -230,45 +227,6 @@ class Node:
         deadlines = (self._plane.poll_timeout(), self._channels.poll_timeout(), warm)
         return min((one for one in deadlines if one is not None), default=None)
 
-    # Views
-
-    @property
-    def swim(self) -> Swim:
-        """The membership engine, to be looked at and not driven."""
-        return self._plane.swim
-
-    @property
-    def tables(self) -> Tables:
-        """The tables, to be looked at and watched; written to by `command`."""
-        return self._plane.tables
-
-    @property
-    def addressing(self) -> Addressing:
-        """What is whose, to be looked at; commanded by `allocate`."""
-        return self._plane.addressing
-
-    def states(self) -> Mapping[NodeId, State]:
-        """Return every other member's state."""
-        return self._plane.states()
-
-    def incarnation(self, member: NodeId) -> tuple[int, int] | None:
-        """Return a member's (boot epoch, incarnation), or None for a stranger."""
-        return self._plane.incarnation(member)
-
-    def counters(self) -> Mapping[str, int]:
-        """Return how often things happened, by name."""
-        channels = {
-            f"channel_{name}": count
-            for name, count in self._channels.counters().items()
-        }
-        certificates = self._exchange.counters
-        own = {**certificates, **self._counters}
-        return {**self._plane.counters(), **channels, **own}
-
-    def save(self) -> Roster:
-        """Return what a later life of this node may start from."""
-        return self._plane.swim.save()
-
     def _note_time(self, now: float) -> None:
         if self._wall_offset_s is None:
             self._wall_offset_s = self._acquaintances.wall - now
@@ -313,7 +271,7 @@ class Node:
     def _take(self, now: float, received: Received) -> None:
         """Hand a peer's bytes to the room that they are for."""
         peer, kind, body = received.peer, received.data[:1], received.data[1:]
-        home = self._home(peer, received.source)
+        home = self._posting.home(peer, received.source)
         if received.early and not (kind == SWIM and is_replayable(body)):
             # It may be a replay, or by somebody who has stolen our own key.
             self._counters["early_refused"] += 1
@@ -334,14 +292,11 @@ class Node:
         match output:
             case SendDatagram(peer, address, frame):
                 assert peer is not None, "a datagram has an addressee"
-                self._send(now, peer, address, frame, streamed=False)
+                self._posting.send(now, peer, address, frame, streamed=False)
             case SendStream(None, address, frame):
-                first = Parcel(
-                    frame, address, streamed=True, replayable=False, since=now
-                )
-                self._channels.send_to_address(now, first)
+                self._posting.meet(now, address, frame)
             case SendStream(peer, address, frame) if peer is not None:
-                self._send(now, peer, address, frame, streamed=True)
+                self._posting.send(now, peer, address, frame, streamed=True)
             case SignerUnknown():
                 self._exchange.note_unknown(now, output)
             case Removed() | Restored():
@@ -350,48 +305,12 @@ class Node:
             case _:
                 self._outputs.append(output)
 
-    def _send(
-        self,
-        now: float,
-        peer: NodeId,
-        address: Address,
-        frame: bytes,
-        *,
-        streamed: bool,
-    ) -> None:
-        is_swim = frame[:1] == SWIM and not self._channels.is_open(now, peer)
-        seen_twice = is_swim and is_replayable(frame[1:])
-        parcel = Parcel(
-            frame,
-            address,
-            streamed=streamed,
-            replayable=seen_twice,
-            since=now,
-            claimed=self._plane.address_of(peer) is not None,
-        )
-        self._channels.send(now, peer, parcel)
-
     def _warm(self, now: float) -> None:
         """Open channels to the ring neighbours, where there are none."""
         for node in self._plane.swim.neighbours():
             address = self._plane.address_of(node)
             if address is not None:
                 self._channels.open(now, node, address)
-
-    def _home(self, peer: NodeId, source: Address) -> Address:
-        """Return where a member says that it is; of a stranger, where it was heard."""
-        claimed = self._plane.address_of(peer)
-        return source if claimed is None else claimed
-
-    def _post(
-        self, now: float, peer: NodeId, to: Address, data: bytes, *, streamed: bool
-    ) -> None:
-        """Send what must not be seen twice."""
-        claimed = self._plane.address_of(peer) is not None
-        parcel = Parcel(
-            data, to, streamed=streamed, replayable=False, since=now, claimed=claimed
-        )
-        self._channels.send(now, peer, parcel)
 
     def _note_learned(self, now: float, claims: Sequence[SignerUnknown]) -> None:
         for claim in claims:

@@ -5,7 +5,7 @@ waits, and how much of it.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Final, Protocol
+from typing import Final
 
 from swarmnet.errors import BadPacket
 from swarmnet.ids import Address, NodeId
@@ -19,19 +19,12 @@ from swarmnet.node.envelope import (
     encode_wanted,
 )
 from swarmnet.node.introductions import Introductions
+from swarmnet.node.posting import Post
 from swarmnet.swim.outputs import SignerUnknown
 
 Learned = Callable[[float, Sequence[SignerUnknown]], None]
 """Told of the claims that waited for a certificate that has come."""
 KINDS: Final = (CERTIFICATES, CERTIFICATES_WANTED)
-
-
-class Post(Protocol):
-    """Sends a peer an envelope that must not be seen twice."""
-
-    def __call__(
-        self, now: float, peer: NodeId, to: Address, data: bytes, *, streamed: bool
-    ) -> None: ...
 
 
 class CertificateExchange:

@@ -1,0 +1,72 @@
+"""What one node sends to whom: sealed for a peer, or for whoever is at an address."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from swarmnet.crypto.channel import Parcel
+from swarmnet.crypto.channels import Channels
+from swarmnet.ids import Address, NodeId
+from swarmnet.node.envelope import SWIM
+from swarmnet.node.replayable import is_replayable
+
+
+class Post(Protocol):
+    """Sends a peer an envelope that must not be seen twice."""
+
+    def __call__(
+        self, now: float, peer: NodeId, to: Address, data: bytes, *, streamed: bool
+    ) -> None: ...
+
+
+class Posting:
+    """Makes parcels of envelopes; `address_of` is where a member says that it is."""
+
+    __slots__ = ("_address_of", "_channels")
+
+    def __init__(
+        self, channels: Channels, address_of: Callable[[NodeId], Address | None]
+    ) -> None:
+        self._channels = channels
+        self._address_of = address_of
+
+    def send(
+        self,
+        now: float,
+        peer: NodeId,
+        address: Address,
+        frame: bytes,
+        *,
+        streamed: bool,
+    ) -> None:
+        """Send what the control plane wants sent, early where that does no harm."""
+        is_swim = frame[:1] == SWIM and not self._channels.is_open(now, peer)
+        seen_twice = is_swim and is_replayable(frame[1:])
+        parcel = Parcel(
+            frame,
+            address,
+            streamed=streamed,
+            replayable=seen_twice,
+            since=now,
+            claimed=self._address_of(peer) is not None,
+        )
+        self._channels.send(now, peer, parcel)
+
+    def post(
+        self, now: float, peer: NodeId, to: Address, data: bytes, *, streamed: bool
+    ) -> None:
+        """Send what must not be seen twice."""
+        claimed = self._address_of(peer) is not None
+        parcel = Parcel(
+            data, to, streamed=streamed, replayable=False, since=now, claimed=claimed
+        )
+        self._channels.send(now, peer, parcel)
+
+    def meet(self, now: float, address: Address, frame: bytes) -> None:
+        """Send to whoever is at an address."""
+        first = Parcel(frame, address, streamed=True, replayable=False, since=now)
+        self._channels.send_to_address(now, first)
+
+    def home(self, peer: NodeId, source: Address) -> Address:
+        """Return where a member says that it is; of a stranger, where it was heard."""
+        claimed = self._address_of(peer)
+        return source if claimed is None else claimed

@@ -1,0 +1,61 @@
+"""What may be asked of a whole node at any time, and changes nothing."""
+
+from collections import Counter
+from collections.abc import Mapping
+
+from swarmnet.crypto.channels import Channels
+from swarmnet.ids import NodeId
+from swarmnet.node.addressing import Addressing
+from swarmnet.node.exchange import CertificateExchange
+from swarmnet.node.plane import Plane
+from swarmnet.swim.engine import Swim
+from swarmnet.swim.outputs import State
+from swarmnet.swim.roster import Roster
+from swarmnet.tables.engine import Tables
+
+
+class NodeViews:
+    """The views of `engine.Node`."""
+
+    __slots__ = ("_channels", "_counters", "_exchange", "_plane")
+
+    _channels: Channels
+    _counters: Counter[str]
+    _exchange: CertificateExchange
+    _plane: Plane
+
+    @property
+    def swim(self) -> Swim:
+        """The membership engine, to be looked at and not driven."""
+        return self._plane.swim
+
+    @property
+    def tables(self) -> Tables:
+        """The tables, to be looked at and watched; written to by `command`."""
+        return self._plane.tables
+
+    @property
+    def addressing(self) -> Addressing:
+        """What is whose, to be looked at; commanded by `allocate`."""
+        return self._plane.addressing
+
+    def states(self) -> Mapping[NodeId, State]:
+        """Return every other member's state."""
+        return self._plane.states()
+
+    def incarnation(self, member: NodeId) -> tuple[int, int] | None:
+        """Return a member's (boot epoch, incarnation), or None for a stranger."""
+        return self._plane.incarnation(member)
+
+    def counters(self) -> Mapping[str, int]:
+        """Return how often things happened, by name."""
+        channels = {
+            f"channel_{name}": count
+            for name, count in self._channels.counters().items()
+        }
+        own = {**self._exchange.counters, **self._counters}
+        return {**self._plane.counters(), **channels, **own}
+
+    def save(self) -> Roster:
+        """Return what a later life of this node may start from."""
+        return self._plane.swim.save()
