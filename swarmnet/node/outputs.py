@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from swarmnet.ids import NodeId
+from swarmnet.node.calls import Called, Replied
 from swarmnet.node.commands import Done, Failed
 from swarmnet.node.kernel_news import KernelOutput
 from swarmnet.swim.outputs import Output as SwimOutput
@@ -56,6 +57,8 @@ Output = (
     | VerifySignatures
     | Removed
     | Restored
+    | Called
+    | Replied
     | Done
     | Failed
 )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from swarmnet.crypto.channels import Channels
 from swarmnet.ids import NodeId
 from swarmnet.node.addressing import Addressing
+from swarmnet.node.calls import Calls
 from swarmnet.node.exchange import CertificateExchange
 from swarmnet.node.plane import Plane
 from swarmnet.swim.engine import Swim
@@ -17,8 +18,9 @@ from swarmnet.tables.engine import Tables
 class NodeViews:
     """The views of `engine.Node`."""
 
-    __slots__ = ("_channels", "_counters", "_exchange", "_plane")
+    __slots__ = ("_calls", "_channels", "_counters", "_exchange", "_plane")
 
+    _calls: Calls
     _channels: Channels
     _counters: Counter[str]
     _exchange: CertificateExchange
@@ -53,7 +55,8 @@ class NodeViews:
             f"channel_{name}": count
             for name, count in self._channels.counters().items()
         }
-        own = {**self._exchange.counters, **self._counters}
+        certificates = Counter(self._exchange.counters)
+        own = certificates + self._calls.counters + self._counters
         return {**self._plane.counters(), **channels, **own}
 
     def save(self) -> Roster:
