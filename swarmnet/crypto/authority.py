@@ -37,6 +37,7 @@ from swarmnet.crypto.identity import (
     verify_signature,
 )
 from swarmnet.crypto.token import Match, Refusal, TokenBook, decode_request_untrusted
+from swarmnet.crypto.withdrawal import Withdrawal, withdrawal_message
 from swarmnet.errors import BadPacket, Refused
 from swarmnet.ids import U64_MAX
 
@@ -85,6 +86,12 @@ class RootKey:
             key.public, int(wall), key.sign, (self.certificate, self.sign)
         )
         return RootKey(key.private, made)
+
+    def withdraw(self, ended: RootCertificate) -> Withdrawal:
+        """Return our word that a root before this one counts no more."""
+        by = self.certificate.key_id
+        message = withdrawal_message(by, ended.key_id)
+        return Withdrawal(by, ended.key_id, self.sign(message))
 
     def __repr__(self) -> str:
         return f"RootKey(key_id={self.certificate.key_id.hex()})"

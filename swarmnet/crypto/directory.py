@@ -66,11 +66,11 @@ class Directory:
         verdict = self.trust.judge(chain, wall)
         if verdict not in _TIMELESS:
             return verdict
+        self.trust.demote(chain)
         if self.conflicts(certificate.subject):
             return Verdict.KEY_CONFLICT
         if known is None and not self._has_room(wall):
             return Verdict.FULL
-        self.trust.demote(chain)
         self._keep(chain)
         return verdict
 
@@ -96,6 +96,11 @@ class Directory:
         self._besides.pop(node, None)
         if others:
             self._besides[node] = others[-1]
+
+    def review(self) -> None:
+        """Choose anew where there is a choice: other roots are held than before."""
+        for chain in list(self._besides.values()):
+            self._keep(chain)
 
     def conflicts(self, subject: Subject) -> bool:
         """Return whether a certificate that stands gives these keys otherwise."""

@@ -23,6 +23,7 @@ from swarmnet.crypto.certificate import (
     explain,
 )
 from swarmnet.crypto.identity import Signatures
+from swarmnet.crypto.withdrawal import Withdrawal
 from swarmnet.errors import Refused
 from swarmnet.ids import NodeId
 
@@ -115,6 +116,35 @@ class Trust:
         self._roots.setdefault(root.key_id, root)
         return Verdict.GOOD
 
+    def withdrawn_ids(self) -> tuple[bytes, ...]:
+        """Return the key ids of the roots that were withdrawn."""
+        return tuple(self._withdrawn)
+
+    def newest(self) -> RootCertificate:
+        """Return the held root that no other succeeds, of several the youngest."""
+        held = self._roots.values()
+        before = {root.predecessor for root in held}
+        last = [root for root in held if root.digest not in before]
+        return max(last, key=lambda root: (root.made_at, root.key_id))
+
+    def is_ended_by(self, withdrawal: Withdrawal) -> bool:
+        """Return whether a held root says it of one from which it goes back."""
+        speaker = self._roots.get(withdrawal.by)
+        ended = self._roots.get(withdrawal.ended)
+        if speaker is None or ended is None or speaker is ended:
+            return False
+        by_digest = {root.digest: root for root in self._roots.values()}
+        root: RootCertificate | None = speaker
+        while root is not None and root is not ended:
+            root = by_digest.get(root.predecessor)
+        public = speaker.signing_public
+        return root is ended and withdrawal.is_signed_by(public, self.signatures)
+
+    def end_root(self, withdrawal: Withdrawal) -> bool:
+        """Withdraw a root if one that came after it says so; return whether it did."""
+        is_true = self.is_ended_by(withdrawal)
+        return is_true and self.withdraw_root(withdrawal.ended)
+
     def withdraw_root(self, key_id: bytes) -> bool:
         """End a root: what it signed, and what goes back to that, is void.
 
@@ -165,6 +195,10 @@ class Trust:
         told = dict(later[-self.DEMOTIONS_MAX :])
         _remember(self._demotions, node, told, self.CUTS_MAX)
         return True
+
+    def was_demoted(self, node: NodeId, since: int) -> bool:
+        """Return whether a demotion of a node was taken that begins at `since`."""
+        return since in self._demotions.get(node, ())
 
     def is_revoked(self, node: NodeId) -> bool:
         return node in self._revoked_nodes

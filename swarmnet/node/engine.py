@@ -19,15 +19,15 @@ from typing import Final, TypeVar
 
 from swarmnet.crypto.channels import Channels
 from swarmnet.crypto.identity import RandomBytes
-from swarmnet.crypto.proofs import Proofs
 from swarmnet.crypto.switchboard import Received, Transmit
 from swarmnet.ids import Address, NodeId
-from swarmnet.node import calls, exchange
+from swarmnet.node import calls, exchange, renewing
 from swarmnet.node.about import encode_about
 from swarmnet.node.acquaintances import Acquaintances
 from swarmnet.node.addressing import Addressing
 from swarmnet.node.authors import Authors
 from swarmnet.node.calls import Calls
+from swarmnet.node.certification import Certification
 from swarmnet.node.credentials import Credentials
 from swarmnet.node.dataplane import Dataplane
 from swarmnet.node.envelope import ADDRESSES, SWIM, TABLES
@@ -62,7 +62,6 @@ class Node(NodeViews):
 
     __slots__ = (
         "_acquaintances",
-        "_authors",
         "_me",
         "_outputs",
         "_posting",
@@ -83,9 +82,7 @@ class Node(NodeViews):
     ) -> None:
         identity, directory = credentials.identity, credentials.directory
         self._me = identity.node
-        self._acquaintances = known = Acquaintances(
-            directory, Proofs(identity, directory), credentials.chain, credentials.wall
-        )
+        self._acquaintances = known = Acquaintances.of(credentials)
         ours = (identity.exchange, directory.trust.cluster, known)
         self._channels = Channels(*ours, random_bytes, settings.channels)
         self._authors = authors = Authors(identity, directory, known)
@@ -102,6 +99,11 @@ class Node(NodeViews):
         self._posting = posting = Posting(self._channels, self._plane.address_of)
         self._exchange = CertificateExchange(known, posting.post, self._note_learned)
         self._calls = Calls(self._me, boot_epoch, posting.post, self._reach)
+        self._certification = Certification(
+            *(self._me, directory, known, self._plane),
+            post=posting.post,
+            reach=self._reach,
+        )
         self._outputs: deque[Output] = deque()
         self._counters: Counter[str] = Counter()
         self._wall_offset_s: float | None = None
@@ -114,6 +116,7 @@ class Node(NodeViews):
         phase = int.from_bytes(self._me[:2], "big") / 0x1_0000
         self._warm_at = now + phase * _WARM_INTERVAL_S
         self._plane.start(now)
+        self._certification.start(now)
         self._settle(now)
 
     def join(self, now: float, addresses: Sequence[Address]) -> None:
@@ -125,6 +128,7 @@ class Node(NodeViews):
         """Leave gracefully; `Departed` says when the process may exit."""
         self._warm_at = float("inf")
         self._plane.leave(now)
+        self._certification.stop()
         self._settle(now)
 
     def update(
@@ -166,6 +170,27 @@ class Node(NodeViews):
         self._settle(now)
         return result
 
+    def certify(self, now: float, verb: Callable[[Certification], Result]) -> Result:
+        """Let `verb` command certificates and roots, and do what follows.
+
+        Raises:
+            Refused: as the verb does.
+        """
+        result = verb(self._certification)
+        self._settle(now)
+        return result
+
+    def give_certificate(self, now: float, node: NodeId, chain: bytes) -> None:
+        """Let a node have what the authority made for it, asked for or not.
+
+        What a manager says that is demoted by it we say from now on.
+
+        Raises:
+            Refused: it is not good, or another's; we are no manager; or the node, which
+                is to be no worker, does not live.
+        """
+        self.certify(now, lambda one: one.give(now, node, chain))
+
     def verified(self, now: float, number: int, verdicts: Sequence[bool]) -> None:
         """Take the answer to a `VerifySignatures`."""
         self._plane.verified(now, number, verdicts)
@@ -175,6 +200,7 @@ class Node(NodeViews):
         """Take the calendar's time: it decides whose certificate has expired."""
         self._wall_offset_s = wall - now
         self._acquaintances.wall = wall
+        self._certification.start(now)
 
     def cut(self, node: NodeId) -> None:
         """End all sessions with a node at once: it was revoked."""
@@ -234,6 +260,7 @@ class Node(NodeViews):
         self._plane.handle_timeout(now)
         self._channels.handle_timeout(now)
         self._calls.handle_timeout(now)
+        self._certification.handle_timeout(now)
         self._settle(now)
 
     # Polls
@@ -245,7 +272,7 @@ class Node(NodeViews):
     def poll_timeout(self) -> float | None:
         """Return when `handle_timeout` is wanted next."""
         warm = None if self._warm_at == float("inf") else self._warm_at
-        rooms = (self._plane, self._channels, self._calls)
+        rooms = (self._plane, self._channels, self._calls, self._certification)
         deadlines = (warm, *(room.poll_timeout() for room in rooms))
         return min((one for one in deadlines if one is not None), default=None)
 
@@ -269,14 +296,21 @@ class Node(NodeViews):
             while (wanted := plane.poll_output()) is not None:
                 moved = True
                 self._carry(now, wanted)
+            moved = self._certification.follow(now) or moved
             while known.learned:
                 moved = True
                 self._plane.roles_changed(now, known.learned.popitem()[0])
-            self._outputs.extend(self._calls.outputs)
-            self._calls.outputs.clear()
+            self._collect()
             if not moved:
                 # An answer to a handshake waits for what it may carry, until here.
                 moved = channels.flush(now)
+
+    def _collect(self) -> None:
+        """Give out what is wanted of those above."""
+        self._outputs.extend(self._calls.outputs)
+        self._calls.outputs.clear()
+        while (told := self._certification.poll_output()) is not None:
+            self._outputs.append(told)
 
     def _follow_removal(self, now: float, told: Removed | Restored) -> None:
         """Believe a node no more, or again, and those who are members by its word."""
@@ -308,6 +342,8 @@ class Node(NodeViews):
                 self._plane.receive_datagram(now, peer, home, received.data)
         elif kind in exchange.KINDS:
             self._exchange.receive(now, peer, home, received.data)
+        elif kind in renewing.KINDS and received.streamed:
+            self._certification.receive(now, peer, received.data)
         elif kind in calls.KINDS:
             self._calls.receive(now, peer, received.data, streamed=received.streamed)
         else:

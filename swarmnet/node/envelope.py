@@ -6,6 +6,8 @@
     [TABLES] message                a message of the tables, as it is
     [ADDRESSES] message             as `address_messages` has them
     [CALL] [REPLY] [number, body]   as `calls` has them
+    [RENEWAL_WANTED] chain          our own certificates; to a manager
+    [GIVEN] chain                   others for whom they are sent to; by a manager
 
 What begins otherwise is of a later version: it is counted and passed over.
 """
@@ -25,6 +27,8 @@ TABLES: Final = b"\3"
 ADDRESSES: Final = b"\4"
 CALL: Final = b"\5"
 REPLY: Final = b"\6"
+RENEWAL_WANTED: Final = b"\7"
+GIVEN: Final = b"\x08"
 WANTED_MAX: Final = 64
 """How many certificates one message asks for."""
 
