@@ -293,6 +293,7 @@ class Node(NodeViews):
                     self._transmit(given)
                 else:
                     self._take(now, given)
+            self._collect()
             while (wanted := plane.poll_output()) is not None:
                 moved = True
                 self._carry(now, wanted)
@@ -300,13 +301,12 @@ class Node(NodeViews):
             while known.learned:
                 moved = True
                 self._plane.roles_changed(now, known.learned.popitem()[0])
-            self._collect()
             if not moved:
                 # An answer to a handshake waits for what it may carry, until here.
                 moved = channels.flush(now)
 
     def _collect(self) -> None:
-        """Give out what is wanted of those above."""
+        """Give out what is wanted of those above: before rows that speak of it."""
         self._outputs.extend(self._calls.outputs)
         self._calls.outputs.clear()
         while (told := self._certification.poll_output()) is not None:

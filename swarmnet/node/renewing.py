@@ -38,6 +38,8 @@ KINDS: Final = (RENEWAL_WANTED, GIVEN)
 AGAIN_S: Final = 5.0
 """Who got none asks again after so long, and after twice that the next time."""
 AGAIN_MAX_S: Final = 3600.0
+REST_S: Final = 10.0
+"""Who has got one asks for no other within so long."""
 _LEFT_SHARE: Final = 16
 """But not later than after such a part of what is left of the certificate's life."""
 _SPREAD_S: Final = 0.05
@@ -70,6 +72,7 @@ class Renewing:
         "_me",
         "_plane",
         "_post",
+        "_rests_until",
         "_tries",
         "counters",
         "outputs",
@@ -93,6 +96,7 @@ class Renewing:
         self._adopted = adopted
         self._allowance = Allowance(ENVELOPES_PER_S, ENVELOPES_AT_ONCE)
         self._tries = 0
+        self._rests_until = float("-inf")
         self._ask_at: float | None = None
         self.outputs: deque[RenewalWanted] = deque()
         self.counters: Counter[str] = Counter()
@@ -107,11 +111,12 @@ class Renewing:
         elif reason is None:
             due_s = renewal_due(chain.certificate) - self._known.wall
             self._tries = 0
-            self._ask_at = now + max(0.0, due_s) + _LATER_S
+            self._ask_at = max(now + due_s + _LATER_S, self._rests_until)
         elif self._tries == 0:
             phase = int.from_bytes(self._me[2:4], "big") / 0x1_0000
             all_s = _SPREAD_S * len(self._plane.states())
             at = now + phase * min(all_s, self._left_s(chain) / _LEFT_SHARE)
+            at = max(at, self._rests_until)
             self._ask_at = at if self._ask_at is None else min(at, self._ask_at)
 
     def stop(self) -> None:
@@ -142,10 +147,13 @@ class Renewing:
         if chain is None or self._tries < 2:
             return []
         subject = chain.certificate.subject
+        left_s, tries = self._left_s(chain), self._tries
+        if left_s == 0:
+            return [f"certificate of {subject.name}: has ended: join again by a token"]
         cure = "start a manager" if subject.role is Role.WORKER else "unseal the root"
         return [
-            f"certificate of {subject.name}: ends in {self._left_s(chain) / 3600:.0f} "
-            f"h, asked for another {self._tries} times: {cure}"
+            f"certificate of {subject.name}: ends in {left_s / 3600:.0f} h, asked for"
+            f" another {tries} times: {cure}"
         ]
 
     # What is asked and given
@@ -192,6 +200,8 @@ class Renewing:
             return False
         self._known.chain = chain.encoded
         self._tries, self._ask_at = 0, None
+        # It may end with its issuer's, and so be no better than the last.
+        self._rests_until = now + REST_S
         self._adopted(now)
         self.plan(now)
         return True

@@ -10,8 +10,9 @@ from swarmnet.crypto.channel import Parcel
 from swarmnet.errors import Refused
 from swarmnet.node.about import chain_of_untrusted
 from swarmnet.node.envelope import GIVEN, RENEWAL_WANTED
-from swarmnet.node.outputs import RenewalWanted
+from swarmnet.node.outputs import Recertified, RenewalWanted
 from swarmnet.node.renewing import AGAIN_S, ENVELOPES_AT_ONCE
+from swarmnet.tables.outputs import Save
 from tests.node.certified import DAY_S, Certified
 from tests.node.table import address
 
@@ -198,3 +199,48 @@ def test_another_wall_time_moves_the_time_to_ask() -> None:
     assert not wanted(table, 3)
     verdict = table.directories[3].trust.judge(table.held(3), table.wall)
     assert verdict is Verdict.GOOD
+
+
+def test_a_certificate_is_stored_before_a_row_speaks_of_it() -> None:
+    table = Certified(4)
+    seen = len(table.notes)
+    table.hand(2, 4, table.authorities[2].renew(table.held(4), table.wall))
+    table.run(1.0)
+    kinds = [type(note) for one, note in table.notes[seen:] if one == 4]
+    assert kinds.index(Recertified) < kinds.index(Save)
+
+
+def test_a_short_life_is_asked_for_in_time_and_an_ended_one_says_so() -> None:
+    table = Certified(4)
+    renewed = table.authorities[2].renew(table.held(4), table.wall)
+    short = replace(renewed.certificate.terms, not_after=int(table.wall) + 40)
+    sign = table.pki.identity(2).sign
+    made = chain(certify(renewed.certificate.subject, short, sign), renewed.issuer)
+    table.stuck = {1, 2}
+    table.hand(2, 4, made)
+    table.run(1.0)
+    assert table.told(4) == [made]
+    table.run(28.0)
+    assert 1 <= len(wanted(table, 4)) <= 3
+    table.leap(DAY_S)
+    table.run(30.0)
+    (line,) = table.nodes[4].warnings()
+    assert line == "certificate of n4: has ended: join again by a token"
+
+
+def test_what_ends_with_its_issuer_is_not_renewed_ever_more_often() -> None:
+    table = Certified(4)
+    ends = int(table.wall) + 60
+    issuer = table.held(2).certificate
+    terms = replace(
+        issuer.terms, not_after=ends, not_before=issuer.terms.not_before + 1
+    )
+    sign = table.certified.root_key.sign
+    table.hand(1, 2, chain(certify(issuer.subject, terms, sign), None))
+    table.stuck = {1}
+    table.run(1.0)
+    made = table.authorities[2].renew(table.held(4), table.wall)
+    assert made.life[1] == ends
+    table.hand(2, 4, made)
+    table.run(58.0)
+    assert 2 <= len(table.told(4)) <= 7
