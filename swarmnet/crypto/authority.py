@@ -5,8 +5,11 @@ A root is made once, by `init`, and signs managers; its private key can then sta
 the unsealed root key also managers. Whatever is issued begins an hour before, for hosts
 whose clocks are slow, ends no later than the certificate of its issuer, and bears a
 serial that was never used before. Renewing keeps everything of a node but the dates.
+Of one node's certificates each begins later than that before it, though clocks differ:
+by that all know which is the later (`directory`).
 """
 
+from dataclasses import replace
 from typing import Final
 
 from swarmnet.crypto.certificate import (
@@ -34,6 +37,7 @@ from swarmnet.crypto.identity import (
     verify_signature,
 )
 from swarmnet.crypto.token import Match, Refusal, TokenBook, decode_request_untrusted
+from swarmnet.crypto.withdrawal import Withdrawal, withdrawal_message
 from swarmnet.errors import BadPacket, Refused
 from swarmnet.ids import U64_MAX
 
@@ -82,6 +86,12 @@ class RootKey:
             key.public, int(wall), key.sign, (self.certificate, self.sign)
         )
         return RootKey(key.private, made)
+
+    def withdraw(self, ended: RootCertificate) -> Withdrawal:
+        """Return our word that a root before this one counts no more."""
+        by = self.certificate.key_id
+        message = withdrawal_message(by, ended.key_id)
+        return Withdrawal(by, ended.key_id, self.sign(message))
 
     def __repr__(self) -> str:
         return f"RootKey(key_id={self.certificate.key_id.hex()})"
@@ -211,8 +221,7 @@ class Authority:
             raise Refused(
                 f"node {subject.node.hex()}: it was removed: join with a new key"
             )
-        ring_serial = self.directory.ring_serial(subject.node)
-        return self._issue(subject, ring_serial, wall)
+        return self._issue(subject, wall)
 
     def renew(self, held: Chain, wall: float) -> Chain:
         """Return `held` with new dates, from this authority.
@@ -221,6 +230,35 @@ class Authority:
             Refused: `held` is not good, or expired more than `RENEWAL_GRACE_S` ago, or
                 this node may not issue that.
         """
+        self._check_held(held, wall)
+        return self._issue(held.certificate.subject, wall, held)
+
+    def change_role(
+        self, held: Chain, role: Role, wall: float, *, issued: int = 0
+    ) -> Chain:
+        """Return `held` in another role, as the root's word.
+
+        Managers are made by the root alone, and unmade as well: no manager could rid
+        the cluster of the others by certificates. It is also what lets a demotion hold
+        wherever it is heard of, whoever passes it on.
+
+        Args:
+            held: the certificate that the node has.
+            role: what it is to be.
+            wall: Unix seconds.
+            issued: of a demotion, up to which serial that stands which it issued.
+
+        Raises:
+            Refused: the node has that role, `held` is not good, or the root is sealed.
+        """
+        self._check_held(held, wall)
+        subject = held.certificate.subject
+        if subject.role is role:
+            raise Refused(f"{subject.name}: is a {role.name.lower()} already")
+        ended = issued if role is Role.WORKER else None
+        return self._issue(replace(subject, role=role), wall, held, ended)
+
+    def _check_held(self, held: Chain, wall: float) -> None:
         trust = self.directory.trust
         verdict = trust.judge(held, wall)
         ends = held.life[1]
@@ -228,32 +266,50 @@ class Authority:
         if late or verdict not in (Verdict.GOOD, Verdict.EXPIRED):
             cure = ": too long ago to renew, join anew" if late else ""
             raise Refused(trust.explain(verdict, held, wall) + cure)
-        certificate = held.certificate
-        ring_serial = certificate.terms.ring_serial
-        return self._issue(certificate.subject, ring_serial, wall)
 
-    def _issue(self, subject: Subject, ring_serial: bytes | None, wall: float) -> Chain:
+    def _issue(
+        self,
+        subject: Subject,
+        wall: float,
+        held: Chain | None = None,
+        ended: int | None = None,
+    ) -> Chain:
         if self.directory.conflicts(subject):
             raise Refused(
                 f"node {subject.node.hex()}: known by another exchange key: join with "
                 "both keys, or with new ones"
             )
-        manager = self._manager(wall) if subject.role is Role.WORKER else None
+        by_root = subject.role is Role.MANAGER or ended is not None
+        manager = None if by_root else self._manager(wall)
+        known = self.directory.chain(subject.node) or held
+        before = None if known is None else known.certificate.terms
         life_s = WORKER_LIFE_S if subject.role is Role.WORKER else MANAGER_LIFE_S
         issuer, serial, sign = self._signature_of(manager, subject)
         last = UNIX_S_MAX if manager is None else manager.terms.not_after
+        begins = max(0, int(wall) - BACKDATE_S)
         terms = Terms(
             cluster=self.directory.trust.cluster,
             issuer=issuer,
             serial=serial,
-            ring_serial=ring_serial or self._random_bytes(RING_SERIAL_BYTES),
-            not_before=max(0, int(wall) - BACKDATE_S),
+            ring_serial=self._ring_serial(before),
+            not_before=begins if before is None else max(begins, before.not_before + 1),
             not_after=min(int(wall) + life_s, last),
+            issued=ended,
         )
+        if terms.not_before >= terms.not_after:
+            raise Refused(
+                f"{subject.name}: its certificate begins {terms.not_before}, one of "
+                f"now ends {terms.not_after}: set this host's clock"
+            )
         issued = chain(certify(subject, terms, sign), manager)
         if manager is not None:
             self.next_serial += 1
         return issued
+
+    def _ring_serial(self, before: Terms | None) -> bytes:
+        if before is not None:
+            return before.ring_serial
+        return self._random_bytes(RING_SERIAL_BYTES)
 
     def _manager(self, wall: float) -> NodeCertificate | None:
         """Return our own certificate, to issue under; None if only the root can.
@@ -291,12 +347,17 @@ class Authority:
         return self.root.certificate.key_id, serial, self.root.sign
 
 
-def needs_renewal(certificate: NodeCertificate, wall: float) -> bool:
-    """Return whether two thirds of a certificate's life are over."""
+def renewal_due(certificate: NodeCertificate) -> float:
+    """Return when two thirds of a certificate's life are over, in Unix seconds."""
     share, whole = _RENEWAL_SHARE
     begins = certificate.terms.not_before + BACKDATE_S
     life_s = certificate.terms.not_after - begins
-    return (wall - begins) * whole >= life_s * share
+    return begins + life_s * share / whole
+
+
+def needs_renewal(certificate: NodeCertificate, wall: float) -> bool:
+    """Return whether two thirds of a certificate's life are over."""
+    return wall >= renewal_due(certificate)
 
 
 def own_subject(identity: Identity, name: str, role: Role) -> Subject:

@@ -6,7 +6,7 @@ roots name it, and the root before them, and are signed by that one too (a rotat
 
     certificate  [body, signature]                         body is bytes: what is signed
     body         [1, cluster, issuer, serial, signing key, exchange key, name, role,
-                  ring serial, not before, not after]
+                  ring serial, not before, not after, issued?]
     root         [body, signature, signature by the root before it, or none]
     body         [1, signing key, made at, cluster or none, digest of the root before]
     chain        [certificate, issuer's certificate, or none]
@@ -96,7 +96,8 @@ class Terms:
 
     `issuer` is a manager's node id or a root's key id; `serial` (u64) ascends for each
     manager; `ring_serial` places the node on the rings. `not_before` and `not_after`
-    are Unix seconds.
+    are Unix seconds. `issued` makes it a demotion, if a root says it of a worker: of
+    what the node issued as a manager, that stands up to this serial.
     """
 
     cluster: bytes
@@ -105,6 +106,7 @@ class Terms:
     ring_serial: bytes
     not_before: int
     not_after: int
+    issued: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +146,13 @@ class Chain:
     def top(self) -> NodeCertificate:
         """The certificate that a root should have signed."""
         return self.issuer or self.certificate
+
+    @property
+    def is_demotion(self) -> bool:
+        """Whether a root says by it that a node is a manager no more."""
+        subject, terms = self.certificate.subject, self.certificate.terms
+        is_worker = self.issuer is None and subject.role is Role.WORKER
+        return is_worker and terms.issued is not None
 
     @property
     def life(self) -> tuple[int, int]:
@@ -267,7 +276,7 @@ def certify(subject: Subject, terms: Terms, sign: Sign) -> NodeCertificate:
         *(subject.signing_public, subject.exchange_public, subject.name, subject.role),
         *(terms.ring_serial, terms.not_before, terms.not_after),
     )
-    body = pack(fields)
+    body = pack(fields if terms.issued is None else (*fields, terms.issued))
     return NodeCertificate(subject, terms, body, sign(_NODE_DOMAIN + body))
 
 
@@ -347,6 +356,7 @@ def _certificate(body: bytes, signature: bytes) -> NodeCertificate:
         ring_serial=blob(fields[8], RING_SERIAL_BYTES, RING_SERIAL_BYTES),
         not_before=natural(fields[9], UNIX_S_MAX),
         not_after=natural(fields[10], UNIX_S_MAX),
+        issued=None if fields[11:12] in ([], [None]) else natural(fields[11]),
     )
     if terms.not_before >= terms.not_after:
         raise BadPacket("a certificate that ends before it begins")

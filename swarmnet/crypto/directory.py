@@ -16,9 +16,12 @@ _TIMELESS: Final = frozenset(
 class Directory:
     """The certificates that one node knows, by node and by exchange key.
 
-    There is one chain for each node. A later one replaces it: by the end of its life,
-    then its serial, then its bytes, so that all nodes keep the same; but one in good
-    standing (not revoked) always goes before one that is not. What a node's exchange
+    There is one chain for each node, which all nodes choose alike, whichever they heard
+    of first. One in good standing (not revoked) goes before one that is not; then a
+    manager's before a worker's, for who is a manager only a root says, and only a root
+    ends (`Trust.demote`); then what was issued later, by its begin: so no old one that
+    is shown again undoes a later one, whatever its end. Beside it there is kept what
+    the other of the two, a root or a manager, has said last. What a node's exchange
     key is does not change while the certificate that said so stands: no manager can
     lead a node's channels to somebody else by a certificate of later date.
 
@@ -28,11 +31,12 @@ class Directory:
 
     CHAINS_MAX: ClassVar = CHAINS_MAX
 
-    __slots__ = ("_by_exchange", "_chains", "_swept_at", "trust")
+    __slots__ = ("_besides", "_by_exchange", "_chains", "_swept_at", "trust")
 
     def __init__(self, trust: Trust) -> None:
         self.trust = trust
         self._chains: dict[NodeId, Chain] = {}
+        self._besides: dict[NodeId, Chain] = {}
         self._by_exchange: dict[bytes, NodeId] = {}
         self._swept_at = float("-inf")
 
@@ -43,6 +47,7 @@ class Directory:
         """Return an equal directory under the same trust, for another node."""
         twin = Directory(self.trust)
         twin._chains = self._chains.copy()
+        twin._besides = self._besides.copy()
         twin._by_exchange = self._by_exchange.copy()
         twin._swept_at = self._swept_at
         return twin
@@ -61,14 +66,12 @@ class Directory:
         verdict = self.trust.judge(chain, wall)
         if verdict not in _TIMELESS:
             return verdict
+        self.trust.demote(chain)
         if self.conflicts(certificate.subject):
             return Verdict.KEY_CONFLICT
         if known is None and not self._has_room(wall):
             return Verdict.FULL
-        if known is None or self._rank(chain) > self._rank(known):
-            self.forget(certificate.node)
-            self._chains[certificate.node] = chain
-            self._by_exchange[certificate.subject.exchange_public] = certificate.node
+        self._keep(chain)
         return verdict
 
     def learn_untrusted(self, data: bytes, wall: float) -> Verdict:
@@ -77,6 +80,27 @@ class Directory:
             return self.learn(decode_chain_untrusted(data), wall)
         except BadPacket:
             return Verdict.MALFORMED
+
+    def _keep(self, chain: Chain) -> None:
+        """Keep of what is known of a node the best of a root, and of managers."""
+        node = chain.certificate.node
+        known = (self._chains.get(node), self._besides.get(node), chain)
+        ranked = sorted((one for one in known if one is not None), key=self._rank)
+        best = ranked.pop()
+        by_root = best.issuer is None
+        others = [one for one in ranked if (one.issuer is None) is not by_root]
+        if best is not known[0]:
+            self.forget(node)
+            self._chains[node] = best
+            self._by_exchange[best.certificate.subject.exchange_public] = node
+        self._besides.pop(node, None)
+        if others:
+            self._besides[node] = others[-1]
+
+    def review(self) -> None:
+        """Choose anew where there is a choice: other roots are held than before."""
+        for chain in list(self._besides.values()):
+            self._keep(chain)
 
     def conflicts(self, subject: Subject) -> bool:
         """Return whether a certificate that stands gives these keys otherwise."""
@@ -148,6 +172,7 @@ class Directory:
     def forget(self, node: NodeId) -> None:
         """Drop what is known of `node`; nothing happens if that is nothing."""
         chain = self._chains.pop(node, None)
+        self._besides.pop(node, None)
         if chain is None:
             return
         exchange_public = chain.certificate.subject.exchange_public
@@ -158,10 +183,11 @@ class Directory:
         chain = self._chains.get(node)
         return chain is not None and self.trust.standing(chain) is Verdict.GOOD
 
-    def _rank(self, chain: Chain) -> tuple[bool, int, int, bytes]:
-        terms = chain.certificate.terms
+    def _rank(self, chain: Chain) -> tuple[bool, int, int, int, int, bytes]:
+        terms, role = chain.certificate.terms, chain.certificate.subject.role
         stands = self.trust.standing(chain) is Verdict.GOOD
-        return (stands, terms.not_after, terms.serial, chain.encoded)
+        dates = (terms.not_before, terms.not_after)
+        return (stands, role, *dates, terms.serial, chain.encoded)
 
     def _has_room(self, wall: float) -> bool:
         """Return whether one more fits, after a sweep if there was none lately."""

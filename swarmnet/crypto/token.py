@@ -229,7 +229,7 @@ class TokenBook:
         for role, verifier in self._verifiers.items():
             hashed = hash_secret(role, secret)
             equal = [compare_digest(hashed, known) for known in verifier.hashes]
-            if equal[0]:
+            if equal[:1] == [True]:
                 found = Match(role)
             elif any(equal) and found is Match.UNKNOWN:
                 found = Match.RETIRED

@@ -23,6 +23,7 @@ from swarmnet.crypto.certificate import (
     explain,
 )
 from swarmnet.crypto.identity import Signatures
+from swarmnet.crypto.withdrawal import Withdrawal
 from swarmnet.errors import Refused
 from swarmnet.ids import NodeId
 
@@ -48,9 +49,12 @@ class Trust:
     WITHDRAWN_MAX: ClassVar = 64
     REVOKED_MAX: ClassVar = 65_536
     CUTS_MAX: ClassVar = 4096
+    DEMOTIONS_MAX: ClassVar = 16
+    """Of one node; who was demoted more often should have been removed."""
 
     __slots__ = (
         "_cuts",
+        "_demotions",
         "_revoked_nodes",
         "_revoked_serials",
         "_roots",
@@ -78,6 +82,8 @@ class Trust:
         self._revoked_nodes: dict[NodeId, None] = {}
         self._revoked_serials: dict[tuple[bytes, int], None] = {}
         self._cuts: dict[NodeId, int] = {}
+        # Since when a node is a manager no more, and what of its issuing stands.
+        self._demotions: dict[NodeId, dict[int, int]] = {}
 
     def roots(self) -> tuple[RootCertificate, ...]:
         """Return the roots that are held, in the order in which they came."""
@@ -109,6 +115,35 @@ class Trust:
             return Verdict.FULL
         self._roots.setdefault(root.key_id, root)
         return Verdict.GOOD
+
+    def withdrawn_ids(self) -> tuple[bytes, ...]:
+        """Return the key ids of the roots that were withdrawn."""
+        return tuple(self._withdrawn)
+
+    def newest(self) -> RootCertificate:
+        """Return the held root that no other succeeds, of several the youngest."""
+        held = self._roots.values()
+        before = {root.predecessor for root in held}
+        last = [root for root in held if root.digest not in before]
+        return max(last, key=lambda root: (root.made_at, root.key_id))
+
+    def is_ended_by(self, withdrawal: Withdrawal) -> bool:
+        """Return whether a held root says it of one from which it goes back."""
+        speaker = self._roots.get(withdrawal.by)
+        ended = self._roots.get(withdrawal.ended)
+        if speaker is None or ended is None or speaker is ended:
+            return False
+        by_digest = {root.digest: root for root in self._roots.values()}
+        root: RootCertificate | None = speaker
+        while root is not None and root is not ended:
+            root = by_digest.get(root.predecessor)
+        public = speaker.signing_public
+        return root is ended and withdrawal.is_signed_by(public, self.signatures)
+
+    def end_root(self, withdrawal: Withdrawal) -> bool:
+        """Withdraw a root if one that came after it says so; return whether it did."""
+        is_true = self.is_ended_by(withdrawal)
+        return is_true and self.withdraw_root(withdrawal.ended)
 
     def withdraw_root(self, key_id: bytes) -> bool:
         """End a root: what it signed, and what goes back to that, is void.
@@ -145,6 +180,26 @@ class Trust:
         cut = min(serial, self._cuts.get(manager, serial))
         _remember(self._cuts, manager, cut, self.CUTS_MAX)
 
+    def demote(self, chain: Chain) -> bool:
+        """End a node's certificates as a manager from before a root's word; see if new.
+
+        What it issued under them stands up to the serial that the root names, and what
+        it issues under a later one of a manager is another matter. Only for a chain
+        that was judged: the root must have signed it.
+        """
+        node, terms = chain.certificate.node, chain.certificate.terms
+        held = self._demotions.get(node, {})
+        if not chain.is_demotion or terms.issued is None or terms.not_before in held:
+            return False
+        later = sorted({**held, terms.not_before: terms.issued}.items())
+        told = dict(later[-self.DEMOTIONS_MAX :])
+        _remember(self._demotions, node, told, self.CUTS_MAX)
+        return True
+
+    def was_demoted(self, node: NodeId, since: int) -> bool:
+        """Return whether a demotion of a node was taken that begins at `since`."""
+        return since in self._demotions.get(node, ())
+
     def is_revoked(self, node: NodeId) -> bool:
         return node in self._revoked_nodes
 
@@ -153,7 +208,9 @@ class Trust:
         issuer = chain.issuer
         cut = self._cut_of(issuer)
         is_late = cut is not None and chain.certificate.terms.serial > cut
-        return issuer is not None and (is_late or self._is_void(issuer))
+        return issuer is not None and (
+            is_late or self._is_void(issuer) or self._is_by_demoted(chain, issuer)
+        )
 
     def judge(self, chain: Chain, wall: float) -> Verdict:
         """Return what is to be thought of `chain` at `wall`."""
@@ -218,12 +275,29 @@ class Trust:
         certificate = chain.certificate
         if certificate.node in self._revoked_nodes or self._is_void(certificate):
             return Verdict.REVOKED
+        if self._is_demoted(certificate):
+            return Verdict.REVOKED
         is_void = self.is_void_by_issuer(chain)
         return Verdict.ISSUER_REVOKED if is_void else Verdict.GOOD
 
     def _is_void(self, certificate: NodeCertificate) -> bool:
         terms = certificate.terms
         return (terms.issuer, terms.serial) in self._revoked_serials
+
+    def _is_demoted(self, certificate: NodeCertificate) -> bool:
+        """Return whether a certificate is of a manager who was demoted since."""
+        demotions = self._demotions.get(certificate.node)
+        if not demotions or certificate.subject.role is not Role.MANAGER:
+            return False
+        return certificate.terms.not_before <= max(demotions)
+
+    def _is_by_demoted(self, chain: Chain, issuer: NodeCertificate) -> bool:
+        """Return whether a manager may have issued a chain after his demotion."""
+        serial, begun = chain.certificate.terms.serial, issuer.terms.not_before
+        return any(
+            begun <= since and serial > issued
+            for since, issued in self._demotions.get(issuer.node, {}).items()
+        )
 
     def _cut_of(self, issuer: NodeCertificate | None) -> int | None:
         """Return the last serial of a manager's that counts; None if there is none."""

@@ -4,11 +4,12 @@ The calendar stands behind this alone: whether a certificate has expired is aske
 of the wall clock as the driver last told it.
 """
 
-from swarmnet.crypto.certificate import Verdict, decode_chain_untrusted
+from swarmnet.crypto.certificate import Chain, Verdict, decode_chain_untrusted
 from swarmnet.crypto.directory import Directory
 from swarmnet.crypto.proofs import Proof, Proofs
 from swarmnet.errors import BadPacket
 from swarmnet.ids import NodeId
+from swarmnet.node.credentials import Credentials
 
 
 class Acquaintances:
@@ -19,7 +20,22 @@ class Acquaintances:
     it was last cleared.
     """
 
-    __slots__ = ("_directory", "_proofs", "_serials", "chain", "learned", "wall")
+    __slots__ = (
+        "_demotions",
+        "_directory",
+        "_proofs",
+        "_serials",
+        "chain",
+        "learned",
+        "wall",
+    )
+
+    @classmethod
+    def of(cls, credentials: Credentials) -> "Acquaintances":
+        """Return what a node is given to begin with."""
+        directory = credentials.directory
+        proofs = Proofs(credentials.identity, directory)
+        return cls(directory, proofs, credentials.chain, credentials.wall)
 
     def __init__(
         self, directory: Directory, proofs: Proofs, chain: bytes, wall: float
@@ -30,6 +46,7 @@ class Acquaintances:
         self._serials: dict[NodeId, bytes] = {}
         self.chain = chain
         self.learned: dict[NodeId, None] = {}
+        self._demotions: dict[tuple[NodeId, int], None] = {}
         self.wall = wall
 
     def exchange_of(self, node: NodeId) -> bytes | None:
@@ -54,7 +71,16 @@ class Acquaintances:
         verdict = self._directory.learn_untrusted(chain, self.wall)
         if self._directory.chain(node) is not before:
             self.learned[node] = None
+        self._note_demotion(decode_chain_untrusted(chain))
         return verdict
+
+    def _note_demotion(self, chain: Chain) -> None:
+        """Whoever is a member by what a demoted manager issued since is one no more."""
+        node, since = chain.certificate.node, chain.certificate.terms.not_before
+        if chain.is_demotion and self._directory.trust.was_demoted(node, since):
+            if (node, since) not in self._demotions:
+                self.learned.update(dict.fromkeys(self._directory.issued_by(node)))
+            self._demotions[node, since] = None
 
     def learn(self, chain: bytes) -> NodeId | None:
         """Take somebody's certificates; return who he is if his word counts now.

@@ -19,17 +19,19 @@ from typing import Final, TypeVar
 
 from swarmnet.crypto.channels import Channels
 from swarmnet.crypto.identity import RandomBytes
-from swarmnet.crypto.proofs import Proofs
 from swarmnet.crypto.switchboard import Received, Transmit
 from swarmnet.ids import Address, NodeId
+from swarmnet.node import calls, exchange, renewing
 from swarmnet.node.about import encode_about
 from swarmnet.node.acquaintances import Acquaintances
 from swarmnet.node.addressing import Addressing
 from swarmnet.node.authors import Authors
+from swarmnet.node.calls import Calls
+from swarmnet.node.certification import Certification
 from swarmnet.node.credentials import Credentials
 from swarmnet.node.dataplane import Dataplane
 from swarmnet.node.envelope import ADDRESSES, SWIM, TABLES
-from swarmnet.node.exchange import KINDS, CertificateExchange
+from swarmnet.node.exchange import CertificateExchange
 from swarmnet.node.outputs import Output, Removed, Restored
 from swarmnet.node.plane import Plane
 from swarmnet.node.posting import Posting
@@ -39,10 +41,12 @@ from swarmnet.node.views import NodeViews
 from swarmnet.swim.codec import encode_frame
 from swarmnet.swim.core import Route
 from swarmnet.swim.outputs import (
+    MemberChanged,
     Payload,
     SendDatagram,
     SendStream,
     SignerUnknown,
+    State,
 )
 from swarmnet.swim.roster import Roster
 from swarmnet.tables.engine import Tables
@@ -58,7 +62,6 @@ class Node(NodeViews):
 
     __slots__ = (
         "_acquaintances",
-        "_authors",
         "_me",
         "_outputs",
         "_posting",
@@ -79,16 +82,9 @@ class Node(NodeViews):
     ) -> None:
         identity, directory = credentials.identity, credentials.directory
         self._me = identity.node
-        self._acquaintances = known = Acquaintances(
-            directory, Proofs(identity, directory), credentials.chain, credentials.wall
-        )
-        self._channels = Channels(
-            identity.exchange,
-            directory.trust.cluster,
-            known,
-            random_bytes,
-            settings.channels,
-        )
+        self._acquaintances = known = Acquaintances.of(credentials)
+        ours = (identity.exchange, directory.trust.cluster, known)
+        self._channels = Channels(*ours, random_bytes, settings.channels)
         self._authors = authors = Authors(identity, directory, known)
         self._plane = Plane(
             Route(identity.node, address),
@@ -102,6 +98,12 @@ class Node(NodeViews):
         )
         self._posting = posting = Posting(self._channels, self._plane.address_of)
         self._exchange = CertificateExchange(known, posting.post, self._note_learned)
+        self._calls = Calls(self._me, boot_epoch, posting.post, self._reach)
+        self._certification = Certification(
+            *(self._me, directory, known, self._plane),
+            post=posting.post,
+            reach=self._reach,
+        )
         self._outputs: deque[Output] = deque()
         self._counters: Counter[str] = Counter()
         self._wall_offset_s: float | None = None
@@ -114,6 +116,7 @@ class Node(NodeViews):
         phase = int.from_bytes(self._me[:2], "big") / 0x1_0000
         self._warm_at = now + phase * _WARM_INTERVAL_S
         self._plane.start(now)
+        self._certification.start(now)
         self._settle(now)
 
     def join(self, now: float, addresses: Sequence[Address]) -> None:
@@ -125,6 +128,7 @@ class Node(NodeViews):
         """Leave gracefully; `Departed` says when the process may exit."""
         self._warm_at = float("inf")
         self._plane.leave(now)
+        self._certification.stop()
         self._settle(now)
 
     def update(
@@ -166,6 +170,27 @@ class Node(NodeViews):
         self._settle(now)
         return result
 
+    def certify(self, now: float, verb: Callable[[Certification], Result]) -> Result:
+        """Let `verb` command certificates and roots, and do what follows.
+
+        Raises:
+            Refused: as the verb does.
+        """
+        result = verb(self._certification)
+        self._settle(now)
+        return result
+
+    def give_certificate(self, now: float, node: NodeId, chain: bytes) -> None:
+        """Let a node have what the authority made for it, asked for or not.
+
+        What a manager says that is demoted by it we say from now on.
+
+        Raises:
+            Refused: it is not good, or another's; we are no manager; or the node, which
+                is to be no worker, does not live.
+        """
+        self.certify(now, lambda one: one.give(now, node, chain))
+
     def verified(self, now: float, number: int, verdicts: Sequence[bool]) -> None:
         """Take the answer to a `VerifySignatures`."""
         self._plane.verified(now, number, verdicts)
@@ -175,12 +200,33 @@ class Node(NodeViews):
         """Take the calendar's time: it decides whose certificate has expired."""
         self._wall_offset_s = wall - now
         self._acquaintances.wall = wall
+        self._certification.start(now)
 
     def cut(self, node: NodeId) -> None:
         """End all sessions with a node at once: it was revoked."""
         key = self._acquaintances.exchange_ever(node)
         if key is not None:
             self._channels.cut(key)
+        self._calls.note_gone(node)
+
+    def call(self, now: float, peer: NodeId, body: bytes) -> int:
+        """Ask a member; return the number under which `Replied` comes, in any case.
+
+        Raises:
+            Refused: `body` is too long, the peer is ourselves, or too many wait.
+        """
+        number = self._calls.call(now, peer, body)
+        self._settle(now)
+        return number
+
+    def reply(self, now: float, peer: NodeId, number: int, body: bytes) -> None:
+        """Answer a `Called`; nothing happens if that is over.
+
+        Raises:
+            Refused: `body` is too long; the call is still open.
+        """
+        self._calls.reply(now, peer, number, body)
+        self._settle(now)
 
     # Inputs
 
@@ -214,6 +260,8 @@ class Node(NodeViews):
             self._warm(now)
         self._plane.handle_timeout(now)
         self._channels.handle_timeout(now)
+        self._calls.handle_timeout(now)
+        self._certification.handle_timeout(now)
         self._settle(now)
 
     # Polls
@@ -225,7 +273,8 @@ class Node(NodeViews):
     def poll_timeout(self) -> float | None:
         """Return when `handle_timeout` is wanted next."""
         warm = None if self._warm_at == float("inf") else self._warm_at
-        deadlines = (self._plane.poll_timeout(), self._channels.poll_timeout(), warm)
+        rooms = (self._plane, self._channels, self._calls, self._certification)
+        deadlines = (warm, *(room.poll_timeout() for room in rooms))
         return min((one for one in deadlines if one is not None), default=None)
 
     def _note_time(self, now: float) -> None:
@@ -245,15 +294,24 @@ class Node(NodeViews):
                     self._transmit(given)
                 else:
                     self._take(now, given)
+            self._collect()
             while (wanted := plane.poll_output()) is not None:
                 moved = True
                 self._carry(now, wanted)
+            moved = self._certification.follow(now) or moved
             while known.learned:
                 moved = True
                 self._plane.roles_changed(now, known.learned.popitem()[0])
             if not moved:
                 # An answer to a handshake waits for what it may carry, until here.
                 moved = channels.flush(now)
+
+    def _collect(self) -> None:
+        """Give out what is wanted of those above: before rows that speak of it."""
+        self._outputs.extend(self._calls.outputs)
+        self._calls.outputs.clear()
+        while (told := self._certification.poll_output()) is not None:
+            self._outputs.append(told)
 
     def _follow_removal(self, now: float, told: Removed | Restored) -> None:
         """Believe a node no more, or again, and those who are members by its word."""
@@ -283,8 +341,12 @@ class Node(NodeViews):
             else:
                 # Where its packets come from just now is the channels' business.
                 self._plane.receive_datagram(now, peer, home, received.data)
-        elif kind in KINDS:
+        elif kind in exchange.KINDS:
             self._exchange.receive(now, peer, home, received.data)
+        elif kind in renewing.KINDS and received.streamed:
+            self._certification.receive(now, peer, received.data)
+        elif kind in calls.KINDS:
+            self._calls.receive(now, peer, received.data, streamed=received.streamed)
         else:
             self._counters["envelopes_unknown"] += 1
 
@@ -303,6 +365,9 @@ class Node(NodeViews):
             case Removed() | Restored():
                 self._follow_removal(now, output)
                 self._outputs.append(output)
+            case MemberChanged(member, _, State.DEAD | State.LEFT):
+                self._calls.note_gone(member)
+                self._outputs.append(output)
             case _:
                 self._outputs.append(output)
 
@@ -312,6 +377,12 @@ class Node(NodeViews):
             address = self._plane.address_of(node)
             if address is not None:
                 self._channels.open(now, node, address)
+
+    def _reach(self, peer: NodeId) -> Address | None:
+        """Return where to write to a peer that lives and may talk, or None."""
+        is_heard = self.states().get(peer) in (State.ALIVE, State.SUSPECT)
+        may_talk = self._acquaintances.exchange_of(peer) is not None
+        return self._plane.address_of(peer) if is_heard and may_talk else None
 
     def _note_learned(self, now: float, claims: Sequence[SignerUnknown]) -> None:
         for claim in claims:

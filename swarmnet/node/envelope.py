@@ -5,6 +5,9 @@
     [CERTIFICATES] [chain, ...]     a msgpack array of encoded chains
     [TABLES] message                a message of the tables, as it is
     [ADDRESSES] message             as `address_messages` has them
+    [CALL] [REPLY] [number, body]   as `calls` has them
+    [RENEWAL_WANTED] chain          our own certificates; to a manager
+    [GIVEN] chain                   others for whom they are sent to; by a manager
 
 What begins otherwise is of a later version: it is counted and passed over.
 """
@@ -22,6 +25,10 @@ CERTIFICATES_WANTED: Final = b"\1"
 CERTIFICATES: Final = b"\2"
 TABLES: Final = b"\3"
 ADDRESSES: Final = b"\4"
+CALL: Final = b"\5"
+REPLY: Final = b"\6"
+RENEWAL_WANTED: Final = b"\7"
+GIVEN: Final = b"\x08"
 WANTED_MAX: Final = 64
 """How many certificates one message asks for."""
 

@@ -12,15 +12,18 @@ _LOOK_S: Final = 0.05
 class Leaving:
     """When the rows of a node that leaves are safe, so that it may be gone."""
 
-    __slots__ = ("_look_at", "_tables", "_until")
+    __slots__ = ("_look_at", "_tables", "_until", "is_begun")
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
         self._until: float | None = None
         self._look_at = 0.0
+        self.is_begun = False
+        """Whether we have said that we leave."""
 
     def begin(self, now: float, *, waits: bool) -> None:
         """We have written what we had to say; wait for others to hold it, or do not."""
+        self.is_begun = True
         self._until = now + WAIT_S if waits else now
         self._look_at = now + _LOOK_S if waits else now
         self._tables.forget_agreement()

@@ -59,7 +59,9 @@ NO_FLAGS: Final = NetworkFlag(0)
 
 @dataclass(frozen=True, slots=True)
 class PoolFacts:
-    """What a `pool` row says: of what subnets are made, and that all is its owner's.
+    """What a `pool` row says: of what subnets are made, and that all is its maker's.
+
+    The row's key is its maker: a manager passes it on who has it from one of before.
 
     `life` is that in which it was written. Nodes that are dead for as long as
     `forget_dead_after_s` are removed; None: never.

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from swarmnet.errors import BadPacket
-from swarmnet.ids import CLUSTER, NodeId, Scope
+from swarmnet.ids import CLUSTER, NODE_ID_BYTES, NodeId, Scope
 from swarmnet.ipam.overlaps import Taken, first_overlap
 from swarmnet.ipam.ownership import Root
 from swarmnet.ipam.pools import Pools
@@ -143,7 +143,7 @@ class Networks:
             if rules.may_write(row.owner, POOL) and _pool_of(row) is not None
         ]
         row = min(rows, key=lambda one: (one.lamport, one.owner), default=None)
-        if row is None or (self._pool_row and row.body == self._pool_row.body):
+        if row is None or (self._pool_row and _is_same(row, self._pool_row)):
             return
         facts = _pool_of(row)
         assert facts is not None, "it was read before"
@@ -152,11 +152,11 @@ class Networks:
             self._realms.close(pool_realm(index))
             self.books.pop(pool_realm(index), None)
         self.pool, self.pools = facts, Pools(facts.pools)
-        life = facts.life
-        self._open(VNIS, Root(Span(VNI_FIRST, VNI_LAST), row.owner, life), self.vnis)
+        life, holder = facts.life, NodeId(row.key)
+        self._open(VNIS, Root(Span(VNI_FIRST, VNI_LAST), holder, life), self.vnis)
         for index, pool in enumerate(self.pools.pools):
             book = PoolBook(pool, self.taken_prefixes)
-            self._open(pool_realm(index), Root(book.span, row.owner, life), book)
+            self._open(pool_realm(index), Root(book.span, holder, life), book)
 
     def _open(self, realm: bytes, root: Root, book: Book) -> None:
         self.books[realm] = book
@@ -376,12 +376,17 @@ def is_hashed(known: KnownNetwork, index: int) -> bool:
 
 
 def _pool_of(row: Row) -> PoolFacts | None:
-    if row.is_deleted or not row.is_durable or row.key != row.owner:
+    if row.is_deleted or not row.is_durable or len(row.key) != NODE_ID_BYTES:
         return None
     try:
         return decode_pool_untrusted(row.value)
     except BadPacket:
         return None
+
+
+def _is_same(row: Row, other: Row) -> bool:
+    """Return whether two `pool` rows say the same: another may pass one on."""
+    return (row.key, row.value) == (other.key, other.value)
 
 
 def _facts_of(row: Row) -> NetworkFacts | None:

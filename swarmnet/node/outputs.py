@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from swarmnet.ids import NodeId
+from swarmnet.node.calls import Called, Replied
 from swarmnet.node.commands import Done, Failed
 from swarmnet.node.kernel_news import KernelOutput
 from swarmnet.swim.outputs import Output as SwimOutput
@@ -48,6 +49,36 @@ class Restored:
     node: NodeId
 
 
+@dataclass(frozen=True, slots=True)
+class RenewalWanted:
+    """A member, maybe this node, wants its certificate renewed: `chain` is what it has.
+
+    The answer, if this host can issue, goes to `give_certificate`.
+    """
+
+    peer: NodeId
+    chain: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Recertified:
+    """We have another certificate: to be stored, for a later life begins with it."""
+
+    chain: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RootsChanged:
+    """Which roots are believed, encoded, and the key ids of those withdrawn.
+
+    To be stored: a later life is handed a trust in these.
+    """
+
+    roots: Sequence[bytes]
+    withdrawn: Sequence[bytes]
+
+
+CertificateOutput = RenewalWanted | Recertified | RootsChanged
 TablesOutput = Save | Unsave | Completed | Recovered | Outbid | Fenced | MaskWanted
 Output = (
     SwimOutput
@@ -56,6 +87,9 @@ Output = (
     | VerifySignatures
     | Removed
     | Restored
+    | CertificateOutput
+    | Called
+    | Replied
     | Done
     | Failed
 )

@@ -11,6 +11,7 @@ with the commands of `tables.engine.Tables` beside them.
 
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from random import Random
 from typing import Final, TypeVar
 
@@ -252,6 +253,17 @@ class Plane(PlaneViews):
         self._overlaying.handle_timeout(now)
         self._settle(now)
         self._leave_if_due(now)
+
+    def recertify(self, now: float, about: bytes) -> None:
+        """Say in our own row what it says of us from now on, unless we leave."""
+        self._settings = replace(self._settings, about=about)
+        if self._settings.introduces and not self._leaving.is_begun:
+            self.say(now, lambda tables: tables.introduce(now, about))
+
+    def say(self, now: float, verb: Callable[[Tables], object]) -> None:
+        """Write rows of ours, unless we were removed: then nobody listens."""
+        self._say(lambda: verb(self.tables))
+        self._settle(now)
 
     # Polls
 

@@ -8,7 +8,7 @@ from swarmnet.swim import core as swim_core
 from swarmnet.swim.engine import Swim
 from swarmnet.tables import core as tables_core
 from swarmnet.tables.facts import is_own_word, node_facts
-from swarmnet.tables.row import TableName
+from swarmnet.tables.row import CERTIFICATE, TableName
 from swarmnet.tables.stored import StoredRows, stored_rows
 
 
@@ -39,10 +39,13 @@ class PlaneSeams:
 def known_of(rows: StoredRows, seams: PlaneSeams) -> StoredRows:
     """Return stored rows without those of others whose key is not known.
 
-    Certificates travel with `node` rows, so those are read first. What is left out
-    comes again from those who know its owner.
+    Certificates travel with `node` rows, so those are read first, and before them who
+    is a manager no more. What is left out comes again from those who know its owner.
     """
     known = stored_rows(rows.known, b"")
+    for row in (*known, *stored_rows(rows.own, b"")):
+        if row.table == CERTIFICATE and not row.is_deleted:
+            seams.introduce(row.value)
     for row in known:
         facts = node_facts(row) if is_own_word(row) else None
         if facts is not None and facts.about:

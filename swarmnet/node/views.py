@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from swarmnet.crypto.channels import Channels
 from swarmnet.ids import NodeId
 from swarmnet.node.addressing import Addressing
+from swarmnet.node.authors import Authors
+from swarmnet.node.calls import Calls
+from swarmnet.node.certification import Certification
 from swarmnet.node.dataplane import Dataplane
 from swarmnet.node.exchange import CertificateExchange
 from swarmnet.node.plane import Plane
@@ -18,8 +21,19 @@ from swarmnet.tables.engine import Tables
 class NodeViews:
     """The views of `engine.Node`."""
 
-    __slots__ = ("_channels", "_counters", "_exchange", "_plane")
+    __slots__ = (
+        "_authors",
+        "_calls",
+        "_certification",
+        "_channels",
+        "_counters",
+        "_exchange",
+        "_plane",
+    )
 
+    _authors: Authors
+    _calls: Calls
+    _certification: Certification
     _channels: Channels
     _counters: Counter[str]
     _exchange: CertificateExchange
@@ -45,6 +59,23 @@ class NodeViews:
         """The data plane, to be looked at; None without a seat."""
         return self._plane.dataplane
 
+    @property
+    def certification(self) -> Certification:
+        """Certificates, roots and tokens, to be looked at; commanded by `certify`."""
+        return self._certification
+
+    def issued_by(self, manager: NodeId) -> int:
+        """Return the last serial of the members' certificates by a manager; 0: none.
+
+        For its demotion (`Authority.change_role`): so much of what it issued stands.
+        """
+        return self._authors.issued(manager, self.tables.rules.introduced())
+
+    def warnings(self) -> list[str]:
+        """Return what a user should know, each in one line."""
+        certificates = self._certification.renewing.warnings()
+        return [*certificates, *self.addressing.networks.warnings()]
+
     def states(self) -> Mapping[NodeId, State]:
         """Return every other member's state."""
         return self._plane.states()
@@ -59,7 +90,9 @@ class NodeViews:
             f"channel_{name}": count
             for name, count in self._channels.counters().items()
         }
-        own = {**self._exchange.counters, **self._counters}
+        certificates = Counter(self._exchange.counters)
+        certificates += self._certification.renewing.counters
+        own = certificates + self._calls.counters + self._counters
         return {**self._plane.counters(), **channels, **own}
 
     def save(self) -> Roster:

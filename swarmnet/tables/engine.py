@@ -144,6 +144,14 @@ class Tables(Reading):
         flags = Flag.DURABLE if durable else Flag(0)
         return self._wrote(now, self._writer.put(scope, name, value, flags))
 
+    def inherit(self, now: float, name: Name, value: bytes) -> Row:
+        """Write durably what a manager said who is one no more, of any table.
+
+        Raises:
+            Refused: a bound is exceeded.
+        """
+        return self._wrote(now, self._writer.put(CLUSTER, name, value, Flag.DURABLE))
+
     def delete(self, now: float, scope: Scope, name: Name) -> Row:
         """Delete a row of our own.
 

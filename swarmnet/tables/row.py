@@ -30,13 +30,18 @@ ROUTE: Final = TableName("route")
 REVOCATION: Final = TableName("revocation")
 """A node is one no more; key: its id. Only managers' count."""
 TOKEN: Final = TableName("token")
+"""By what join tokens are known; key: the role. Only managers' count."""
+CERTIFICATE: Final = TableName("certificate")
+"""What a root has said of a node; its signature counts, whoever writes the row."""
+ROOT: Final = TableName("root")
+"""A further root, or one's end; key: its key id. Its signatures count, alike."""
 MASK: Final = TableName("mask")
 """Another owner's durable row is to go."""
 ENDPOINT: Final = TableName("endpoint")
 SERVICE: Final = TableName("service")
 TABLES: Final = (
     *(NODE, NETWORK, ATTACHMENT, RANGE, POOL, ROUTE, REVOCATION, TOKEN, MASK),
-    *(ENDPOINT, SERVICE),
+    *(ENDPOINT, SERVICE, CERTIFICATE, ROOT),
 )
 """Those that this version knows; it carries any other as well."""
 

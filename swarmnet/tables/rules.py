@@ -22,18 +22,21 @@ from swarmnet.tables.masks import Masks
 from swarmnet.tables.revocations import Revocations
 from swarmnet.tables.row import (
     ATTACHMENT,
+    CERTIFICATE,
     MASK,
     NODE,
     POOL,
     RANGE,
     REVOCATION,
+    ROOT,
     Row,
     TableName,
     Version,
 )
 
-_UNMASKED: Final = frozenset({REVOCATION, RANGE, POOL})
-"""By these a node gives away what is its own: nobody else takes that back."""
+_UNMASKED: Final = frozenset({REVOCATION, RANGE, POOL, CERTIFICATE, ROOT})
+"""By these a node gives away what is its own, or passes on a root's word: nobody else
+takes that back."""
 _NOTHING = NodeFacts()
 _FOREVER: Final[Version] = (1 << 64, 0)
 _ROLES_MAX: Final = 64

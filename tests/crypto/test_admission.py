@@ -202,6 +202,7 @@ def a_workers_chain(c: Cluster) -> Lie:
 
 
 def an_ended_chain(c: Cluster) -> Lie:
+    c.directory.forget(c.manager.node)
     held = c.certify(c.manager, "boss", Role.MANAGER, WALL - MANAGER_LIFE_S - DAY_S)
     return c.manager, Papers(held, c.trust.roots())
 

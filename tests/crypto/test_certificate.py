@@ -240,7 +240,7 @@ def fields(**changed: Value) -> list[Value]:
 
 
 def test_fields_of_a_later_version_are_skipped_and_kept() -> None:
-    body = pack([*fields(version=2), "later", [1, 2]])
+    body = pack([*fields(version=2), None, "later", [1, 2]])
     signature = ROOT_KEY.sign(b"swarmnet certificate 1\0" + body)
     data = pack((body, signature, b"outside of what is signed"))
     read = decode_certificate_untrusted(data)

@@ -131,11 +131,13 @@ def of_a_manager_with_a_revoked_serial(c: Cluster) -> Chain:
 
 def ended(c: Cluster) -> Chain:
     since = WALL - WORKER_LIFE_S - 1000
+    c.directory.forget(c.manager.node)
     c.authority.chain = c.certify(c.manager, "boss", Role.MANAGER, since)
     return c.certify(c.identity(), "w1", wall=since)
 
 
 def with_an_ended_issuer(c: Cluster) -> Chain:
+    c.directory.forget(c.manager.node)
     old = c.authority_of(c.manager, c.root)
     old.chain = old.issue(
         own_subject(c.manager, "boss", Role.MANAGER), WALL - MANAGER_LIFE_S - 1000
