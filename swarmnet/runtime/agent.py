@@ -23,6 +23,7 @@ from swarmnet.kernel.state import HOST
 from swarmnet.node.dataplane import Dataplane
 from swarmnet.node.desired import Place as PlanePlace
 from swarmnet.node.engine import Node
+from swarmnet.runtime.answering import answer_member
 from swarmnet.runtime.continuing import Continuing
 from swarmnet.runtime.http import listen, serve_http
 from swarmnet.runtime.kernel import Kernel
@@ -133,7 +134,10 @@ class Agent:
         self, life: Life, begin: Callable[[Node, float], object] | None
     ) -> None:
         try:
-            await life.run(begin)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(life.inquiring.serve, partial(answer_member, life))
+                await life.run(begin)
+                nursery.cancel_scope.cancel()
         finally:
             life.close()
         if life.end is End.REMOVED:

@@ -84,7 +84,23 @@ class NetworkCommands:
         Raises:
             Refused: it is unknown.
         """
-        return self._views.network_whole(self._views.find_network(reference))
+        known = self._views.find_network(reference)
+        if self._views.is_attached(known.id):
+            return self._views.network_whole(known)
+        inquiring = self._life.inquiring
+        peers = inquiring.attached(known.id)
+        if not peers and not self._life.node.tables.attached(known.id):
+            return {**self._views.network(known), "endpoints": [], "nodes": []}
+        try:
+            found = await inquiring.ask(
+                peers, {"ask": "network", "network": known.id.hex()}
+            )
+        except Refused as refused:
+            raise Refused(
+                f"network {known.facts.name}: this host takes no part in it, and"
+                f" {refused}: ask on a host that does"
+            ) from None
+        return found if isinstance(found, dict) else {}
 
     async def remove(self, reference: str) -> Json:
         """Remove a network that nobody takes part in.
