@@ -45,11 +45,13 @@ class Printed(NamedTuple):
     err: str
 
 
-def until(what: str, look: Callable[[], object], within_s: float = WAIT_S) -> Any:
-    """Return what `look` sees once that is true of it."""
+def until(
+    what: str, look: Callable[..., object], *args: object, within_s: float = WAIT_S
+) -> Any:
+    """Return what `look` of `args` sees once that is true of it."""
     end = monotonic() + within_s
     while True:
-        found = look()
+        found = look(*args)
         if found:
             return found
         assert monotonic() < end, f"not within {within_s} s: {what}: {found!r}"
@@ -323,7 +325,7 @@ class World:
     def until_alive(self, among: Sequence[Host] = ()) -> None:
         """Wait until some hosts, or all, see each other alive and have all rows."""
         for host in among or self.hosts:
-            until(f"{host.name} sees all", lambda: self._is_whole(host, among))
+            until(f"{host.name} sees all", self._is_whole, host, among)
 
     def _is_whole(self, host: Host, among: Sequence[Host]) -> bool:
         states = host.states()
@@ -336,7 +338,7 @@ class World:
     def until_known(self, network: str, among: Sequence[Host] = ()) -> None:
         """Wait until hosts know a network."""
         for host in among or self.hosts:
-            until(f"{host.name} knows {network}", lambda: knows(host, network))
+            until(f"{host.name} knows {network}", knows, host, network)
 
 
 def knows(host: Host, network: str) -> bool:

@@ -10,7 +10,7 @@ def test_all_pairs_ping(cluster: World) -> None:
     cluster.until_known("web")
     ips = {host: host.sandbox("box", "web") for host in cluster}
     for one, other in permutations(cluster, 2):
-        until(f"{one.name} to {other.name}", lambda: one.pings("box", ips[other]))
+        until(f"{one.name} to {other.name}", one.pings, "box", ips[other])
     for host in cluster:
         host.post("networks/web/disconnect", sandbox="box")
         host.delete("sandboxes/box")
