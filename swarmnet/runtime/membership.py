@@ -198,6 +198,7 @@ class MembershipCommands:
         with trio.move_on_after(ROLE_S):
             while views.role(node) is not role:
                 await trio.sleep(ROLE_LOOK_S)
+            await life.driver.stored()
             return {"id": node.hex(), "name": life.name_of(node), "role": word}
         raise Refused(
             f"node {reference}: has not said within {ROLE_S:.0f} s that it is"

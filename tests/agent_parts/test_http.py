@@ -37,6 +37,8 @@ class Served:
                 raise Refused("name x: in use;\n choose another")
             case "/unserved":
                 raise Unserved(404, "no such path")
+            case "/bug":
+                raise AssertionError("a programmer's mistake")
             case "/forever":
                 try:
                     await trio.sleep_forever()
@@ -102,6 +104,16 @@ def test_a_request_gets_one_document(
 ) -> None:
     async def act(_: Served, path: str) -> None:
         assert answer(await exchanged(path, sent)) == (status, value)
+
+    run(tmp_path, act)
+
+
+def test_a_bug_ends_one_request_alone(tmp_path: Path) -> None:
+    async def act(_: Served, path: str) -> None:
+        status, value = answer(await exchanged(path, request("GET", "/bug")))
+        assert status == 500
+        assert "its log says how" in value["error"]
+        assert answer(await exchanged(path, request("GET", "/a")))[0] == 200
 
     run(tmp_path, act)
 
