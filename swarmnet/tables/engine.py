@@ -91,7 +91,7 @@ class Tables(Reading):
         self._door = Door(core)
         self._writer = Writer(core, self._door, epoch, lost=stored is None)
         self._snapshots = Snapshots(core)
-        self._removal = Removal(core, self._door, self._writer, self._is_whole)
+        self._removal = Removal(core, self._door, self._writer, self._is_complete)
         self._recovery = Recovery(core, self._door, self._writer)
         self._receiver = Receiver(
             core, self._door, self._writer, self._recovery, self._removal
@@ -344,6 +344,15 @@ class Tables(Reading):
     def _is_whole(self) -> bool:
         """Return whether nothing that we wrote ourselves is still to come."""
         return self._has_all() and (self.has_agreed or not self._writer.is_lost)
+
+    def _is_complete(self) -> bool:
+        """Return whether no member is still to come who counts.
+
+        To a life that lost its state somebody has to show that he holds the same; where
+        all whom it knows are gone, there is nobody who could.
+        """
+        is_last = self._has_all() and self._core.rules.is_last()
+        return is_last or self._is_whole()
 
     # How a message is taken
 
