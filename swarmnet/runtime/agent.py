@@ -19,7 +19,6 @@ from typing import Final
 import trio
 
 from swarmnet.errors import Refused
-from swarmnet.kernel.state import HOST
 from swarmnet.node.dataplane import Dataplane
 from swarmnet.node.desired import Place as PlanePlace
 from swarmnet.node.engine import Node
@@ -179,10 +178,6 @@ class Agent:
             return
         log.warning("nobody has acknowledged that we leave")
         await self.abandon(life)
-
-    async def read_host(self) -> object:
-        """Return what the host's own namespace holds."""
-        return await trio.to_thread.run_sync(self.kernel.read, HOST)
 
 
 def notify_ready() -> None:

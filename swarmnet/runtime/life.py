@@ -18,7 +18,6 @@ from swarmnet.crypto.admission import Admitted, Admitter
 from swarmnet.crypto.certificate import Role
 from swarmnet.ids import Address, NodeId
 from swarmnet.kernel.operations import Failure
-from swarmnet.kernel.state import HOST
 from swarmnet.node.calls import Called, Replied
 from swarmnet.node.dataplane import Dataplane
 from swarmnet.node.engine import Node
@@ -44,6 +43,7 @@ from swarmnet.runtime.inquiring import Inquiring
 from swarmnet.runtime.kernel import Kernel
 from swarmnet.runtime.minding import follow_routes, mind_sandboxes
 from swarmnet.runtime.news import News
+from swarmnet.runtime.opening import read_host
 from swarmnet.runtime.rebuilding import rebuild
 from swarmnet.runtime.sandboxes import Sandboxes
 from swarmnet.runtime.showing import describe, describe_failure, show_namespace
@@ -350,4 +350,4 @@ class Life:
         self.news.tell({"time": time(), "kind": kind, **facts})
 
     def _mtu(self) -> int | None:
-        return mtu_towards(self.kernel.read(HOST), self.standing.place.vtep)
+        return mtu_towards(read_host(self.kernel), self.standing.place.vtep)

@@ -11,7 +11,6 @@ from swarmnet.crypto.token import Token
 from swarmnet.errors import Refused
 from swarmnet.ids import Address
 from swarmnet.ipam.pools import DEFAULT_POOLS, SUBNET_LENGTH, Pool, parse_pool
-from swarmnet.kernel.state import HOST
 from swarmnet.node.engine import Node
 from swarmnet.node.network_facts import check_pools
 from swarmnet.runtime.beginning import begin_cluster, join_cluster
@@ -19,6 +18,7 @@ from swarmnet.runtime.http import Unserved
 from swarmnet.runtime.json_fields import Fields
 from swarmnet.runtime.life import Life
 from swarmnet.runtime.locating import find_place, parse_address
+from swarmnet.runtime.opening import read_host
 from swarmnet.runtime.rebuilding import keep_peers
 from swarmnet.runtime.standing import Place
 from swarmnet.runtime.views import Json, Views
@@ -124,7 +124,7 @@ class MembershipCommands:
         advertise = fields.optional("advertise_addr", str)
         data_path = fields.optional("data_path_addr", str)
         port = fields.number("data_path_port", 1, 0xFFFF, None)
-        host = await trio.to_thread.run_sync(self._agent.kernel.read, HOST)
+        host = await trio.to_thread.run_sync(read_host, self._agent.kernel)
         return name, find_place(host, advertise, data_path, port)
 
     # Going
@@ -198,6 +198,7 @@ class MembershipCommands:
         with trio.move_on_after(ROLE_S):
             while views.role(node) is not role:
                 await trio.sleep(ROLE_LOOK_S)
+            await life.driver.stored()
             return {"id": node.hex(), "name": life.name_of(node), "role": word}
         raise Refused(
             f"node {reference}: has not said within {ROLE_S:.0f} s that it is"
