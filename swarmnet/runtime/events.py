@@ -53,7 +53,7 @@ from swarmnet.kernel.netlink import (
 from swarmnet.kernel.state import HOST
 from swarmnet.runtime.kernel import Kernel
 from swarmnet.runtime.linux import run_in
-from swarmnet.runtime.rtnetlink import SO_RCVBUFFORCE, SOL_NETLINK, Rtnetlink
+from swarmnet.runtime.rtnetlink import SOL_NETLINK, Rtnetlink, enlarge
 
 NETLINK_ADD_MEMBERSHIP: Final = 1
 NETLINK_LISTEN_ALL_NSID: Final = 8
@@ -123,7 +123,7 @@ def _open_socket(kinds: tuple[int, ...], *, hears_all: bool) -> socket.socket:
     kind = socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
     sock = socket.socket(socket.AF_NETLINK, kind, socket.NETLINK_ROUTE)
     try:
-        sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER_BYTES)
+        enlarge(sock, RECEIVE_BUFFER_BYTES)
         if hears_all:
             sock.setsockopt(SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, 1)
         _attach(sock, kinds)
