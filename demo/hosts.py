@@ -19,6 +19,7 @@ FOLDER: Final = Path("/run/demo")
 NAMED: Final = Path("/run/netns")
 COMMAND_S: Final = 30.0
 READY_S: Final = 20.0
+POLL_S: Final = 0.05
 LOG_LINES: Final = 15
 PARENT: Final = Path(__file__).resolve().parent.parent
 
@@ -79,7 +80,7 @@ def until(what: str, look: Callable[[], bool], within_s: float = READY_S) -> flo
     while not look():
         if monotonic() - began > within_s:
             raise Wrong(f"not within {within_s:g} s: {what}")
-        sleep(0.05)
+        sleep(POLL_S)
     return monotonic() - began
 
 
@@ -169,10 +170,6 @@ class Host:
     def states(self) -> dict[str, str]:
         """Return how each node is, as this host's agent sees it."""
         return {one["name"]: one["state"] for one in self.ask("node", "ls")}
-
-    def places(self) -> dict[str, str | None]:
-        """Return where each node takes VXLAN packets, as far as is known here."""
-        return {one["name"]: one["data_path_address"] for one in self.ask("node", "ls")}
 
     def log_tail(self) -> str:
         """Return the last lines of the agent's log."""
