@@ -1,1 +1,1 @@
-"""Three hosts, one network: a user of the command `swarmnet`, and of nothing below it."""
+"""Three hosts, one network: a user of the command `swarmnet` and nothing below it."""

@@ -1,4 +1,4 @@
-"""The stage, as its namespaces' first process: it tells the story and sees to the end."""
+"""The stage, first process of its namespaces: it tells the story, and ends it."""
 
 import os
 import signal

@@ -94,9 +94,8 @@ class Story:
         self.screen.say("A systemd unit does this on real hosts.")
         for host in self.hosts:
             host.start_agent()
-        for host in self.hosts:
-            took = host.wait_ready()
-        self._expect(f"all three answer, the last after {took:.1f} s", holds=True)
+        took = [host.wait_ready() for host in self.hosts]
+        self._expect(f"all three answer, after {sum(took):.1f} s", holds=True)
 
     def make_cluster(self) -> None:
         """Make a cluster on the first, and let the others join."""
