@@ -18,7 +18,7 @@ from swarmnet.cnm.sandbox import Sandbox
 from swarmnet.kernel.state import HOST, Namespace
 from swarmnet.node.followed import Followed
 from swarmnet.node.way_out import Inside, plan_table, plan_way_out
-from swarmnet.overlay.driver import NetworkPlan, Overlay, attachment_of
+from swarmnet.overlay.driver import Kept, NetworkPlan, Overlay, attachment_of
 from swarmnet.overlay.entries import EntryBook, Sort
 from swarmnet.overlay.facts import (
     foreign_prefixes,
@@ -122,7 +122,7 @@ class Desired:
         """Take note of a network; of one that changed all is planned anew."""
         known = self.networks.get(network.id)
         if known is None:
-            self.networks[network.id] = Followed(network, self._book(network))
+            self.networks[network.id] = Followed(network, Kept(self._book(network)))
         elif known.network != network:
             known.network = network
             self._renew_book(known)
@@ -136,7 +136,7 @@ class Desired:
     def _renew_book(self, followed: Followed) -> None:
         """Write a network's book anew: something that all of it rests on changed."""
         before = followed.book
-        followed.book = self._book(followed.network)
+        followed.kept.book = self._book(followed.network)
         for attachment in before.attachments().values():
             followed.book.attach(attachment)
         for endpoint in before.endpoints():
@@ -292,8 +292,8 @@ class Desired:
         for network in self._stale:
             followed = self.networks[network]
             local = list(followed.local.values())
-            book = followed.book
-            plan = self._driver.plan_with(followed.network, local, book, self._host)
+            kept = followed.kept
+            plan = self._driver.plan_with(followed.network, local, kept, self._host)
             self._replace_plan(network, followed, plan)
         if self._stale or self._is_gateway_stale:
             self._plan_host()

@@ -17,7 +17,6 @@ from swarmnet.kernel.link_codec import (
     add_veth,
     add_vxlan,
     get_link,
-    mend_port,
     release_link,
     remove_link,
     set_link,
@@ -25,6 +24,7 @@ from swarmnet.kernel.link_codec import (
 from swarmnet.kernel.links import Kind, Link, is_ours
 from swarmnet.kernel.netlink import Request
 from swarmnet.kernel.operations import AddLink
+from swarmnet.kernel.port_codec import mend_port
 from swarmnet.kernel.state import HOST
 from swarmnet.runtime.spaces import Denied, Space, Spaces
 
@@ -135,7 +135,7 @@ def _set(space: Space, held: FoundLink, link: Link) -> None:
         if reply.error and reply.error != errno.EAFNOSUPPORT:
             raise Denied(reply.error, reply.message)
     if held.strange and link.port is not None:
-        space.demand(*mend_port(held.index, held))
+        space.demand(*mend_port(held.index, held.strange))
 
 
 def _finish(space: Space, link: Link, born: FoundLink, *, is_new: bool) -> None:
