@@ -25,8 +25,8 @@ def execute(machine: Machine, operation: of.Operation) -> None:
             entries.put_station(machine, operation)
         case of.RemoveStation():
             entries.remove_station(machine, operation)
-        case of.AddNamespace(key):
-            linking.add_namespace(machine, key)
+        case of.AddNamespace(key, sysctls):
+            linking.add_namespace(machine, key, sysctls)
         case of.RemoveNamespace(key):
             linking.remove_namespace(machine, key)
         case of.AddLink() | of.SetLink() | of.ReleaseLink() | of.RemoveLink():

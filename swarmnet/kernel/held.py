@@ -6,7 +6,7 @@ wrong is found by a notification or by the next look, and put right there.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import assert_never
+from typing import Final, assert_never
 
 from swarmnet.kernel.firewall import Table
 from swarmnet.kernel.links import Link
@@ -44,6 +44,9 @@ from swarmnet.kernel.state import (
     connected_route,
 )
 
+DEFAULT: Final = "default"
+"""Stands for a link's name where sysctls are those that a new link gets."""
+
 
 @dataclass(slots=True)
 class HeldEntries:
@@ -67,6 +70,13 @@ class HeldNamespace:
     tables: dict[tuple[str, str], Table]
     is_owned: bool
     is_pinned: bool
+
+    def add_link(self, link: Link) -> None:
+        """Take note of a new link, which has the sysctls that `default` says."""
+        self.links[link.name] = replace(link, peer=None)
+        for path, value in list(self.sysctls.items()):
+            if link_of_sysctl(path) == DEFAULT:
+                self.sysctls[sysctl_of(path, link.name)] = value
 
     def drop_link(self, name: str) -> None:
         """Forget a link, and what stands on it."""
@@ -119,6 +129,12 @@ def link_of_sysctl(path: str) -> str | None:
     return None
 
 
+def sysctl_of(path: str, link: str) -> str:
+    """Return where the sysctl stands that is at `path` for some link, for another."""
+    start, sort, _, last = path.rsplit("/", 3)
+    return "/".join((start, sort, link, last))
+
+
 def hold(space: Namespace) -> HeldNamespace:
     """Return a namespace to go on from, with mappings of its own."""
     return HeldNamespace(
@@ -161,10 +177,12 @@ class Held:
     def done(self, operation: Operation) -> None:
         """Take note of an operation that succeeded."""
         match operation:
-            case AddNamespace(name):
+            case AddNamespace(name, sysctls):
                 is_owned = name.startswith("net/")
-                empty = Namespace(is_owned=is_owned, is_pinned=True)
-                self.namespaces[name] = hold(empty)
+                born = Namespace(
+                    sysctls=dict(sysctls), is_owned=is_owned, is_pinned=True
+                )
+                self.namespaces[name] = hold(born)
             case RemoveNamespace(name):
                 self._remove_namespace(name)
             case RemoveLink(name, link):
@@ -179,13 +197,13 @@ class Held:
     def _add_link(self, name: str, link: Link, other: Link | None) -> None:
         space = self.namespaces.get(name)
         if space is not None:
-            space.links[link.name] = replace(link, peer=None)
+            space.add_link(link)
             if link.vxlan is not None:
                 space.entries[link.name] = HeldEntries({}, {}, {})
         if other is not None and link.peer is not None:
             there = self.namespaces.get(link.peer.namespace)
             if there is not None:
-                there.links[other.name] = replace(other, peer=None)
+                there.add_link(other)
 
     def _remove_link(self, name: str, link: str) -> None:
         """With one end of a pair goes the other, which has the same alias."""

@@ -13,9 +13,14 @@ from swarmnet.kernel.state import Address, Route
 
 @dataclass(frozen=True, slots=True)
 class AddNamespace:
-    """Make a namespace and pin it, `lo` up."""
+    """Make a namespace and pin it, `lo` up.
+
+    `sysctls`, (path, value), are written before anybody can find it. Those of
+    `default` are for the links that come; a path that is not there is left out.
+    """
 
     namespace: str
+    sysctls: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

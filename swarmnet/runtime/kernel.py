@@ -35,7 +35,7 @@ from swarmnet.runtime.namespaces import Namespaces
 from swarmnet.runtime.placing import PlaceOperation, put_entries, put_places
 from swarmnet.runtime.reading import Reader
 from swarmnet.runtime.spaces import Denied, Space, Spaces, open_here
-from swarmnet.runtime.sysctls import write_sysctl
+from swarmnet.runtime.sysctls import write_here, write_sysctl
 
 TableOperation = PutTable | ChangeElements | RemoveTable
 NO_FIREWALL: Final = "no nftables on this machine; install nftables"
@@ -159,8 +159,8 @@ class Kernel:
         namespace = batch[0].namespace
         try:
             match batch[0]:
-                case AddNamespace():
-                    self._create(namespace)
+                case AddNamespace(_, sysctls):
+                    self._create(namespace, sysctls)
                 case RemoveNamespace():
                     self._spaces.drop(namespace)
                     self._namespaces.remove(namespace)
@@ -184,12 +184,17 @@ class Kernel:
             return [Failure(one, name, str(error)) for one in batch]
         return []
 
-    def _create(self, namespace: str) -> None:
+    def _create(self, namespace: str, sysctls: Sequence[tuple[str, str]]) -> None:
         self._spaces.drop(namespace)
         made: list[Space] = []
-        try:
+
+        def begin(fd: int) -> None:
             # A thread is in there already, so it opens the socket too.
-            self._namespaces.create(namespace, lambda fd: made.append(open_here(fd)))
+            made.append(open_here(fd))
+            write_here(sysctls)
+
+        try:
+            self._namespaces.create(namespace, begin)
         except (OSError, Refused):
             for space in made:
                 space.close()
