@@ -145,16 +145,12 @@ def add_veth(
     master_index: int | None,
     other: Link,
     other_fd: int,
-    other_name: str,
 ) -> Request:
-    """Return the request for a veth pair, down: `link` here, `other` in `other_fd`.
-
-    `other_name` is what the other end is called until `set_link` renames it.
-    """
+    """Return the request for a veth pair, down: `link` here, `other` in `other_fd`."""
     peer = attribute(
         _VETH_PEER,
         _IFINFO.pack(0, 0, 0, 0, 0)
-        + attribute_text(_IFNAME, other_name)
+        + attribute_text(_IFNAME, other.name)
         + attribute_u32(_MTU, other.mtu)
         + attribute_u32(_NET_NS_FD, other_fd)
         + _mac(other),
@@ -267,6 +263,18 @@ def decode_link_untrusted(body: bytes | memoryview) -> FoundLink | None:
         _number_untrusted(found, _LINK_NETNSID),
         strange=strange,
     )
+
+
+def link_index_untrusted(body: bytes | memoryview) -> int:
+    """Read the index alone of an RTM_NEWLINK: of a new link the rest is known.
+
+    Raises:
+        BadPacket: it is cut off.
+    """
+    if len(body) < _IFINFO.size:
+        raise BadPacket("a link is cut off")
+    index: int = _IFINFO.unpack_from(body)[2]
+    return index
 
 
 def _add(link: Link, *more: bytes) -> Request:

@@ -1,7 +1,8 @@
 """Which links must be made, changed, or go.
 
-A veth pair is there when both of its ends are, under one alias; of anything less the
-rest is removed and the pair made anew. What makes a VXLAN device cannot be changed
+A veth pair is there when both of its ends are, the inner one under its alias, or with
+its MAC and no alias of ours; of anything less the rest is removed and the pair made
+anew. What makes a VXLAN device cannot be changed
 (linux/drivers/net/vxlan/vxlan_core.c, vxlan_changelink), so it is made anew too.
 """
 
@@ -15,7 +16,7 @@ from swarmnet.kernel.state import Host, Namespace
 from swarmnet.kernel.work import Phase, Work
 
 _LEFT_BEHIND: Final = pattern(r"[vg][0-9a-f]{12}\Z")
-"""The names under which both ends of our pairs are born, before they have an alias."""
+"""The names of the ports of our pairs, which have no alias yet when they are born."""
 OUR_BRIDGE: Final = "swarmnet_gw"
 """The one link with a name of its own that we make among those of others."""
 _OWN_NAMES: Final = pattern(r"(br|vxlan)\d+\Z")
@@ -46,6 +47,11 @@ def is_like(link: Link, held: Link) -> bool:
         and link.has_link_local == held.has_link_local
         and link.is_mute == held.is_mute
     )
+
+
+def _is_inner(link: Link, held: Link) -> bool:
+    """Return whether a link is the inner end of a pair, if the port stands."""
+    return held.alias == link.alias or (not is_ours(held) and held.mac == link.mac)
 
 
 class LinkDifference:
@@ -107,7 +113,7 @@ class LinkDifference:
         held_other = self._held(peer.namespace, peer.name)
         if held is not None and held_other is not None:
             is_pair = held.kind is held_other.kind is Kind.VETH
-            if is_pair and held_other.alias == link.alias:
+            if is_pair and _is_inner(other, held_other):
                 self._change(namespace, link, held)
                 self._change(peer.namespace, other, held_other)
                 return

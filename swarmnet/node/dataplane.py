@@ -84,8 +84,8 @@ class Dataplane(Wishes):
     )
 
     def __init__(self, place: Place) -> None:
-        super().__init__(Desired(place))
         self._held = Held()
+        super().__init__(Desired(place, self._held.show()))
         self._caution = Caution()
         self._outputs: deque[KernelOutput] = deque()
         self._number = 0

@@ -7,15 +7,15 @@ network and one from the gateway, put together here.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from swarmnet.cnm.endpoint import IP, Endpoint
 from swarmnet.cnm.host import VXLAN_PORT, HostFacts, SandboxFacts
-from swarmnet.cnm.interfaces import GATEWAY, name_interfaces
 from swarmnet.cnm.network import Attachment, Network
 from swarmnet.cnm.sandbox import Sandbox
-from swarmnet.kernel.state import HOST, Namespace
+from swarmnet.kernel.state import HOST, Host, Namespace
+from swarmnet.node.box_names import Box, name_box
 from swarmnet.node.followed import Followed
 from swarmnet.node.way_out import Inside, plan_table, plan_way_out
 from swarmnet.overlay.driver import Kept, NetworkPlan, Overlay, attachment_of
@@ -24,7 +24,6 @@ from swarmnet.overlay.facts import (
     foreign_prefixes,
     gateway_prefix,
     mtu_towards,
-    names_kept,
     sandbox_facts,
 )
 from swarmnet.overlay.gateway import GatewayPlan
@@ -55,7 +54,7 @@ class Desired:
     """The desired state of one host.
 
     Verbs take news and never fail; `update` then says which namespaces may differ.
-    `namespaces` is the whole, by key.
+    `namespaces` is the whole, by key. `held` is what the kernel is believed to hold.
     """
 
     __slots__ = (
@@ -64,6 +63,7 @@ class Desired:
         "_driver",
         "_facts",
         "_gateway",
+        "_held",
         "_host",
         "_inside",
         "_is_gateway_stale",
@@ -78,8 +78,9 @@ class Desired:
         "networks",
     )
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, held: Host | None = None) -> None:
         self._place = place
+        self._held = held or Host()
         self._driver = Overlay()
         self._boxes: dict[str, Sandbox] = {}
         self._facts: dict[str, SandboxFacts] = {}
@@ -311,16 +312,15 @@ class Desired:
         if facts is None:
             self._named.pop(name, None)
             return
-        inside = self._inside.get(name, {})
-        wanted = [endpoint for _, endpoint in inside]
-        if self._needs_gateway(name):
-            wanted.append(GATEWAY)
-        held = names_kept(facts, self._named.get(name))
-        # Whose interface this is may not be known yet.
-        others = [] if self.is_complete else facts.interfaces.values()
-        taken = [*facts.foreign, *others]
-        names = name_interfaces(wanted, held, taken)
-        self._named[name] = replace(facts, interfaces=names)
+        box = Box(
+            facts,
+            self._named.get(name),
+            self._inside.get(name, {}),
+            self._gateway.namespaces.get(box_of(name)),
+            needs_gateway=self._needs_gateway(name),
+        )
+        held, is_complete = self._held, self.is_complete
+        self._named[name] = name_box(box, held, is_complete=is_complete)
 
     def _needs_gateway(self, name: str) -> bool:
         return any(

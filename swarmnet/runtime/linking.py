@@ -155,7 +155,7 @@ def _born(space: Space, request: Request, link: Link) -> tuple[FoundLink, bool]:
     """Have a link made in the space itself; return it, and whether it is new."""
     replies, answers = space.ask(request, get_link(link.name))
     if not replies[0].error:
-        return space.found(answers), True
+        return space.born(answers, link), True
     denied = Denied(replies[0].error, replies[0].message)
     return _standing(space, link, denied), False
 
@@ -193,29 +193,35 @@ def _born_elsewhere(host: Space, space: Space, link: Link) -> tuple[FoundLink, b
     (reply,) = host.ask(request)[0]
     if reply.error:
         return _standing(space, link, Denied(reply.error, reply.message)), False
-    born = space.find(name)
-    if born is None:
-        raise Denied(errno.ENODEV, f"{name} was taken away at birth")
-    return born, True
+    return space.newborn(newborn), True
+
+
+def _standing_end(there: Space, link: Link, other: Link) -> FoundLink:
+    """Return the other end of a pair that is there already.
+
+    Raises:
+        Denied: It has another.
+    """
+    end = there.find(other.name)
+    if end is None or end.link.alias != other.alias:
+        raise Denied(errno.EEXIST, f"{link.name} has another end than it should")
+    return end
 
 
 def _make_pair(space: Space, there: Space, link: Link, other: Link) -> None:
-    """Make a veth pair: born under one name in both namespaces, then set apart.
+    """Make a veth pair, whose end that goes into a bridge speaks for both.
 
-    The end that goes into a bridge is up last, when the other can answer.
+    That one is up last, when the other can answer.
     """
     request = add_veth(
         link,
         master_index=_master_index(space, link),
         other=other,
         other_fd=there.fd,
-        other_name=link.name,
     )
     born, is_new = _born(space, request, link)
     try:
-        end = there.find(link.name if is_new else other.name)
-        if end is None or (not is_new and end.link.alias != other.alias):
-            raise Denied(errno.EEXIST, f"{link.name} has another end than it should")
+        end = there.newborn(other) if is_new else _standing_end(there, link, other)
         _finish(there, other, end, is_new=False)
     except Denied:
         if is_new:

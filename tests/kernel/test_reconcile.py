@@ -175,7 +175,7 @@ def test_what_makes_a_vxlan_device_is_made_anew() -> None:
             [RemoveLink(NET, PORT_NAME), RemoveLink(BOX, "eth1")],
         ),
         # Others' link of that name is not removed: a name must be given up first.
-        (OUTER, replace(INNER, alias=""), [RemoveLink(NET, PORT_NAME)]),
+        (OUTER, replace(INNER, alias="", mac=bytes(6)), [RemoveLink(NET, PORT_NAME)]),
     ],
 )
 def test_half_a_pair_is_made_anew(
