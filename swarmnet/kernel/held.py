@@ -70,6 +70,7 @@ class HeldNamespace:
     tables: dict[tuple[str, str], Table]
     is_owned: bool
     is_pinned: bool
+    shown: Namespace | None = None
 
     def add_link(self, link: Link) -> None:
         """Take note of a new link, which has the sysctls that `default` says."""
@@ -105,7 +106,9 @@ class HeldNamespace:
 
     def show(self) -> Namespace:
         """Return it as a value; its mappings are not copied."""
-        return Namespace(
+        if self.shown is not None:
+            return self.shown
+        shown = Namespace(
             links=self.links,
             addresses=self.addresses,
             routes=self.routes,
@@ -119,6 +122,10 @@ class HeldNamespace:
             is_owned=self.is_owned,
             is_pinned=self.is_pinned,
         )
+        if not self.entries:
+            # Those of VXLAN devices are copied; all else is seen to change.
+            self.shown = shown
+        return shown
 
 
 def link_of_sysctl(path: str) -> str | None:
@@ -200,6 +207,7 @@ class Held:
             space.add_link(link)
             if link.vxlan is not None:
                 space.entries[link.name] = HeldEntries({}, {}, {})
+                space.shown = None
         if other is not None and link.peer is not None:
             there = self.namespaces.get(link.peer.namespace)
             if there is not None:

@@ -68,6 +68,10 @@ _INFO_DATA: Final = 2
 _INET6_ADDR_GEN_MODE: Final = 8
 _MODE_EUI64: Final = 0
 _MODE_NONE: Final = 1
+_EUI64, _NO_ADDRESS = (
+    nested(_AF_SPEC, nested(AF_INET6, attribute_u8(_INET6_ADDR_GEN_MODE, mode)))
+    for mode in (_MODE_EUI64, _MODE_NONE)
+)
 
 _VXLAN_ID: Final = 1
 _VXLAN_LOCAL: Final = 4
@@ -160,14 +164,20 @@ def add_veth(
 
 
 def set_link(
-    index: int, link: Link, *, master_index: int | None, rename: str | None
+    index: int,
+    link: Link,
+    *,
+    master_index: int | None,
+    rename: str | None,
+    has_mac: bool = False,
 ) -> list[Request]:
     """Return the requests that make an existing link what the value says, in order.
 
     `index` 0 means the link of that name, which then cannot be renamed. A master None
-    changes nothing. The second request, for IPv6 addresses, fails with EAFNOSUPPORT,
-    and alone, where there is no IPv6; no other fails so. Port flags want a master that
-    is one already, so they come last, in the message that takes the link up.
+    changes nothing, nor is a MAC said that the link `has_mac`. The second request, for
+    IPv6 addresses, fails with EAFNOSUPPORT, and alone, where there is no IPv6; no other
+    fails so. Port flags want a master that is one already, so they come last, in the
+    message that takes the link up.
     """
     assert index or rename is None, link.name
     who = b"" if index else attribute_text(_IFNAME, link.name)
@@ -179,14 +189,13 @@ def set_link(
         # Without the final zero, as iproute2 sends it: an empty one clears it.
         attribute(_IFALIAS, link.alias.encode()),
         attribute_u32(_MTU, link.mtu),
-        _mac(link),
+        b"" if has_mac else _mac(link),
         _master(master_index),
     )
     requests = [Request(RTM_SETLINK, 0, b"".join(basics))]
     if link.mtu >= IPV6_MTU_MIN:
-        mode = _MODE_EUI64 if link.has_link_local else _MODE_NONE
-        inet6 = nested(AF_INET6, attribute_u8(_INET6_ADDR_GEN_MODE, mode))
-        body = still + who + nested(_AF_SPEC, inet6)
+        mode = _EUI64 if link.has_link_local else _NO_ADDRESS
+        body = still + who + mode
         requests.append(Request(RTM_SETLINK, 0, body))
     # A device without ARP answers for nobody.
     flags, change = up | IFF_MULTICAST, IFF_UP | IFF_NOARP | IFF_MULTICAST

@@ -6,7 +6,7 @@ anew. What makes a VXLAN device cannot be changed
 (linux/drivers/net/vxlan/vxlan_core.c, vxlan_changelink), so it is made anew too.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from re import compile as pattern
 from typing import Final
 
@@ -61,12 +61,21 @@ class LinkDifference:
     them.
     """
 
-    __slots__ = ("_actual", "_desired", "_removed", "_seen", "_work", "fresh")
+    __slots__ = (
+        "_actual",
+        "_desired",
+        "_links",
+        "_removed",
+        "_seen",
+        "_work",
+        "fresh",
+    )
 
     def __init__(self, work: Work, desired: Host, actual: Host) -> None:
         self._work = work
         self._desired = desired
         self._actual = actual
+        self._links: dict[str, Mapping[str, Link]] = {}
         self._removed: dict[tuple[str, str], None] = {}
         self._seen: dict[tuple[str, str], None] = {}
         self.fresh: dict[tuple[str, str], None] = {}
@@ -88,7 +97,11 @@ class LinkDifference:
             self._compare_rest(name, self._actual.namespaces.get(name, NOTHING))
 
     def _held(self, namespace: str, name: str) -> Link | None:
-        return self._actual.namespaces.get(namespace, NOTHING).links.get(name)
+        links = self._links.get(namespace)
+        if links is None:
+            links = self._actual.namespaces.get(namespace, NOTHING).links
+            self._links[namespace] = links
+        return links.get(name)
 
     def _compare_single(self, namespace: str, link: Link) -> None:
         held = self._held(namespace, link.name)

@@ -4,6 +4,7 @@ Some flags are ours to say; of all the others a port is to have what it was made
 """
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from struct import Struct
 from typing import Final
 
@@ -50,6 +51,7 @@ Strange = tuple[tuple[int, int], ...]
 """Flags that should be otherwise, and how: (IFLA_BRPORT_*, value)."""
 
 
+@cache
 def port_attribute(port: Port | None) -> bytes:
     """Return the attribute that holds a port's flags; nothing if it is none."""
     if port is None:

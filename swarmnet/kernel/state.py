@@ -104,3 +104,7 @@ class Unreadable(Exception):
 
     What was read before stands; whoever asked asks again.
     """
+
+
+class Absent(Unreadable):
+    """There is no such namespace."""

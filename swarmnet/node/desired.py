@@ -12,6 +12,7 @@ from typing import Final
 
 from swarmnet.cnm.endpoint import IP, Endpoint
 from swarmnet.cnm.host import VXLAN_PORT, HostFacts, SandboxFacts
+from swarmnet.cnm.interfaces import GATEWAY
 from swarmnet.cnm.network import Attachment, Network
 from swarmnet.cnm.sandbox import Sandbox
 from swarmnet.kernel.state import HOST, Host, Namespace
@@ -104,15 +105,14 @@ class Desired:
 
     def set_sandbox(self, sandbox: Sandbox) -> None:
         """Take note of a sandbox. One of others must be looked at before it is used."""
-        if self._boxes.get(sandbox.name) == sandbox:
-            return
-        self._boxes[sandbox.name] = sandbox
-        self._facts.pop(sandbox.name, None)
-        self._touch_box(sandbox.name)
+        if self._boxes.get(sandbox.name) != sandbox:
+            self._boxes[sandbox.name] = sandbox
+            self._facts.pop(sandbox.name, None)
+            self._touch_box(sandbox.name)
 
     def drop_sandbox(self, name: str) -> None:
         """Forget a sandbox: its endpoints are here no more."""
-        if self._boxes.pop(name, None) is not None:
+        if self._boxes.pop(name, None):
             self._facts.pop(name, None)
             self._touch_box(name)
 
@@ -238,7 +238,6 @@ class Desired:
     def _touch_box(self, name: str) -> None:
         self._unnamed[name] = None
         self._touched[box_of(name)] = None
-        self._is_gateway_stale = True
         for network, _ in self._inside.get(name, ()):
             self._stale[network] = None
 
@@ -292,11 +291,10 @@ class Desired:
                 self.networks[network].follow_stations()
         for network in self._stale:
             followed = self.networks[network]
-            local = list(followed.local.values())
-            kept = followed.kept
+            local, kept = list(followed.local.values()), followed.kept
             plan = self._driver.plan_with(followed.network, local, kept, self._host)
             self._replace_plan(network, followed, plan)
-        if self._stale or self._is_gateway_stale:
+        if self._is_gateway_stale:
             self._plan_host()
         self._unnamed.clear()
         self._stale.clear()
@@ -308,19 +306,21 @@ class Desired:
 
     def _name_interfaces(self, name: str) -> None:
         """Give every interface in a sandbox a name that it keeps."""
-        facts = self._facts.get(name)
+        facts, given = self._facts.get(name), self._named.pop(name, None)
+        if given is not None:
+            self._is_gateway_stale |= GATEWAY in given.interfaces
         if facts is None:
-            self._named.pop(name, None)
             return
         box = Box(
             facts,
-            self._named.get(name),
+            given,
             self._inside.get(name, {}),
             self._gateway.namespaces.get(box_of(name)),
             needs_gateway=self._needs_gateway(name),
         )
-        held, is_complete = self._held, self.is_complete
-        self._named[name] = name_box(box, held, is_complete=is_complete)
+        named = name_box(box, self._held, is_complete=self.is_complete)
+        self._named[name] = named
+        self._is_gateway_stale |= GATEWAY in named.interfaces
 
     def _needs_gateway(self, name: str) -> bool:
         return any(

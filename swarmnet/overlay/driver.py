@@ -13,14 +13,14 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from swarmnet.cnm.driver import DriverScope, Option
-from swarmnet.cnm.endpoint import Endpoint
+from swarmnet.cnm.endpoint import IP, Endpoint
 from swarmnet.cnm.host import HostFacts
 from swarmnet.cnm.network import Attachment, Network, NetworkView
 from swarmnet.cnm.options import MTU_IPV6_MIN, parse_mtu, parse_switch
 from swarmnet.kernel.links import Kind, Link, Port, Vxlan
 from swarmnet.kernel.state import Address, Namespace
 from swarmnet.overlay.entries import ALL_HOSTS, EntryBook, book_of, bridge_mac
-from swarmnet.overlay.local_parts import Basis, LocalParts
+from swarmnet.overlay.local_parts import LocalParts
 from swarmnet.overlay.mtu import network_mtu
 from swarmnet.overlay.naming import (
     BRIDGE,
@@ -53,12 +53,23 @@ class NetworkPlan:
     warnings: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """What a network's namespace holds whoever is in it; it follows from `basis`."""
+
+    basis: tuple[Network, int, IP, int]
+    links: Mapping[str, Link]
+    addresses: Mapping[Address, None]
+    sysctls: Mapping[str, str]
+
+
 @dataclass(slots=True)
 class Kept:
     """What is kept of a network between its plans."""
 
     book: EntryBook
     parts: LocalParts = field(default_factory=LocalParts)
+    frame: _Frame | None = None
 
 
 class Overlay:
@@ -102,7 +113,7 @@ def attachment_of(host: HostFacts) -> Attachment:
 class _Planning:
     """One network's plan in the making."""
 
-    __slots__ = ("_book", "_host", "_local", "_mtu", "_network", "_parts")
+    __slots__ = ("_book", "_frame", "_host", "_local", "_mtu", "_network", "_parts")
 
     def __init__(
         self,
@@ -117,7 +128,11 @@ class _Planning:
         self._host = host
         attachments = kept.book.attachments().values()
         self._mtu = network_mtu(network.options, attachments)
-        self._parts = kept.parts.keep(self._basis(one) for one in local)
+        named = ((one, self._interface(one)) for one in local)
+        self._parts = kept.parts.keep(network, self._mtu, named)
+        if kept.frame is None or not self._is_basis(kept.frame.basis):
+            kept.frame = self._make_frame()
+        self._frame = kept.frame
 
     def plan(self) -> NetworkPlan:
         namespaces = {namespace_of(self._network.id): self._inside()}
@@ -132,9 +147,8 @@ class _Planning:
             warnings=tuple(self._warnings()),
         )
 
-    def _basis(self, endpoint: Endpoint) -> Basis:
-        interface = self._host.sandboxes[endpoint.sandbox].interfaces[endpoint.id]
-        return Basis(self._network, endpoint, interface, self._mtu)
+    def _interface(self, endpoint: Endpoint) -> str:
+        return self._host.sandboxes[endpoint.sandbox].interfaces[endpoint.id]
 
     def _has_ipv6(self) -> bool:
         return any(one.prefix.version == 6 for one in self._network.subnets)
@@ -157,25 +171,40 @@ class _Planning:
     # The network's namespace
 
     def _inside(self) -> Namespace:
-        links = {BRIDGE: self._bridge()}
+        links = dict(self._frame.links)
         stations = self._book.stations()
-        for index in range(len(self._network.subnets)):
-            device = self._device(index)
-            links[device.name] = device
         for endpoint, part in zip(self._local, self._parts, strict=True):
             links[part.port.name] = part.port
             stations[endpoint.mac] = part.port.name
         return Namespace(
             links=links,
-            addresses=dict.fromkeys(self._gateways()),
+            addresses=self._frame.addresses,
             entries={
                 device_of(index): self._book.entries(index)
                 for index in range(len(self._network.subnets))
             },
             stations=stations,
-            sysctls=dict(self._sysctls()),
+            sysctls=self._frame.sysctls,
             is_owned=True,
             is_pinned=True,
+        )
+
+    def _is_basis(self, basis: tuple[Network, int, IP, int]) -> bool:
+        network, *rest = basis
+        # A network is replaced as a whole.
+        return network is self._network and rest == [
+            self._mtu,
+            self._host.vtep,
+            self._host.port,
+        ]
+
+    def _make_frame(self) -> _Frame:
+        devices = [self._device(i) for i in range(len(self._network.subnets))]
+        return _Frame(
+            basis=(self._network, self._mtu, self._host.vtep, self._host.port),
+            links={one.name: one for one in (self._bridge(), *devices)},
+            addresses=dict.fromkeys(self._gateways()),
+            sysctls=dict(self._sysctls()),
         )
 
     def _bridge(self) -> Link:

@@ -40,30 +40,39 @@ class LocalParts:
     def __init__(self) -> None:
         self._kept: dict[str, tuple[Basis, LocalPart]] = {}
 
-    def keep(self, bases: Iterable[Basis]) -> list[LocalPart]:
-        """Return the parts of these endpoints, in order; those of others go."""
+    def keep(
+        self, network: Network, mtu: int, named: Iterable[tuple[Endpoint, str]]
+    ) -> list[LocalPart]:
+        """Return the parts of these endpoints, in order; those of others go.
+
+        Each comes with the name of its interface.
+        """
         before, self._kept = self._kept, {}
-        for basis in bases:
-            kept = before.get(basis.endpoint.id)
-            if kept is None or not _is_same(kept[0], basis):
+        for endpoint, interface in named:
+            kept = before.get(endpoint.id)
+            if kept is None or not _is_same(kept[0], network, endpoint, interface, mtu):
+                basis = Basis(network, endpoint, interface, mtu)
                 kept = basis, plan_local(basis)
-            self._kept[basis.endpoint.id] = kept
+            self._kept[endpoint.id] = kept
         return [part for _, part in self._kept.values()]
 
 
-def _is_same(one: Basis, two: Basis) -> bool:
+def _is_same(
+    basis: Basis, network: Network, endpoint: Endpoint, interface: str, mtu: int
+) -> bool:
     # Values that are replaced as a whole: to compare what is in them costs as much.
     return (
-        one.network is two.network
-        and one.endpoint is two.endpoint
-        and one.interface == two.interface
-        and one.mtu == two.mtu
+        basis.network is network
+        and basis.endpoint is endpoint
+        and basis.interface == interface
+        and basis.mtu == mtu
     )
 
 
 def plan_local(basis: Basis) -> LocalPart:
     """Return what one endpoint calls for."""
-    return LocalPart(_port(basis), _box(basis))
+    inside = [basis.network.subnet_of(one) for one in basis.endpoint.addresses]
+    return LocalPart(_port(basis), _box(basis, inside))
 
 
 def _port(basis: Basis) -> Link:
@@ -79,7 +88,8 @@ def _port(basis: Basis) -> Link:
     )
 
 
-def _box(basis: Basis) -> Namespace:
+def _box(basis: Basis, inside: list[int | None]) -> Namespace:
+    """Return the sandbox; `inside` are the subnets of the endpoint's addresses."""
     network, endpoint, name = basis.network, basis.endpoint, basis.interface
     link = Link(
         name=name,
@@ -92,30 +102,26 @@ def _box(basis: Basis) -> Namespace:
     has_ipv6 = any(one.version == 6 for one in endpoint.addresses)
     return Namespace(
         links={name: link},
-        addresses=dict.fromkeys(_addresses(basis)),
-        routes=dict.fromkeys(_routes(basis)),
+        addresses=dict.fromkeys(_addresses(basis, inside)),
+        routes=dict.fromkeys(_routes(basis, inside)),
         sysctls={f"net/ipv6/conf/{name}/disable_ipv6": "0"} if has_ipv6 else {},
     )
 
 
-def _addresses(basis: Basis) -> Iterator[Address]:
-    network = basis.network
-    for address in basis.endpoint.addresses:
-        index = network.subnet_of(address)
+def _addresses(basis: Basis, inside: list[int | None]) -> Iterator[Address]:
+    for address, index in zip(basis.endpoint.addresses, inside, strict=True):
         if index is not None:
-            length = network.subnets[index].prefix.prefixlen
+            length = basis.network.subnets[index].prefix.prefixlen
             yield Address(basis.interface, address.packed, length)
 
 
-def _routes(basis: Basis) -> Iterator[Route]:
+def _routes(basis: Basis, inside: list[int | None]) -> Iterator[Route]:
     """Yield routes to the subnets in which an endpoint has no address itself.
 
     They are on the same wire: whoever is there is answered for like anybody else.
     """
-    network, endpoint = basis.network, basis.endpoint
-    inside = [network.subnet_of(one) for one in endpoint.addresses]
-    versions = [one.version for one in endpoint.addresses]
-    for index, one in enumerate(network.subnets):
+    versions = [one.version for one in basis.endpoint.addresses]
+    for index, one in enumerate(basis.network.subnets):
         if index not in inside and one.prefix.version in versions:
             packed = one.prefix.network_address.packed
             yield Route(packed, one.prefix.prefixlen, basis.interface)

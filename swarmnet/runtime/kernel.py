@@ -29,7 +29,7 @@ from swarmnet.kernel.operations import (
     SetLink,
     SetSysctl,
 )
-from swarmnet.kernel.state import HOST, Namespace, Unreadable
+from swarmnet.kernel.state import HOST, Absent, Namespace, Unreadable
 from swarmnet.runtime.linking import change_link, delete_link, let_go, make_link
 from swarmnet.runtime.namespaces import Namespaces
 from swarmnet.runtime.placing import PlaceOperation, put_entries, put_places
@@ -138,13 +138,18 @@ class Kernel:
         Of sysctls and tables only those that `desired` names, and of tables ours.
 
         Raises:
-            Unreadable: There is no such namespace, or it changed while it was read.
+            Absent: There is no such namespace.
+            Unreadable: It changed while it was read, or nobody can tell.
         """
         is_pinned = namespace != HOST and not self._namespaces.is_adopted(namespace)
         try:
             with self._spaces.use(namespace) as space:
                 return self._reader.read(space, namespace, desired, is_pinned=is_pinned)
-        except (Denied, Refused) as error:
+        except Denied as error:
+            if error.error == errno.ENOENT:
+                raise Absent(str(error)) from error
+            raise Unreadable(str(error)) from error
+        except Refused as error:
             raise Unreadable(str(error)) from error
 
     def apply(self, operations: Sequence[Operation]) -> list[Failure]:

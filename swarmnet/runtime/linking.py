@@ -127,9 +127,9 @@ def _set(space: Space, held: FoundLink, link: Link) -> None:
     """
     master = NO_MASTER if link.master is None else space.index(link.master)
     rename = None if held.link.name == link.name else link.name
-    bare = replace(link, mac=None) if link.mac == held.link.mac else link
+    has_mac = link.mac == held.link.mac
     for reply in space.ask(
-        *set_link(held.index, bare, master_index=master, rename=rename)
+        *set_link(held.index, link, master_index=master, rename=rename, has_mac=has_mac)
     )[0]:
         # A kernel without IPv6 makes no link-local addresses; all is well.
         if reply.error and reply.error != errno.EAFNOSUPPORT:
