@@ -61,10 +61,11 @@ def _in_namespace(
     | of.SetSysctl
     | of.PutTable
     | of.ChangeElements
-    | of.RemoveTable,
+    | of.RemoveTable
+    | of.MendIntruder,
 ) -> None:
     is_removal = isinstance(
-        operation, of.RemoveAddress | of.RemoveRoute | of.RemoveTable
+        operation, of.RemoveAddress | of.RemoveRoute | of.RemoveTable | of.MendIntruder
     )
     if is_removal and operation.namespace not in machine.namespaces:
         return
@@ -86,3 +87,5 @@ def _in_namespace(
             settings.change_elements(home, operation)
         case of.RemoveTable(family=family, name=name):
             home.tables.pop((family, name), None)
+        case of.MendIntruder(intruder=intruder):
+            settings.mend_intruder(machine, home, intruder)

@@ -6,7 +6,7 @@ from typing import Final
 
 from sim.kernel import addressing
 from sim.kernel.cells import LinkCell, Machine, NamespaceCell, Refusal
-from swarmnet.kernel.held import DEFAULT, link_of_sysctl, sysctl_of
+from swarmnet.kernel.held import DEFAULT, is_on, link_of_sysctl, sysctl_of
 from swarmnet.kernel.links import LINK_NAME_BYTES_MAX, Kind, Link, Port, is_ours
 from swarmnet.kernel.operations import AddLink, SetLink
 
@@ -190,6 +190,19 @@ def release(machine: Machine, cell: LinkCell) -> None:
     machine.announce(cell.home, "link")
 
 
+def move(machine: Machine, cell: LinkCell, home: NamespaceCell, name: str) -> None:
+    """Take a link to another namespace, under another name; it goes down."""
+    release(machine, cell)
+    addressing.drop_all(machine, cell)
+    _drop_neighbours(machine, cell)
+    del cell.home.links[cell.name]
+    machine.announce(cell.home, "link")
+    cell.home = home
+    cell.change(name=name, is_up=False)
+    home.links[name] = cell
+    machine.announce(home, "link")
+
+
 def remove(machine: Machine, cell: LinkCell) -> None:
     """Delete a link, a veth with its other end; what stands on them goes too."""
     pair = [cell] if cell.other is None else [cell, cell.other]
@@ -202,6 +215,8 @@ def remove(machine: Machine, cell: LinkCell) -> None:
         home.links.pop(end.name, None)
         for path in [p for p in home.sysctls if link_of(p) == end.name]:
             del home.sysctls[path]
+        for one in [one for one in home.intruders if is_on(one, end.name)]:
+            del home.intruders[one]
         machine.announce(home, "link")
 
 
@@ -276,8 +291,14 @@ def _check_vxlan(machine: Machine, link: Link) -> None:
         raise Refusal("EINVAL", "Required attributes not provided")
     if link.vxlan.vni > VNI_MAX:
         raise Refusal("ERANGE")
-    if _socket(link) in [_socket(cell.link) for cell in all_links(machine)]:
-        raise Refusal("EEXIST", "A VXLAN device with the specified VNI already exists.")
+    for cell in list(all_links(machine)):
+        if _socket(cell.link) != _socket(link):
+            continue
+        if not is_ours(link) or cell.link.alias != link.alias:
+            text = "A VXLAN device with the specified VNI already exists."
+            raise Refusal("EEXIST", text)
+        # Somebody took it there.
+        remove(machine, cell)
 
 
 def _socket(link: Link) -> tuple[int, int, int] | None:

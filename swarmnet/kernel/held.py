@@ -9,11 +9,13 @@ from dataclasses import dataclass, replace
 from typing import Final, assert_never
 
 from swarmnet.kernel.firewall import Table
+from swarmnet.kernel.intruders import Intruder, Qdisc
 from swarmnet.kernel.links import Link
 from swarmnet.kernel.operations import (
     AddLink,
     AddNamespace,
     ChangeElements,
+    MendIntruder,
     Operation,
     PutAddress,
     PutFdb,
@@ -68,6 +70,7 @@ class HeldNamespace:
     stations: dict[bytes, str]
     sysctls: dict[str, str]
     tables: dict[tuple[str, str], Table]
+    intruders: dict[Intruder, None]
     is_owned: bool
     is_pinned: bool
     shown: Namespace | None = None
@@ -89,6 +92,8 @@ class HeldNamespace:
         for route in [one for one in self.routes if one.link == name]:
             del self.routes[route]
         self._drop_stations(name)
+        for one in [one for one in self.intruders if is_on(one, name)]:
+            del self.intruders[one]
         for path in [one for one in self.sysctls if link_of_sysctl(one) == name]:
             del self.sysctls[path]
         for link in [one for one in self.links.values() if one.master == name]:
@@ -119,6 +124,7 @@ class HeldNamespace:
             stations=self.stations,
             sysctls=self.sysctls,
             tables=self.tables,
+            intruders=self.intruders,
             is_owned=self.is_owned,
             is_pinned=self.is_pinned,
         )
@@ -134,6 +140,11 @@ def link_of_sysctl(path: str) -> str | None:
         case ["net", _, "conf" | "neigh", link, _]:
             return link
     return None
+
+
+def is_on(intruder: Intruder, link: str) -> bool:
+    """Return whether an intruder comes and goes with a link."""
+    return isinstance(intruder, Qdisc) and intruder.link == link
 
 
 def sysctl_of(path: str, link: str) -> str:
@@ -157,6 +168,7 @@ def hold(space: Namespace) -> HeldNamespace:
         stations=dict(space.stations),
         sysctls=dict(space.sysctls),
         tables=dict(space.tables),
+        intruders=dict(space.intruders),
         is_owned=space.is_owned,
         is_pinned=space.is_pinned,
     )
@@ -285,6 +297,8 @@ def _change(space: HeldNamespace, operation: Operation) -> None:
             space.tables[table.family, table.name] = table
         case RemoveTable(_, family, name):
             space.tables.pop((family, name), None)
+        case MendIntruder(_, intruder):
+            space.intruders.pop(intruder, None)
         case AddNamespace() | RemoveNamespace() | AddLink() | RemoveLink():
             raise AssertionError("these are of more than one namespace")
         case _:

@@ -19,20 +19,28 @@ _LEFT_BEHIND: Final = pattern(r"[vg][0-9a-f]{12}\Z")
 """The names of the ports of our pairs, which have no alias yet when they are born."""
 OUR_BRIDGE: Final = "swarmnet_gw"
 """The one link with a name of its own that we make among those of others."""
-_OWN_NAMES: Final = pattern(r"(br|vxlan)\d+\Z")
-"""What else we make in a namespace of our own."""
+_FALLBACKS: Final = frozenset(
+    {
+        *("tunl0", "gre0", "gretap0", "erspan0", "ip_vti0"),
+        *("ip6_vti0", "sit0", "ip6tnl0", "ip6gre0"),
+    }
+)
+"""What a kernel makes in every namespace (fb_tunnels_only_for_init_net) and keeps."""
 NOTHING: Final = Namespace()
 
 
 def may_remove(link: Link, where: Namespace) -> bool:
-    """Return whether a link was made by us, also by one of us that was cut short."""
+    """Return whether a link was made by us, also by one of us that was cut short.
+
+    In a namespace of our own others have no business: all is as if it were.
+    """
     if is_ours(link):
         return True
     if link.kind is Kind.VETH and _LEFT_BEHIND.match(link.name):
         return True
     if link.kind is Kind.BRIDGE and link.name == OUR_BRIDGE:
         return True
-    return where.is_owned and bool(_OWN_NAMES.match(link.name))
+    return where.is_owned and link.name not in _FALLBACKS
 
 
 def is_like(link: Link, held: Link) -> bool:
@@ -153,7 +161,10 @@ class LinkDifference:
         for name, link in space.links.items():
             if name in desired or (namespace, name) in self._removed:
                 continue
-            if may_remove(link, space):
-                self._work.add(Phase.LINKS_GONE, RemoveLink(namespace, name))
-            elif link.master is not None and link.master in desired:
+            goes = may_remove(link, space)
+            # Some, such as those of hardware, no kernel deletes.
+            may_stay = not goes or link.kind is Kind.OTHER
+            if may_stay and link.master is not None and link.master in desired:
                 self._work.add(Phase.RELEASED, ReleaseLink(namespace, name))
+            if goes:
+                self._work.add(Phase.LINKS_GONE, RemoveLink(namespace, name))

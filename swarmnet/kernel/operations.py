@@ -7,6 +7,7 @@ is no error, nor is removing what is gone.
 from dataclasses import dataclass
 
 from swarmnet.kernel.firewall import Table
+from swarmnet.kernel.intruders import Intruder
 from swarmnet.kernel.links import Link
 from swarmnet.kernel.state import Address, Route
 
@@ -216,6 +217,14 @@ class RemoveTable:
     name: str
 
 
+@dataclass(frozen=True, slots=True)
+class MendIntruder:
+    """Remove what others put into a namespace of ours, or restore what is missing."""
+
+    namespace: str
+    intruder: Intruder
+
+
 Removal = (
     RemoveNamespace
     | RemoveLink
@@ -227,6 +236,7 @@ Removal = (
     | RemoveFlood
     | RemoveStation
     | RemoveTable
+    | MendIntruder
 )
 """Those after which something is not there; if it never was, that is well too."""
 EntryOperation = (
@@ -251,6 +261,7 @@ Operation = (
     | PutTable
     | ChangeElements
     | RemoveTable
+    | MendIntruder
 )
 
 

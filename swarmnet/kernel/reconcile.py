@@ -12,10 +12,12 @@ from swarmnet.kernel.entry_difference import (
     compare_stations,
 )
 from swarmnet.kernel.held import DEFAULT, link_of_sysctl, sysctl_of
+from swarmnet.kernel.intruders import Qdisc
 from swarmnet.kernel.link_difference import NOTHING, LinkDifference, may_remove
 from swarmnet.kernel.operations import (
     AddNamespace,
     ChangeElements,
+    MendIntruder,
     Operation,
     PutAddress,
     PutRoute,
@@ -134,6 +136,11 @@ def _without(name: str, held: Namespace, links: LinkDifference) -> Namespace:
             if (name, link_of_sysctl(path)) not in links.fresh
         },
         tables=held.tables,
+        intruders={
+            one: None
+            for one in held.intruders
+            if not isinstance(one, Qdisc) or stays(one.link)
+        },
         is_owned=held.is_owned,
     )
 
@@ -172,6 +179,8 @@ class _Difference:
         self._compare_addresses()
         self._compare_routes()
         self._compare_tables()
+        for intruder in held.intruders:
+            self._work.add(Phase.INTRUDERS_GONE, MendIntruder(self._name, intruder))
 
     def _has_sysctl(self, path: str, value: str) -> bool:
         """Return whether a sysctl says so, or will when its link is there."""

@@ -38,6 +38,7 @@ class Phase(IntEnum):
     NEIGHBOURS_GONE = auto()
     STATIONS_GONE = auto()
     FORWARDING_GONE = auto()
+    INTRUDERS_GONE = auto()
     RELEASED = auto()
     LINKS_GONE = auto()
     NAMESPACES_GONE = auto()

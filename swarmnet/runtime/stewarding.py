@@ -18,7 +18,6 @@ from swarmnet.kernel.operations import (
     RemoveNamespace,
     RemoveTable,
 )
-from swarmnet.kernel.state import HOST
 from swarmnet.node.dataplane import Dataplane
 from swarmnet.node.kernel_news import (
     Apply,
@@ -75,7 +74,7 @@ class Steward:
             nursery.start_soon(self._hear, events)
             with suppress(OSError):
                 # A kernel without nftables announces nothing of it.
-                self._tables = TableEvents(self._kernel)
+                self._tables = TableEvents(self._kernel, events)
                 nursery.start_soon(self._hear_tables, self._tables)
             try:
                 await self._work(events)
@@ -84,8 +83,8 @@ class Steward:
                     self._tables.close()
 
     async def _hear_tables(self, tables: TableEvents) -> None:
-        async for _ in tables.changes():
-            self._plane.receive_news(monotonic(), OtherNews(HOST))
+        async for name in tables.changes():
+            self._plane.receive_news(monotonic(), OtherNews(name))
             self.wake()
 
     async def _hear(self, events: Events) -> None:
@@ -144,7 +143,8 @@ class Steward:
             if many >= QUIET_FROM:
                 events.loud()
             if self._tables is not None and self._tables.is_deaf:
-                self._tables.listen()
+                for name in self._tables.listen():
+                    self._plane.receive_news(monotonic(), OtherNews(name))
         for one in operations:
             if isinstance(one, AddNamespace):
                 self._watch(events, one.namespace)
