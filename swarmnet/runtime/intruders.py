@@ -48,7 +48,7 @@ LACKING: Final = (
     *(errno.EOPNOTSUPP, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT),
     *(errno.EINVAL, errno.ENOENT),
 )
-GONE: Final = (errno.ENOENT, errno.ENODEV, errno.ESRCH, errno.EINVAL)
+GONE: Final = (errno.ENOENT, errno.ENODEV, errno.ESRCH)
 """What is said when something is removed that is not there any more."""
 
 
@@ -93,20 +93,22 @@ def mend_intruder(space: Space, intruder: Intruder) -> None:
     """
     match intruder:
         case Rule():
-            _unless_gone(lambda: space.demand(mend_rule(intruder)))
+            _unless(lambda: space.demand(mend_rule(intruder)), *GONE, errno.EEXIST)
         case Qdisc(link):
-            _unless_gone(
-                lambda: space.demand(remove_qdisc(space.index(link), intruder))
+            _unless(
+                lambda: space.demand(remove_qdisc(space.index(link), intruder)),
+                # So it is said of a root without one.
+                *(*GONE, errno.EINVAL),
             )
         case AlienTable():
-            _unless_gone(lambda: run_in(space.fd, lambda: _remove_table(intruder)))
+            _unless(lambda: run_in(space.fd, lambda: _remove_table(intruder)), *GONE)
 
 
-def _unless_gone(act: Callable[[], object]) -> None:
+def _unless(act: Callable[[], object], *well: int) -> None:
     try:
         act()
     except Denied as denied:
-        if denied.error not in (*GONE, errno.EEXIST):
+        if denied.error not in well:
             raise
 
 
