@@ -6,13 +6,14 @@ removed uses nothing. What it may give out goes on with its key: a clone that ru
 the original has died is taken for its restart (docs/addresses.md).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import permutations
 from typing import TYPE_CHECKING, Final
 
 from sim.profiles.contract import Engine
 from sim.profiles.tabled import Tabled, tabled
 from sim.said import Wrong
-from swarmnet.ids import NodeId, Scope
+from swarmnet.ids import CLUSTER, NodeId, Scope
 from swarmnet.ipam.overlaps import overlap
 from swarmnet.ipam.ownership import Ownership
 from swarmnet.ipam.spans import Span, Spans
@@ -20,6 +21,7 @@ from swarmnet.node.addressing import Addressing
 from swarmnet.node.books import PoolBook, pool_realm
 from swarmnet.node.endpoints import KnownEndpoint
 from swarmnet.swim.outputs import MemberChanged, SendDatagram, SendStream
+from swarmnet.tables.row import NETWORK
 
 if TYPE_CHECKING:
     from sim.cluster import Cluster
@@ -38,6 +40,8 @@ class _Uses:
         self.revision = -1
         self.usable: dict[bytes, Spans] = {}
         self.addresses: dict[Spot, bytes] = {}
+        self.going: dict[Scope, None] = {}
+        """The networks that it has ever held to go."""
 
 
 class Estates:
@@ -47,6 +51,8 @@ class Estates:
         self._cluster = cluster
         self._uses: dict[int, _Uses] = {}
         self._out: dict[int, None] = {}
+        self._gone: dict[Scope, frozenset[Scope]] = {}
+        """Of each network, which others its maker held to be no more by then."""
         self.doubled = 0
         self.cloned = 0
         """Addresses that a clone and its original used at once."""
@@ -134,33 +140,29 @@ class Estates:
         found = {spot: one.id for one, spot in mine}
         self._compare(host, found, uses)
         uses.addresses = found
+        going = [one.id for one in addressing.networks.all() if one.is_removing]
+        uses.going.update(dict.fromkeys(going))
         if self.looks % VIEWS_EVERY == 0:
-            self._look_at_view(host, addressing)
+            self._look_at_view(host, addressing, uses)
 
-    def _look_at_networks(self, host: "Host", addressing: Addressing) -> None:
-        """No two networks that stay share a VNI, or a subnet out of the pool.
+    def _is_behind(self, uses: _Uses, *networks: Scope) -> bool:
+        """Return whether a process has yet to hear that one of two networks goes.
 
-        What goes may be given again before the last one has heard that it is gone.
+        It was so: whoever made the other held that one to be no more by then, which
+        he does when all members have said that they know it goes. So nothing was given
+        twice. Only a process that has been started since, of what was stored before or
+        of nothing, has not heard of it; in one that has, the network came back, and the
+        two do share what they have. Neither is anybody behind in the end (`errors`).
         """
-        networks = addressing.networks
-        pools, seen = networks.pools.pools, dict[object, Scope]()
-        for known in networks.all():
-            if known.is_removing:
-                continue
-            mine: list[object] = [one.vni for one in known.facts.subnets]
-            mine += [
-                prefix
-                for prefix in known.prefixes
-                if any(overlap(prefix, pool.prefix) for pool in pools)
-            ]
-            for one in mine:
-                other = seen.setdefault(one, known.id)
-                if other != known.id:
-                    message = f"{one} is of {other.hex()} and of {known.id.hex()}"
-                    self._violate("address_doubled", host, message)
+        return any(
+            one in self._gone.get(other, ()) and one not in uses.going
+            for one, other in permutations(networks, 2)
+        )
 
-    def _look_at_view(self, host: "Host", addressing: Addressing) -> None:
-        self._look_at_networks(host, addressing)
+    def _look_at_view(self, host: "Host", addressing: Addressing, uses: _Uses) -> None:
+        for one, *networks in _shared(addressing):
+            if not self._is_behind(uses, *networks):
+                self._violate("address_doubled", host, _say_shared(one, networks))
         seen: dict[Spot, None] = {}
         for _, spot in _effective(host, addressing):
             if spot in seen:
@@ -208,6 +210,7 @@ class Estates:
         """A node has made a network: with VNIs and subnets that are its own."""
         addressing = tabled(host.engine).addressing
         networks, known = addressing.networks, addressing.networks.get(network)
+        self._gone[network] = frozenset(_gone_at(host))
         if known is None or not networks.is_sound(known):
             self._violate("address_given", host, f"made {network.hex()}: not its own")
             return
@@ -242,6 +245,8 @@ class Estates:
         first: object = None
         for host in hosts:
             addressing = tabled(host.engine).addressing
+            for one, *networks in _shared(addressing):
+                yield Wrong("address_doubled", host, _say_shared(one, networks))
             told = _told(addressing)
             if first is None:
                 first = told
@@ -261,6 +266,38 @@ def _effective(
         for one in addressing.endpoints.all(scope, owner):
             for index, address in one.facts.addresses if one.is_effective else ():
                 yield one, (scope, index, int(address))
+
+
+def _gone_at(host: "Host") -> Iterator[Scope]:
+    """Yield the networks that are no more, as a node knows."""
+    engine = tabled(host.engine)
+    rows, networks = engine.tables.rows(CLUSTER).values(), engine.addressing.networks
+    yield from (Scope(r.key) for r in rows if r.table == NETWORK and r.is_deleted)
+    yield from (one.id for one in networks.all() if networks.is_cleared(one))
+
+
+def _shared(addressing: Addressing) -> Iterator[tuple[object, Scope, Scope]]:
+    """Yield the VNIs, and subnets out of the pool, that two networks have which stay.
+
+    What goes may be given again before the last one has heard that it is gone.
+    """
+    networks = addressing.networks
+    pools, seen = networks.pools.pools, dict[object, list[Scope]]()
+    for known in networks.standing():
+        mine: list[object] = [one.vni for one in known.facts.subnets]
+        mine += [
+            prefix
+            for prefix in known.prefixes
+            if any(overlap(prefix, pool.prefix) for pool in pools)
+        ]
+        for one in dict.fromkeys(mine):
+            others = seen.setdefault(one, [])
+            yield from ((one, other, known.id) for other in others)
+            others.append(known.id)
+
+
+def _say_shared(one: object, networks: Iterable[Scope]) -> str:
+    return f"{one} is of {' and of '.join(network.hex() for network in networks)}"
 
 
 def _told(addressing: Addressing) -> object:

@@ -85,7 +85,10 @@ class Masks:
     def may_hide(self, row: Row) -> bool:
         """Return whether a row may be hidden by a mask that somebody may hold."""
         removed = self._removals.removed()
-        return any(mask.masker not in removed for mask in self._covering(row))
+        return any(
+            mask.scope == CLUSTER or mask.masker not in removed
+            for mask in self._covering(row)
+        )
 
     def errors(self, hosts: list["Host"]) -> "Iterator[Wrong]":
         """Yield what is wrong at the nodes that run and were not removed."""
@@ -121,13 +124,17 @@ class Masks:
         return wants and self._said.takes_part(mask.masker, mask.scope)
 
     def _counts_at(self, host: "Host", mask: Mask) -> bool:
-        """Return whether a node holds a mask, and that its author may mask."""
+        """Return whether a node holds a mask, and that its author may mask.
+
+        Who was removed takes part in no network any more.
+        """
         tables = tabled(host.engine).tables
         author = self._cluster.hosts[mask.masker].node
         owners = [one.row.owner for one in tables.claimants(mask.scope, mask.name)]
-        takes_part = mask.scope == CLUSTER or author in tables.members(mask.scope)
+        if author not in owners or mask.scope == CLUSTER:
+            return author in owners
         is_removed = self._removals.knows(host, author)
-        return author in owners and takes_part and not is_removed
+        return author in tables.members(mask.scope) and not is_removed
 
     def _shows(self, host: "Host", mask: Mask) -> bool:
         owner, scope, name = mask.about

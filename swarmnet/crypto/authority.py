@@ -9,6 +9,7 @@ Of one node's certificates each begins later than that before it, though clocks 
 by that all know which is the later (`directory`).
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
@@ -39,7 +40,7 @@ from swarmnet.crypto.identity import (
 from swarmnet.crypto.token import Match, Refusal, TokenBook, decode_request_untrusted
 from swarmnet.crypto.withdrawal import Withdrawal, withdrawal_message
 from swarmnet.errors import BadPacket, Refused
-from swarmnet.ids import U64_MAX
+from swarmnet.ids import U64_MAX, NodeId
 
 JOIN_DOMAIN: Final = b"swarmnet join 1\0"
 """Stands before the handshake's hash when a joiner signs it."""
@@ -121,6 +122,7 @@ class Authority:
         "chain",
         "directory",
         "identity",
+        "is_living",
         "next_serial",
         "root",
     )
@@ -152,6 +154,8 @@ class Authority:
         self.chain = chain
         self.root = root
         self.next_serial = next_serial
+        self.is_living: Callable[[NodeId], bool] = lambda _node: True
+        """Whether a node still has a right to its name: it has not left, nor died."""
         self._random_bytes = random_bytes
 
     def admit(
@@ -188,7 +192,8 @@ class Authority:
             return Refusal.REVOKED
         if directory.conflicts(subject):
             return Refusal.KEYS_DIFFER
-        if directory.named(request.name, wall) not in (None, subject.node):
+        others = directory.named(request.name, wall)
+        if any(one != subject.node and self.is_living(one) for one in others):
             return Refusal.NAME_IN_USE
         if subject.role is Role.MANAGER and self.root is None:
             return Refusal.ROOT_SEALED

@@ -1,5 +1,6 @@
 """The certificates that one node knows, as far as its trust lets them pass."""
 
+from collections.abc import Iterator
 from typing import ClassVar, Final
 
 from swarmnet.crypto.certificate import Chain, Subject, Verdict, decode_chain_untrusted
@@ -140,12 +141,11 @@ class Directory:
         chain = self._chains.get(node)
         return None if chain is None else chain.certificate.terms.ring_serial
 
-    def named(self, name: str, wall: float) -> NodeId | None:
-        """Return who may talk under that name, or None."""
+    def named(self, name: str, wall: float) -> Iterator[NodeId]:
+        """Yield who may talk under that name."""
         for node, chain in self._chains.items():
             if chain.certificate.subject.name == name and self.may_talk(node, wall):
-                return node
-        return None
+                yield node
 
     def may_talk(self, node: NodeId, wall: float) -> bool:
         """Return whether `node` may have a channel: expiry and revocation count."""

@@ -19,10 +19,10 @@ from typing import Final
 import trio
 
 from swarmnet.errors import Refused
-from swarmnet.kernel.state import HOST
 from swarmnet.node.dataplane import Dataplane
 from swarmnet.node.desired import Place as PlanePlace
 from swarmnet.node.engine import Node
+from swarmnet.runtime.answering import answer_member
 from swarmnet.runtime.continuing import Continuing
 from swarmnet.runtime.http import listen, serve_http
 from swarmnet.runtime.kernel import Kernel
@@ -133,7 +133,10 @@ class Agent:
         self, life: Life, begin: Callable[[Node, float], object] | None
     ) -> None:
         try:
-            await life.run(begin)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(life.inquiring.serve, partial(answer_member, life))
+                await life.run(begin)
+                nursery.cancel_scope.cancel()
         finally:
             life.close()
         if life.end is End.REMOVED:
@@ -175,10 +178,6 @@ class Agent:
             return
         log.warning("nobody has acknowledged that we leave")
         await self.abandon(life)
-
-    async def read_host(self) -> object:
-        """Return what the host's own namespace holds."""
-        return await trio.to_thread.run_sync(self.kernel.read, HOST)
 
 
 def notify_ready() -> None:

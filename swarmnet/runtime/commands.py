@@ -19,6 +19,11 @@ from swarmnet.node.creating import NetworkWish
 from swarmnet.node.endpoints import KnownEndpoint
 from swarmnet.node.networks import KnownNetwork
 from swarmnet.overlay.naming import box_of, namespace_of
+from swarmnet.runtime.checking import (
+    check_address,
+    check_namespace,
+    check_ports,
+)
 from swarmnet.runtime.life import Life
 from swarmnet.runtime.showing import describe_failure
 from swarmnet.runtime.views import Json, Views, addresses_of
@@ -84,7 +89,23 @@ class NetworkCommands:
         Raises:
             Refused: it is unknown.
         """
-        return self._views.network_whole(self._views.find_network(reference))
+        known = self._views.find_network(reference)
+        if self._views.is_attached(known.id):
+            return self._views.network_whole(known)
+        inquiring = self._life.inquiring
+        peers = inquiring.attached(known.id)
+        if not peers and not self._life.node.tables.attached(known.id):
+            return {**self._views.network(known), "endpoints": [], "nodes": []}
+        try:
+            found = await inquiring.ask(
+                peers, {"ask": "network", "network": known.id.hex()}
+            )
+        except Refused as refused:
+            raise Refused(
+                f"network {known.facts.name}: this host takes no part in it, and"
+                f" {refused}: ask on a host that does"
+            ) from None
+        return found if isinstance(found, dict) else {}
 
     async def remove(self, reference: str) -> Json:
         """Remove a network that nobody takes part in.
@@ -139,35 +160,21 @@ class NetworkCommands:
     def _endpoint_wish(
         self, known: KnownNetwork, sandbox: Sandbox, wish: ConnectWish
     ) -> EndpointWish:
-        self._check_ports(wish.publish)
+        check_ports(self._life, wish.publish)
+        ip4 = _address(wish.ip, IPv4Address, "--ip")
+        ip6 = _address(wish.ip6, IPv6Address, "--ip6")
+        for address in (ip4, ip6):
+            check_address(self._life, known, address)
         return EndpointWish(
             network=known.id,
             name=sandbox.name[:63],
             sandbox=sandbox.name,
-            ip4=_address(wish.ip, IPv4Address, "--ip"),
-            ip6=_address(wish.ip6, IPv6Address, "--ip6"),
+            ip4=ip4,
+            ip6=ip6,
             aliases=tuple(wish.aliases),
             mac=None if wish.mac is None else parse_mac(wish.mac),
             publish=tuple(str(parse_publish(one)) for one in wish.publish),
         )
-
-    def _check_ports(self, publish: Sequence[str]) -> None:
-        """Refuse ports that another endpoint here has published."""
-        taken = {}
-        for sandbox in self._life.sandboxes.all():
-            for one in self._views.endpoints_in(sandbox.name):
-                for text in one.facts.publish:
-                    port = parse_publish(text)
-                    taken[port.host_port, port.protocol] = sandbox.name
-        for text in publish:
-            port = parse_publish(text)
-            key = (port.host_port, port.protocol)
-            if key in taken:
-                raise Refused(
-                    f"publish {text}: port {port.host_port}/{port.protocol} is in use"
-                    f" on this host by {taken[key]}; choose another"
-                )
-            taken[key] = "this command"
 
     def _interface(self, made: KnownEndpoint) -> str | None:
         held, sandbox = self._life.plane.held(), made.facts.sandbox
@@ -292,6 +299,7 @@ class NetworkCommands:
             Refused: the name is in use, or there is no such namespace.
         """
         self._life.store.check_room()
+        check_namespace(self._life, netns)
         self._life.set_sandbox(self._life.sandboxes.adopt(name, netns))
         return {"name": name, "netns": netns}
 

@@ -23,7 +23,12 @@ from swarmnet.ids import Address, NodeId
 from swarmnet.node.commands import Done, Failed
 from swarmnet.node.engine import Node
 from swarmnet.node.kernel_news import Apply, Drifted, Forget, KernelOutput, Read
-from swarmnet.node.outputs import Output, VerifySignatures
+from swarmnet.node.outputs import (
+    Output,
+    Recertified,
+    RootsChanged,
+    VerifySignatures,
+)
 from swarmnet.runtime.continuing import Continuing
 from swarmnet.runtime.datagrams import Datagrams
 from swarmnet.runtime.hand import Verb
@@ -257,6 +262,9 @@ class Driver:
         while (output := self.node.poll_output()) is not None:
             if isinstance(output, Save | Unsave):
                 self._unsaved.append(output)
+            elif isinstance(output, Recertified | RootsChanged):
+                # A later life begins with these; rows that speak of them follow.
+                self._told(output)
             else:
                 self._out.append(output)
         if self._unsaved and not self._is_storing:

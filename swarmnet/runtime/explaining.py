@@ -7,7 +7,7 @@ import trio
 
 from swarmnet.cnm.endpoint import IP, mac_of, parse_mac
 from swarmnet.errors import Refused
-from swarmnet.ids import CLUSTER, NodeId
+from swarmnet.ids import CLUSTER, NodeId, Scope
 from swarmnet.kernel.state import Namespace, Unreadable
 from swarmnet.node.attached import interface_of
 from swarmnet.node.endpoints import KnownEndpoint
@@ -30,17 +30,40 @@ class Explaining:
         Raises:
             Refused: nobody holds it.
         """
-        endpoints = list(self._endpoints(what))
-        found = [
-            *self._cluster_things(what),
-            *[await self._endpoint(what, one) for one in endpoints],
-        ]
+        inside = [one for one in self._life.node.tables.scopes() if one != CLUSTER]
+        found = [*self._cluster_things(what)]
+        for network in inside:
+            found += await self._inside(what, network)
+        for network in self._views.network_names():
+            if network not in inside and not found:
+                found += await self._ask(what, network)
         if not found:
-            raise Refused(
-                f"{what[:60]}: nobody holds it, as far as is known here; networks that"
-                " this host takes no part in are explained on a host that does"
-            )
+            raise Refused(f"{what[:60]}: nobody holds it, as far as is known here")
         return found
+
+    async def explain_inside(self, what: str, network: Scope) -> Sequence[Json]:
+        """Return what endpoints of one network a member means, which asks us.
+
+        Raises:
+            Refused: this node takes no part in it.
+        """
+        if not self._views.is_attached(network):
+            raise Refused(f"network {network.hex()}: this node takes no part in it")
+        return await self._inside(what, network)
+
+    async def _inside(self, what: str, network: Scope) -> Sequence[Json]:
+        endpoints = list(self._endpoints(what, network))
+        return [await self._endpoint(what, one) for one in endpoints]
+
+    async def _ask(self, what: str, network: Scope) -> Sequence[Json]:
+        """Return what somebody says who takes part; nothing if nobody answers."""
+        inquiring = self._life.inquiring
+        question = {"ask": "explain", "network": network.hex(), "what": what}
+        try:
+            found = await inquiring.ask(inquiring.attached(network), question)
+        except Refused:
+            return []
+        return found if isinstance(found, list) else []
 
     # What is of the cluster
 
@@ -80,19 +103,15 @@ class Explaining:
 
     # Endpoints
 
-    def _endpoints(self, what: str) -> Iterator[KnownEndpoint]:
+    def _endpoints(self, what: str, network: Scope) -> Iterator[KnownEndpoint]:
         ip, mac = _ip(what), _mac(what)
-        node = self._life.node
-        for scope in node.tables.scopes():
-            if scope == CLUSTER:
-                continue
-            for one in node.addressing.endpoints.all(scope):
-                facts = one.facts
-                addresses = [address for _, address in facts.addresses]
-                names = (facts.name, facts.sandbox, *facts.aliases, one.id.hex())
-                its_mac = facts.mac or mac_of(addresses)
-                if ip in addresses or mac == its_mac or what in names:
-                    yield one
+        for one in self._life.node.addressing.endpoints.all(network):
+            facts = one.facts
+            addresses = [address for _, address in facts.addresses]
+            names = (facts.name, facts.sandbox, *facts.aliases, one.id.hex())
+            its_mac = facts.mac or mac_of(addresses)
+            if ip in addresses or mac == its_mac or what in names:
+                yield one
 
     async def _endpoint(self, what: str, one: KnownEndpoint) -> Json:
         life = self._life

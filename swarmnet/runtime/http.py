@@ -6,6 +6,7 @@ gives it up: the handler is cancelled, and undoes what it had begun.
 
 import grp
 import json
+import logging
 import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -24,6 +25,8 @@ GROUP: Final = "swarmnet"
 READ_BYTES: Final = 65_536
 IDLE_S: Final = 600.0
 BACKLOG: Final = 128
+
+log = logging.getLogger("swarmnet")
 
 HUNG_UP: Final = (
     *(h11.RemoteProtocolError, h11.LocalProtocolError, OSError),
@@ -161,11 +164,11 @@ class _Client:
 
     async def _gone(self) -> None:
         """Wait until the client hangs up."""
-        while True:
-            await trio.lowlevel.wait_readable(self._stream.socket)
+        try:
             seen = await self._stream.socket.recv(1, socket.MSG_PEEK)
-            if not seen:
-                return
+        except OSError:
+            return
+        if seen:
             # The next request came early, and waits for its turn.
             await trio.sleep_forever()
 
@@ -176,6 +179,10 @@ class _Client:
             await self._respond(unserved.status, {"error": unserved.line})
         except Refused as refused:
             await self._respond(409, {"error": " ".join(str(refused).split())})
+        except Exception:  # whatever it is, the node goes on
+            log.exception("%s %s", request.method, request.path)
+            line = "the agent failed: its log says how; please report it"
+            await self._respond(500, {"error": line})
         else:
             if isinstance(answer, AsyncIterator):
                 await self._stream_lines(answer)

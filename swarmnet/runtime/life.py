@@ -6,7 +6,6 @@ It holds what a running node has around it. Nothing of the data plane ends with 
 
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from secrets import token_bytes
@@ -16,35 +15,41 @@ import trio
 
 from swarmnet.cnm.sandbox import Sandbox
 from swarmnet.crypto.admission import Admitted, Admitter
-from swarmnet.crypto.authority import Authority
 from swarmnet.crypto.certificate import Role
-from swarmnet.crypto.token import SECRET_BYTES
 from swarmnet.ids import Address, NodeId
 from swarmnet.kernel.operations import Failure
-from swarmnet.kernel.state import HOST
+from swarmnet.node.calls import Called, Replied
 from swarmnet.node.dataplane import Dataplane
 from swarmnet.node.engine import Node
 from swarmnet.node.kernel_news import Drifted
-from swarmnet.node.outputs import Output, Removed
+from swarmnet.node.outputs import (
+    Output,
+    Recertified,
+    Removed,
+    RenewalWanted,
+    RootsChanged,
+)
 from swarmnet.node.seat import Seat
 from swarmnet.overlay.facts import mtu_towards
 from swarmnet.overlay.naming import box_of
 from swarmnet.runtime.admitting import Admitting
+from swarmnet.runtime.certifying import Certifying
 from swarmnet.runtime.continuing import Continuing
 from swarmnet.runtime.datagrams import Datagrams
 from swarmnet.runtime.driving import Driver
 from swarmnet.runtime.feed import Feed
 from swarmnet.runtime.hand import Hand
+from swarmnet.runtime.inquiring import Inquiring
 from swarmnet.runtime.kernel import Kernel
 from swarmnet.runtime.minding import follow_routes, mind_sandboxes
 from swarmnet.runtime.news import News
+from swarmnet.runtime.opening import read_host
 from swarmnet.runtime.rebuilding import rebuild
 from swarmnet.runtime.sandboxes import Sandboxes
 from swarmnet.runtime.showing import describe, describe_failure, show_namespace
-from swarmnet.runtime.standing import Standing, keep_standing
+from swarmnet.runtime.standing import Standing
 from swarmnet.runtime.store import Store
 from swarmnet.runtime.streams import Streams
-from swarmnet.runtime.tokens import first_book
 from swarmnet.swim.outputs import (
     Departed,
     IdentityConflict,
@@ -103,13 +108,13 @@ class Life:
         self._hand = Hand(
             kernel, self._tell_plane, told=self._note_drift, refused=self._note_refused
         )
-        self.driver.hand = self._hand
         self.feed = Feed(self.node.tables)
-        self.driver.after = self._tell_feed
-        self.authority = self._authority()
-        self.tokens = first_book(standing)
+        self.driver.hand, self.driver.after = self._hand, self._tell_feed
+        self.certifying = Certifying(self, standing)
+        self.inquiring = Inquiring(self)
+        self.tokens = self.node.certification.tokens.book
         self.admitting = Admitting(
-            self.managers, self._keep_serial, self._note_admitted
+            self.managers, self.certifying.keep_serial, self._note_admitted
         )
         self._streams.admit = self.admitting.serve
         self.follow_role()
@@ -141,7 +146,7 @@ class Life:
             self.store,
             continuing,
             told=self._note,
-            troubled=self._note_trouble,
+            troubled=self.note_trouble,
         )
 
     @property
@@ -174,6 +179,7 @@ class Life:
             nursery.start_soon(self._hand.run)
             nursery.start_soon(follow_routes, self.driver, self.kernel)
             nursery.start_soon(mind_sandboxes, self)
+            nursery.start_soon(self.certifying.end_old_roots)
             await self._ended.wait()
             await self.driver.stored()
             nursery.cancel_scope.cancel()
@@ -184,6 +190,8 @@ class Life:
         for sandbox in self.sandboxes.all():
             self.set_sandbox(sandbox)
         driver.act(lambda node, now: node.start(now))
+        seat = Seat(self.standing.place.vtep).encode()
+        driver.act(lambda node, now: node.update(now, meta=seat))
         self._tell_plane(lambda plane, now: plane.start(now, names))
         if begin is not None:
             driver.act(begin)
@@ -216,30 +224,13 @@ class Life:
 
     # Whom we let in
 
-    def _authority(self) -> Authority:
-        held = self.standing
-        serial = int.from_bytes(self.store.get("next_serial") or b"\1", "big")
-        return Authority(
-            held.identity,
-            self.directory,
-            token_bytes,
-            chain=held.chain,
-            root=held.root,
-            next_serial=serial,
-        )
-
-    def _keep_serial(self) -> None:
-        self.store.put(next_serial=self.authority.next_serial.to_bytes(8, "big"))
-
     def follow_role(self) -> None:
         """Admit others if we are a manager, and nobody if we are none."""
-        self.authority.chain = self.standing.chain
-        self.authority.root = self.standing.root
         if self.standing.role is not Role.MANAGER:
             self.admitting.admitter = None
         elif self.admitting.admitter is None:
             self.admitting.admitter = Admitter(
-                self.authority, self.tokens, self._chains, token_bytes
+                self.certifying.authority, self.tokens, self._chains, token_bytes
             )
 
     def _chains(self) -> Iterator[bytes]:
@@ -250,50 +241,24 @@ class Life:
 
     def managers(self) -> Iterator[Address]:
         """Yield where managers are that live."""
-        for node, state in self.node.states().items():
+        for node in self.node.states():
             chain = self.directory.chain(node)
             is_manager = (
                 chain is not None and chain.certificate.subject.role is Role.MANAGER
             )
-            if is_manager and state in (State.ALIVE, State.SUSPECT):
+            if is_manager and self.is_live(node):
                 address = self.address_of(node)
                 if address is not None:
                     yield address
+
+    def is_live(self, node: NodeId) -> bool:
+        """Return whether a member is alive, as far as is known here."""
+        return self.node.states().get(node) in (State.ALIVE, State.SUSPECT)
 
     def address_of(self, node: NodeId) -> Address | None:
         """Return where a member says that it is."""
         member = self.node.swim.member(node)
         return None if member is None else member.claim.address
-
-    def restand(self, standing: Standing) -> None:
-        """Hold another standing from now on, and keep it.
-
-        Raises:
-            Refused: it cannot be written; nothing has changed.
-        """
-        keep_standing(self.store, standing)
-        self.standing = standing
-        self.follow_role()
-
-    async def rotate_token(self, role: Role) -> None:
-        """Make a new secret for a role.
-
-        Raises:
-            Refused: it cannot be written; nothing has changed.
-        """
-        secret = token_bytes(SECRET_BYTES)
-        secrets = {**self.standing.secrets, role: secret}
-        self.restand(replace(self.standing, secrets=secrets))
-        self.tokens.replace(self.tokens.verifier(role).rotated(secret))
-
-    def unlock(self, passphrase: str) -> None:
-        """Open the root's key; it is kept sealed all the same.
-
-        Raises:
-            Refused: none is sealed here, or the passphrase is wrong.
-        """
-        self.standing = self.standing.opened(passphrase)
-        self.follow_role()
 
     # What is told
 
@@ -305,6 +270,12 @@ class Life:
                 if node == self.me:
                     self._say("warning", text="this node was removed by a manager")
                     self.finish(End.REMOVED)
+            case RenewalWanted():
+                self.certifying.renew(output)
+            case Recertified() | RootsChanged():
+                self.certifying.note(output)
+            case Called() | Replied():
+                self.inquiring.note(output)
             case Joined():
                 self.joined.set()
             case Departed():
@@ -348,13 +319,15 @@ class Life:
         chain = self.directory.chain(node)
         return None if chain is None else chain.certificate.subject.name
 
-    def _note_trouble(self, text: str) -> None:
+    def note_trouble(self, text: str) -> None:
+        """Take note of why something cannot be written."""
         if text != self.trouble:
             self._say("warning", text=text)
         self.trouble = text
 
     def _note_admitted(self, admitted: Admitted) -> None:
         subject = admitted.chain.certificate.subject
+        self.certifying.note_admitted(subject.node)
         role = subject.role.name.lower()
         self._say("admitted", node=subject.node.hex(), name=subject.name, role=role)
 
@@ -377,4 +350,4 @@ class Life:
         self.news.tell({"time": time(), "kind": kind, **facts})
 
     def _mtu(self) -> int | None:
-        return mtu_towards(self.kernel.read(HOST), self.standing.place.vtep)
+        return mtu_towards(read_host(self.kernel), self.standing.place.vtep)

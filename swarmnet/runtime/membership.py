@@ -11,7 +11,6 @@ from swarmnet.crypto.token import Token
 from swarmnet.errors import Refused
 from swarmnet.ids import Address
 from swarmnet.ipam.pools import DEFAULT_POOLS, SUBNET_LENGTH, Pool, parse_pool
-from swarmnet.kernel.state import HOST
 from swarmnet.node.engine import Node
 from swarmnet.node.network_facts import check_pools
 from swarmnet.runtime.beginning import begin_cluster, join_cluster
@@ -19,9 +18,9 @@ from swarmnet.runtime.http import Unserved
 from swarmnet.runtime.json_fields import Fields
 from swarmnet.runtime.life import Life
 from swarmnet.runtime.locating import find_place, parse_address
+from swarmnet.runtime.opening import read_host
 from swarmnet.runtime.rebuilding import keep_peers
 from swarmnet.runtime.standing import Place
-from swarmnet.runtime.tokens import token_of
 from swarmnet.runtime.views import Json, Views
 
 if TYPE_CHECKING:
@@ -29,6 +28,9 @@ if TYPE_CHECKING:
 
 JOIN_S: Final = 15.0
 """So long at most from the certificate to the first member that answers."""
+ROLE_S: Final = 10.0
+"""So long at most until a node says that it has another role."""
+ROLE_LOOK_S: Final = 0.02
 FORGET_S_MIN: Final = 60
 FORGET_S_MAX: Final = 10 * 365 * 86_400
 ROLES: Final = {role.name.lower(): role for role in Role}
@@ -64,12 +66,12 @@ class MembershipCommands:
                 standing,
                 lambda node, now: begin_pools(node, now, pools, forget_s),
             )
+            life.certifying.begin_tokens()
             await life.driver.stored()
+        tokens = {name: life.certifying.token(role) for name, role in ROLES.items()}
         return {
             **_self_shown(life),
-            "tokens": {
-                name: token_of(standing, role).text() for name, role in ROLES.items()
-            },
+            "tokens": {name: token.text() for name, token in tokens.items()},
         }
 
     async def join(self, fields: Fields) -> Json:
@@ -122,7 +124,7 @@ class MembershipCommands:
         advertise = fields.optional("advertise_addr", str)
         data_path = fields.optional("data_path_addr", str)
         port = fields.number("data_path_port", 1, 0xFFFF, None)
-        host = await trio.to_thread.run_sync(self._agent.kernel.read, HOST)
+        host = await trio.to_thread.run_sync(read_host, self._agent.kernel)
         return name, find_place(host, advertise, data_path, port)
 
     # Going
@@ -171,6 +173,37 @@ class MembershipCommands:
         await life.driver.stored()
         return {"id": node.hex(), "name": name}
 
+    async def change_role(self, life: Life, reference: str, role: Role) -> Json:
+        """Make a node a manager, or a worker; return what it is then.
+
+        Raises:
+            Refused: it is one already, or this node has no root's key.
+        """
+        views = Views(life)
+        node = views.find_node(reference)
+        word = role.name.lower()
+        if life.standing.root is None:
+            is_sealed = life.standing.sealed is not None
+            why = "sealed: swarmnet unlock first" if is_sealed else "not on this host"
+            raise Refused(
+                f"node {reference}: the root's key, which alone makes a {word}, is"
+                f" {why}"
+            )
+        if role is Role.WORKER and node == life.me:
+            raise Refused(
+                f"node {reference}: a manager does not demote itself; ask another"
+            )
+        life.store.check_room()
+        life.certifying.change_role(node, role)
+        with trio.move_on_after(ROLE_S):
+            while views.role(node) is not role:
+                await trio.sleep(ROLE_LOOK_S)
+            await life.driver.stored()
+            return {"id": node.hex(), "name": life.name_of(node), "role": word}
+        raise Refused(
+            f"node {reference}: has not said within {ROLE_S:.0f} s that it is"
+        )
+
     # Tokens
 
     def token(self, life: Life, role: str) -> Json:
@@ -180,7 +213,7 @@ class MembershipCommands:
             Refused: this node does not know it.
         """
         self._check_manager(life, "join token")
-        token = token_of(life.standing, ROLES[role])
+        token = life.certifying.token(ROLES[role])
         address = str(life.standing.place.address)
         return {"role": role, "token": token.text(), "address": address}
 
@@ -192,7 +225,8 @@ class MembershipCommands:
         """
         self._check_manager(life, "join token")
         life.store.check_room()
-        await life.rotate_token(ROLES[role])
+        life.certifying.rotate_token(ROLES[role])
+        await life.driver.stored()
         return self.token(life, role)
 
     @staticmethod

@@ -43,12 +43,20 @@ async def mind_sandboxes(life: "Life") -> None:
     """Withdraw the endpoints of sandboxes that are no more."""
     while True:
         for sandbox in life.sandboxes.gone():
-            log.warning("sandbox gone", extra={"facts": {"sandbox": sandbox.name}})
-            life.drop_sandbox(sandbox.name)
-            life.sandboxes.drop(sandbox.name)
+            _let_go(life, sandbox.name)
         for network, endpoint in _orphans(life):
             await _withdraw(life, network, endpoint)
         await trio.sleep(SANDBOXES_EVERY_S)
+
+
+def _let_go(life: "Life", sandbox: str) -> None:
+    try:
+        life.sandboxes.drop(sandbox)
+    except Refused as refused:
+        life.note_trouble(str(refused))
+        return
+    log.warning("sandbox gone", extra={"facts": {"sandbox": sandbox}})
+    life.drop_sandbox(sandbox)
 
 
 def _orphans(life: "Life") -> list[tuple[Scope, bytes]]:

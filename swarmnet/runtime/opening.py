@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Final
 
+from swarmnet.errors import Refused
+from swarmnet.kernel.state import HOST, Namespace, Unreadable
 from swarmnet.runtime.kernel import Kernel
 from swarmnet.runtime.nft import Nft, find_nft
 from swarmnet.runtime.rights import check_rights
@@ -26,6 +28,20 @@ def open_kernel(run_dir: str | Path) -> tuple[Kernel, str | None]:
         f"no firewall: {why_not}; VXLAN is not filtered, nothing is masqueraded or"
         " published"
     )
+
+
+def read_host(kernel: Kernel) -> Namespace:
+    """Return what the host's own namespace holds.
+
+    Raises:
+        Refused: it changes all the time.
+    """
+    for _ in range(TRIALS):
+        try:
+            return kernel.read(HOST)
+        except Unreadable as error:
+            told = str(error)
+    raise Refused(f"this host's links cannot be read: {told}: try again")
 
 
 def _why_not(nft: Nft) -> str | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import unquote
 
 from swarmnet import __version__
+from swarmnet.crypto.certificate import Role
 from swarmnet.errors import Refused
 from swarmnet.node.creating import NetworkWish
 from swarmnet.runtime.commands import ConnectWish, NetworkCommands
@@ -51,6 +52,9 @@ class Routing:
             ("GET", "/v1/nodes", self._nodes),
             ("GET", "/v1/nodes/REF", self._node),
             ("DELETE", "/v1/nodes/REF", self._remove_node),
+            ("POST", "/v1/nodes/REF/promote", self._promote),
+            ("POST", "/v1/nodes/REF/demote", self._demote),
+            ("POST", "/v1/ca/rotate", self._rotate_root),
             ("GET", "/v1/networks", self._networks),
             ("POST", "/v1/networks", self._create),
             ("GET", "/v1/networks/REF", self._network),
@@ -137,7 +141,7 @@ class Routing:
     async def _unlock(self, fields: Fields, _: str) -> Answer:
         passphrase = read(lambda: fields.text("passphrase"))
         taken(fields)
-        self._life().unlock(passphrase)
+        self._life().certifying.unlock(passphrase)
         return {}
 
     # Nodes
@@ -154,6 +158,24 @@ class Routing:
     async def _remove_node(self, fields: Fields, reference: str) -> Answer:
         taken(fields)
         return await self._membership.remove(self._life(), reference)
+
+    async def _promote(self, fields: Fields, reference: str) -> Answer:
+        taken(fields)
+        life = self._life()
+        return await self._membership.change_role(life, reference, Role.MANAGER)
+
+    async def _demote(self, fields: Fields, reference: str) -> Answer:
+        taken(fields)
+        life = self._life()
+        return await self._membership.change_role(life, reference, Role.WORKER)
+
+    async def _rotate_root(self, fields: Fields, _: str) -> Answer:
+        passphrase = read(lambda: fields.optional("passphrase", str))
+        taken(fields)
+        life = self._life()
+        root = life.certifying.rotate(passphrase)
+        await life.driver.stored()
+        return {"root": root}
 
     # Networks
 

@@ -3,7 +3,7 @@
 `init` makes it, `join` is given it, every start reads it from the data directory.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 from typing import Final
@@ -19,7 +19,7 @@ from swarmnet.crypto.certificate import (
     decode_root_untrusted,
 )
 from swarmnet.crypto.directory import Directory
-from swarmnet.crypto.identity import Identity
+from swarmnet.crypto.identity import Identity, SigningKey
 from swarmnet.crypto.sealing import unseal
 from swarmnet.crypto.trust import Trust
 from swarmnet.errors import BadPacket, Refused
@@ -49,14 +49,16 @@ class Place:
 class Standing:
     """Who this node is, whom it believes, and what it may issue.
 
-    `root` is the root's key if it is here and open, `sealed` if it is sealed. `secrets`
-    are those of the join tokens that this node has made.
+    `withdrawn` are the key ids of roots that have ended. `root` is the root's key if it
+    is here and open, `sealed` if it is sealed. `secrets` are those of the join tokens
+    that this node has made.
     """
 
     identity: Identity = field(repr=False)
     chain: Chain
     roots: tuple[RootCertificate, ...]
     place: Place
+    withdrawn: tuple[bytes, ...] = ()
     root: RootKey | None = field(default=None, repr=False)
     sealed: bytes | None = field(default=None, repr=False)
     secrets: Mapping[Role, bytes] = field(default_factory=dict, repr=False)
@@ -74,6 +76,8 @@ class Standing:
         trust = Trust(self.roots[0])
         for other in self.roots * len(self.roots):
             trust.add_root(other)
+        for ended in self.withdrawn:
+            trust.withdraw_root(ended)
         directory = Directory(trust)
         directory.learn(self.chain, wall)
         return directory
@@ -87,7 +91,7 @@ class Standing:
         if self.sealed is None:
             raise Refused("root key: none is sealed here; nothing to unlock")
         key = unseal(self.sealed, passphrase)
-        return replace(self, root=RootKey(key, self.roots[-1]))
+        return replace(self, root=_root_key(key, self.roots))
 
 
 def keep_standing(store: Store, held: Standing) -> None:
@@ -103,6 +107,7 @@ def keep_standing(store: Store, held: Standing) -> None:
         chain=held.chain.encoded,
         roots=pack(tuple(root.encode() for root in held.roots)),
         place=held.place.encode(),
+        withdrawn=pack(held.withdrawn),
         root_key=key,
         sealed_key=held.sealed,
         **{name: held.secrets.get(role) for role, name in SECRETS.items()},
@@ -126,7 +131,8 @@ def read_standing(store: Store) -> Standing | None:
             chain=decode_chain_untrusted(store.get("chain") or b""),
             roots=roots,
             place=_place(store.get("place") or b""),
-            root=None if key is None else RootKey(key, roots[-1]),
+            root=None if key is None else _root_key(key, roots),
+            withdrawn=_blobs(store.get("withdrawn")),
             sealed=store.get("sealed_key"),
             secrets={
                 role: secret
@@ -139,6 +145,23 @@ def read_standing(store: Store) -> Standing | None:
             f"data directory {store.folder}: damaged ({error}): restore it, or"
             " remove it and join anew"
         ) from None
+
+
+def _root_key(private: bytes, roots: Sequence[RootCertificate]) -> RootKey:
+    """Return the key of one of the roots.
+
+    Raises:
+        Refused: it is of none of them.
+    """
+    public = SigningKey(private).public
+    found = [one for one in roots if one.signing_public == public]
+    return RootKey(private, found[0] if found else roots[-1])
+
+
+def _blobs(data: bytes | None) -> tuple[bytes, ...]:
+    if data is None:
+        return ()
+    return tuple(blob(one, len(data)) for one in unpack_array_untrusted(data))
 
 
 def _roots(data: bytes) -> tuple[RootCertificate, ...]:

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from swarmnet.cnm.endpoint import mac_of, show_mac
 from swarmnet.cnm.network import Attachment
+from swarmnet.crypto.certificate import Role
 from swarmnet.errors import BadPacket, Refused
 from swarmnet.ids import CLUSTER, NodeId, Scope
 from swarmnet.node.endpoints import KnownEndpoint
@@ -72,15 +73,14 @@ class Views:
     def node(self, node: NodeId) -> Json:
         """Return one node."""
         life, swim = self._life, self._node.swim
-        chain, version = life.directory.chain(node), swim.incarnation(node)
+        role, version = self.role(node), swim.incarnation(node)
         address = life.address_of(node)
         rtt = None if node == life.me else swim.distance(node)
-        role = None if chain is None else chain.certificate.subject.role.name.lower()
         return {
             "id": node.hex(),
             "name": life.name_of(node),
             "self": node == life.me,
-            "role": role,
+            "role": None if role is None else role.name.lower(),
             "state": self.state(node),
             "address": None if address is None else str(address),
             "data_path_address": self._data_path(node),
@@ -103,6 +103,11 @@ class Views:
         attached = self._node.tables.rules.attached
         networks = [scope.hex() for scope, nodes in attached.items() if node in nodes]
         return {**self.node(node), "certificate": certificate, "networks": networks}
+
+    def role(self, node: NodeId) -> Role | None:
+        """Return a node's role, or None if it is not known."""
+        chain = self._life.directory.chain(node)
+        return None if chain is None else chain.certificate.subject.role
 
     def state(self, node: NodeId) -> str:
         """Return a member's state, as this node sees it."""
@@ -275,6 +280,7 @@ class Views:
             yield "the root's key is sealed: no manager can be made here; unlock it"
         yield from node.addressing.networks.warnings()
         yield from life.plane.desired.warnings()
+        yield from node.certification.renewing.warnings()
         for wait in node.addressing.waits():
             if wait.held_back:
                 missing = ", ".join(self._name(one) for one in wait.missing[:5])
@@ -296,21 +302,13 @@ def addresses_of(one: KnownEndpoint) -> Json:
 
 
 def data_path_of(life: Life, node: NodeId) -> str | None:
-    """Return a node's data-path address, by any of its attachments; None: unknown."""
-    tables = life.node.tables
-    rows = [
-        row
-        for scope, nodes in tables.rules.attached.items()
-        if node in nodes
-        for row in tables.held(CLUSTER, (ATTACHMENT, bytes(scope)))
-        if row.owner == node and not row.is_deleted
-    ]
-    for row in rows:
-        try:
-            return str(decode_seat_untrusted(attachment_about(row))[0])
-        except BadPacket:
-            continue
-    return None
+    """Return a node's data-path address, as it says itself; None: unknown."""
+    member = life.node.swim.member(node)
+    try:
+        meta = b"" if member is None else member.claim.meta
+        return str(decode_seat_untrusted(meta)[0])
+    except BadPacket:
+        return None
 
 
 def iso_time(unix_s: float) -> str:

@@ -91,7 +91,7 @@ class Tables(Reading):
         self._door = Door(core)
         self._writer = Writer(core, self._door, epoch, lost=stored is None)
         self._snapshots = Snapshots(core)
-        self._removal = Removal(core, self._door, self._writer, self._is_whole)
+        self._removal = Removal(core, self._door, self._writer, self._is_complete)
         self._recovery = Recovery(core, self._door, self._writer)
         self._receiver = Receiver(
             core, self._door, self._writer, self._recovery, self._removal
@@ -321,10 +321,7 @@ class Tables(Reading):
 
     @property
     def has_agreed(self) -> bool:
-        """Whether another was seen to hold all the cluster's rows that we hold.
-
-        Since it was last forgotten, and at one time or another.
-        """
+        """Whether another was seen to hold all we hold, since that was forgotten."""
         return CLUSTER in self._sync.agreed
 
     def forget_agreement(self) -> None:
@@ -334,16 +331,19 @@ class Tables(Reading):
     @property
     def has_all(self) -> bool:
         """Whether nothing of the cluster's rows is known to be still to come."""
-        return self._has_all()
-
-    def _has_all(self) -> bool:
-        """Return whether nothing of the cluster's rows is known to be still to come."""
         is_complete = self._snapshots.is_complete(CLUSTER)
         return is_complete and not self._receiver.is_busy()
 
     def _is_whole(self) -> bool:
         """Return whether nothing that we wrote ourselves is still to come."""
-        return self._has_all() and (self.has_agreed or not self._writer.is_lost)
+        return self.has_all and (self.has_agreed or not self._writer.is_lost)
+
+    def _is_complete(self) -> bool:
+        """Return whether no member is still to come who counts.
+
+        Where all whom we know are gone there is nobody to show that he holds the same.
+        """
+        return self.has_all and (self._core.rules.is_last() or self._is_whole())
 
     # How a message is taken
 

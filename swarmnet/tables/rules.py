@@ -278,6 +278,11 @@ class Rules:
             and not self.is_revoked(member)
         ]
 
+    def is_last(self) -> bool:
+        """Return whether there were other members, and all of them are gone."""
+        others = [one for one in self._nodes if one != self.me]
+        return bool(others) and self.standing() == [self.me]
+
     def is_void(self, row: Row) -> bool:
         """Return whether a row counts for nothing, by what is known of its owner."""
         owner, version = row.owner, row.version
@@ -325,12 +330,12 @@ class Rules:
     def is_masked(self, row: Row) -> bool:
         """Return whether another node has said that a durable row is to go.
 
-        One that may write such rows itself. A removal is for good.
+        One that may write such rows itself. A removal is for good. The mask of a node
+        that was removed stands as all that lasts of it does, up to the cut: what went
+        by it may have been given to others since, and must not be there again.
         """
         return self.may_mask(row) and any(
-            self.is_attached(node, row.scope)
-            and self.may_write(node, row.table)
-            and not self.is_revoked(node)
+            self.is_attached(node, row.scope) and self.may_write(node, row.table)
             for node in self.masks.over(row)
         )
 

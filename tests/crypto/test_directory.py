@@ -18,8 +18,8 @@ def test_the_directory_tells_what_a_certificate_says() -> None:
     assert known.exchange_of(identity.node) == identity.exchange_public
     assert known.chain_of(identity.node) == held.encoded
     assert known.ring_serial(identity.node) == held.certificate.terms.ring_serial
-    assert known.named("w1", WALL) == identity.node
-    assert known.named("w2", WALL) is None
+    assert list(known.named("w1", WALL)) == [identity.node]
+    assert list(known.named("w2", WALL)) == []
     known.forget(identity.node)
     assert known.node_of(identity.exchange_public) is None
     assert (known.chain(identity.node), known.exchange_of(identity.node)) == (None,) * 2

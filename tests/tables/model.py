@@ -93,11 +93,12 @@ class Model:
         """Return the bodies of the rows that are shown, where all owners live."""
         held = [r for r in self.rows if r.body in self.held(scope)]
         words = [r for r in held if r.table == MASK and not r.is_deleted]
-        facts = [mask_facts(r) for r in words if r.owner not in self.cuts]
-        masks = [m for m in facts if m is not None]
         members = {
             r.owner for r in self.attachments if r.key == scope and not r.is_deleted
         }
+        # Who was removed takes part in no network, but of the cluster he was one.
+        count = [r for r in words if scope == CLUSTER or r.owner not in self.cuts]
+        masks = [m for m in map(mask_facts, count) if m is not None]
         best: dict[Name, Row] = {}
         for row in sorted(held, key=lambda one: (one.lamport, one.owner)):
             hidden = any(

@@ -5,10 +5,11 @@ import pytest
 from swarmnet.errors import Refused
 from swarmnet.ids import CLUSTER
 from swarmnet.tables.config import TableConfig
-from swarmnet.tables.facts import NEVER, NodeFacts, node_facts
+from swarmnet.tables.facts import NEVER, NodeFacts, node_facts, revocation_cut
 from swarmnet.tables.lines import line_of
 from swarmnet.tables.outputs import Fenced, Outbid, Recovered
-from swarmnet.tables.row import NETWORK, NODE, Row
+from swarmnet.tables.row import NETWORK, NODE, REVOCATION, Row, Version
+from swarmnet.tables.rules import Presence
 from tests.tables.rows import (
     BLUE,
     E1,
@@ -273,3 +274,27 @@ def test_only_an_elder_that_answers_us_fences_us() -> None:
         first[2].put(first.now, NET, E1, b"x")
     first.run(121.0)
     assert first[2].put(first.now, NET, E1, b"x").epoch > 9
+
+
+def test_the_last_one_settles_a_removal_though_it_agreed_with_nobody_since() -> None:
+    wire = attached_wire()
+    rows = [one.item for one in wire[1].rows(CLUSTER).values()]
+    lose(wire, 2)
+    wire.managers.add(2)
+    # Who has just been started again knows of nobody, and settles nothing.
+    wire[2].revoke(wire.now, node_id(9))
+    wire.run(100.0)
+    wire.give(2, *rows, sender=3)
+    wire[2].revoke(wire.now, node_id(1))
+    wire.run(100.0)
+    assert (settled(wire, 2, 9), settled(wire, 2, 1)) == (None, None)
+    wire.note(3, Presence.LEFT)
+    wire.run(100.0)
+    newest = max(one.version for one in wire[2].rows_of(CLUSTER, node_id(1)).values())
+    assert (settled(wire, 2, 9), settled(wire, 2, 1)) == (NEVER, newest)
+
+
+def settled(wire: Wire, number: int, removed: int) -> Version | None:
+    """Return up to where a removed node's durable rows stand, as a node has it."""
+    removals = wire[number].table(CLUSTER, REVOCATION)
+    return revocation_cut(removals[node_id(removed)].row)

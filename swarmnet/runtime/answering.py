@@ -1,0 +1,35 @@
+"""What a member is told that asks about a network that it takes no part in."""
+
+from collections.abc import Mapping
+
+from swarmnet.errors import Refused
+from swarmnet.ids import Scope
+from swarmnet.runtime.explaining import Explaining
+from swarmnet.runtime.life import Life
+from swarmnet.runtime.views import Views
+
+
+async def answer_member(life: Life, question: Mapping[str, object]) -> object:
+    """Return the answer to a question as `inquiring` has them.
+
+    Raises:
+        Refused: it cannot be answered here.
+    """
+    match question:
+        case {"ask": "network", "network": str(text)}:
+            views = Views(life)
+            known = views.find_network(text)
+            if not views.is_attached(known.id):
+                raise Refused(f"network {text[:60]}: this node takes no part in it")
+            return views.network_whole(known)
+        case {"ask": "explain", "what": str(what), "network": str(text)}:
+            return await Explaining(life).explain_inside(what, Scope(_id(text)))
+        case _:
+            raise Refused("a question that this version does not know: update it")
+
+
+def _id(text: str) -> bytes:
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        raise Refused(f"network {text[:60]}: no id") from None
