@@ -9,21 +9,29 @@ JOBS ?= $(shell nproc)
 VENV := .venv
 RUN := $(VENV)/bin/python
 STAMP := $(VENV)/installed
+USABLE := $(VENV)/usable
 SIM := $(RUN) -m sim
 
-.PHONY: help check test demo sim bench bench-host clean
+.PHONY: help check test demo demo-sim sim bench bench-host clean
 
 help:
 	@echo "make check   format, lint, types, floors, limits, fast tests"
 	@echo "make test    every test"
-	@echo "make demo    an update and a crash, each beside memberlist's rules"
+	@echo "make demo    three hosts, one network, and an agent that dies"
+	@echo "make demo-sim  an update and a crash, each beside memberlist's rules"
 	@echo "make sim     chaos, SEEDS=$(SEEDS) seeds on JOBS=$(JOBS) cores"
 	@echo "make bench   every benchmark beside its peer that needs no root"
 	@echo "make bench-host  those on real kernels, in namespaces (root)"
 	@echo "make clean   remove the virtual environment and all caches"
 
 $(STAMP): pyproject.toml .ci/venv .ci/tools
-	@.ci/venv $(PYTHON) $(VENV)
+	@.ci/venv $(PYTHON) $(VENV) '.[dev]'
+	@.ci/tools
+	@touch $@ $(USABLE)
+
+# All that the command itself needs, which is there much sooner.
+$(USABLE): pyproject.toml .ci/venv .ci/tools
+	@.ci/venv $(PYTHON) $(VENV) .
 	@.ci/tools
 	@touch $@
 
@@ -37,7 +45,10 @@ check: $(STAMP)
 test: $(STAMP)
 	@$(RUN) -m pytest -n auto
 
-demo: $(STAMP)
+demo: $(USABLE)
+	@$(RUN) -m demo
+
+demo-sim: $(STAMP)
 	@$(SIM) run update --nodes 1000
 	@$(SIM) run update --nodes 1000 --profile memberlist
 	@$(SIM) run crash --nodes 64

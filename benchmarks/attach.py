@@ -206,9 +206,7 @@ def by_messages(wanted: Wanted, name: str) -> None:
     port, inner = wanted.port, wanted.inner
     with closing(Bare(wanted.net)) as net, closing(inside):
         bridge = net.index(BRIDGE)
-        born = add_veth(
-            port, master_index=bridge, other=inner, other_fd=box_fd, other_name=ETH
-        )
+        born = add_veth(port, master_index=bridge, other=inner, other_fd=box_fd)
         net.ask(born)
         index, inner_index = net.index(port.name), inside.index(ETH)
         inside.ask(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-TREES: Final = ("swarmnet", "sim", "benchmarks", "tests")
+TREES: Final = ("swarmnet", "sim", "benchmarks", "demo", "tests")
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 

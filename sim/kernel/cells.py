@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from swarmnet.kernel.firewall import Table
+from swarmnet.kernel.intruders import Intruder
 from swarmnet.kernel.links import Kind, Link
 from swarmnet.kernel.state import HOST, Address, Route
 
@@ -34,8 +35,9 @@ class Refusal(Exception):
 class KernelEvent:
     """What rtnetlink tells a listener: in which namespace, and what kind of thing.
 
-    `what` is link, address, route, neighbour (of a link or a bridge's FDB too), or
-    `OVERRUN`: some were lost, anywhere. Firewalls, sysctls and pins are not told of.
+    `what` is link, address, route, neighbour (of a link or a bridge's FDB too),
+    intruder, or `OVERRUN`: some were lost, anywhere. Our firewall, sysctls and pins are
+    not told of.
     """
 
     namespace: str
@@ -103,6 +105,7 @@ class NamespaceCell:
     routes: dict[Route, None] = field(default_factory=dict)
     sysctls: dict[str, str] = field(default_factory=dict)
     tables: dict[tuple[str, str], Table] = field(default_factory=dict)
+    intruders: dict[Intruder, None] = field(default_factory=dict)
 
     def get(self, name: str) -> LinkCell:
         """Return a link.

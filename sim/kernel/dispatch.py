@@ -25,8 +25,8 @@ def execute(machine: Machine, operation: of.Operation) -> None:
             entries.put_station(machine, operation)
         case of.RemoveStation():
             entries.remove_station(machine, operation)
-        case of.AddNamespace(key):
-            linking.add_namespace(machine, key)
+        case of.AddNamespace(key, sysctls):
+            linking.add_namespace(machine, key, sysctls)
         case of.RemoveNamespace(key):
             linking.remove_namespace(machine, key)
         case of.AddLink() | of.SetLink() | of.ReleaseLink() | of.RemoveLink():
@@ -61,10 +61,11 @@ def _in_namespace(
     | of.SetSysctl
     | of.PutTable
     | of.ChangeElements
-    | of.RemoveTable,
+    | of.RemoveTable
+    | of.MendIntruder,
 ) -> None:
     is_removal = isinstance(
-        operation, of.RemoveAddress | of.RemoveRoute | of.RemoveTable
+        operation, of.RemoveAddress | of.RemoveRoute | of.RemoveTable | of.MendIntruder
     )
     if is_removal and operation.namespace not in machine.namespaces:
         return
@@ -86,3 +87,5 @@ def _in_namespace(
             settings.change_elements(home, operation)
         case of.RemoveTable(family=family, name=name):
             home.tables.pop((family, name), None)
+        case of.MendIntruder(intruder=intruder):
+            settings.mend_intruder(machine, home, intruder)

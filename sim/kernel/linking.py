@@ -1,11 +1,12 @@
 """Links: how they come, change and go, and what goes with them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Final
 
 from sim.kernel import addressing
 from sim.kernel.cells import LinkCell, Machine, NamespaceCell, Refusal
+from swarmnet.kernel.held import DEFAULT, is_on, link_of_sysctl, sysctl_of
 from swarmnet.kernel.links import LINK_NAME_BYTES_MAX, Kind, Link, Port, is_ours
 from swarmnet.kernel.operations import AddLink, SetLink
 
@@ -16,10 +17,13 @@ PORT_AT_FIRST: Final = Port(learning=True, flood=True)
 """How a bridge treats a new port of which nothing is said."""
 
 
-def add_namespace(machine: Machine, key: str) -> None:
-    """Make and pin a namespace, unless it is there."""
+def add_namespace(
+    machine: Machine, key: str, sysctls: Iterable[tuple[str, str]] = ()
+) -> None:
+    """Make and pin a namespace with these sysctls, unless it is there."""
     if key not in machine.namespaces:
-        machine.namespaces[key] = NamespaceCell(key, is_pinned=True)
+        home = NamespaceCell(key, is_pinned=True, sysctls=dict(sysctls))
+        machine.namespaces[key] = home
 
 
 def remove_namespace(machine: Machine, key: str) -> None:
@@ -85,12 +89,20 @@ def make(machine: Machine, home: NamespaceCell, link: Link) -> LinkCell:
     bare = replace(link, mac=mac, peer=None, master=None, port=None, is_up=False)
     cell = LinkCell(home, bare)
     home.links[link.name] = cell
+    _inherit_sysctls(home, link.name)
     machine.announce(home, "link")
     _set_master(machine, cell, link.master)
     if link.port is not None and link.master is not None:
         cell.change(port=link.port)
     set_up(machine, cell, is_up=link.is_up)
     return cell
+
+
+def _inherit_sysctls(home: NamespaceCell, name: str) -> None:
+    """Give a new link the sysctls that were written for `default`."""
+    for path, value in list(home.sysctls.items()):
+        if link_of_sysctl(path) == DEFAULT:
+            home.sysctls[sysctl_of(path, name)] = value
 
 
 def set_link(machine: Machine, operation: SetLink) -> None:
@@ -178,6 +190,19 @@ def release(machine: Machine, cell: LinkCell) -> None:
     machine.announce(cell.home, "link")
 
 
+def move(machine: Machine, cell: LinkCell, home: NamespaceCell, name: str) -> None:
+    """Take a link to another namespace, under another name; it goes down."""
+    release(machine, cell)
+    addressing.drop_all(machine, cell)
+    _drop_neighbours(machine, cell)
+    del cell.home.links[cell.name]
+    machine.announce(cell.home, "link")
+    cell.home = home
+    cell.change(name=name, is_up=False)
+    home.links[name] = cell
+    machine.announce(home, "link")
+
+
 def remove(machine: Machine, cell: LinkCell) -> None:
     """Delete a link, a veth with its other end; what stands on them goes too."""
     pair = [cell] if cell.other is None else [cell, cell.other]
@@ -190,6 +215,8 @@ def remove(machine: Machine, cell: LinkCell) -> None:
         home.links.pop(end.name, None)
         for path in [p for p in home.sysctls if link_of(p) == end.name]:
             del home.sysctls[path]
+        for one in [one for one in home.intruders if is_on(one, end.name)]:
+            del home.intruders[one]
         machine.announce(home, "link")
 
 
@@ -264,8 +291,14 @@ def _check_vxlan(machine: Machine, link: Link) -> None:
         raise Refusal("EINVAL", "Required attributes not provided")
     if link.vxlan.vni > VNI_MAX:
         raise Refusal("ERANGE")
-    if _socket(link) in [_socket(cell.link) for cell in all_links(machine)]:
-        raise Refusal("EEXIST", "A VXLAN device with the specified VNI already exists.")
+    for cell in list(all_links(machine)):
+        if _socket(cell.link) != _socket(link):
+            continue
+        if not is_ours(link) or cell.link.alias != link.alias:
+            text = "A VXLAN device with the specified VNI already exists."
+            raise Refusal("EEXIST", text)
+        # Somebody took it there.
+        remove(machine, cell)
 
 
 def _socket(link: Link) -> tuple[int, int, int] | None:

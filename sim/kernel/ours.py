@@ -8,6 +8,9 @@ from swarmnet.kernel.links import Kind, is_ours
 OWNED: Final = "net/"
 """So begin the keys of namespaces in which everything is ours."""
 
+BOXES: Final = "box/"
+"""So begin the keys of sandboxes."""
+
 
 def our_links(machine: Machine, *kinds: Kind) -> list[LinkCell]:
     """Return our links of some kinds, or of all."""

@@ -34,6 +34,7 @@ def read(
         stations=stations,
         sysctls={path: value for path, value in sysctls.items() if value is not None},
         tables=_tables(home, desired.tables, is_host=is_host),
+        intruders=dict(home.intruders) if is_owned else {},
         is_owned=is_owned,
         is_pinned=home.is_pinned,
     )

@@ -6,6 +6,7 @@ from typing import Final
 from sim.kernel import linking
 from sim.kernel.cells import Machine, NamespaceCell, Refusal
 from swarmnet.kernel.firewall import Table
+from swarmnet.kernel.intruders import Intruder
 from swarmnet.kernel.operations import ChangeElements, SetSysctl
 
 AT_FIRST: Final = {
@@ -113,3 +114,15 @@ def _is_taken(elements: dict[str, None], element: str) -> bool:
     return element not in elements and any(
         held.partition(" : ")[0] == key for held in elements
     )
+
+
+def add_intruder(machine: Machine, home: NamespaceCell, intruder: Intruder) -> None:
+    """Let others put something into a namespace, or take a rule away."""
+    home.intruders[intruder] = None
+    machine.announce(home, "intruder")
+
+
+def mend_intruder(machine: Machine, home: NamespaceCell, intruder: Intruder) -> None:
+    """Undo it, if it is so."""
+    if home.intruders.pop(intruder, intruder) is None:
+        machine.announce(home, "intruder")

@@ -92,7 +92,9 @@ def _foreign_link(
     cells = [
         cell
         for cell, _ in foreign.links
-        if cell.home in shared and cell.home.is_alive and cell.bridge is None
+        if cell.home in shared
+        and cell.home.links.get(cell.name) is cell
+        and cell.bridge is None
     ]
     return random.choice(cells) if cells else None
 

@@ -7,7 +7,7 @@ from typing import Final
 from sim.kernel import linking
 from sim.kernel.cells import LinkCell, Machine
 from sim.kernel.foreign import Foreign
-from sim.kernel.ours import OWNED, our_links, our_ports, where
+from sim.kernel.ours import BOXES, OWNED, our_links, our_ports, where
 from swarmnet.kernel.links import Kind, Link
 
 
@@ -86,13 +86,51 @@ def remove_alias(machine: Machine, foreign: Foreign, random: Random) -> str | No
 
 
 def add_to_bridge(machine: Machine, foreign: Foreign, random: Random) -> str | None:
-    """Put a new link of others into a bridge of ours; it stays theirs."""
+    """Put a new link of others into a bridge of ours; beside ours it stays theirs."""
     if (bridge := _one(our_links(machine, Kind.BRIDGE), random)) is None:
         return None
     name = f"ext{machine.links_made}"
     link = Link(name, Kind.OTHER, 1500, master=bridge.name)
-    foreign.add_link(machine, bridge.home, link)
+    if bridge.home.label.startswith(OWNED):
+        linking.make(machine, bridge.home, link)
+    else:
+        foreign.add_link(machine, bridge.home, link)
     return f"{where(bridge)} {name}"
+
+
+def add_link(machine: Machine, foreign: Foreign, random: Random) -> str | None:
+    """Add a link, in no bridge, where all is ours."""
+    if (beside := _one(our_links(machine, Kind.VXLAN), random)) is None:
+        return None
+    name = f"ext{machine.links_made}"
+    linking.make(machine, beside.home, Link(name, Kind.OTHER, 1500))
+    return f"{beside.home.label}: {name}"
+
+
+def change_alias(machine: Machine, foreign: Foreign, random: Random) -> str | None:
+    """Call an interface in a sandbox something else; it keeps its name."""
+    cells = [
+        cell
+        for cell in our_links(machine, Kind.VETH)
+        if cell.home.label.startswith(BOXES) or not cell.home.is_pinned
+    ]
+    if (cell := _one([c for c in cells if c.link.master is None], random)) is None:
+        return None
+    cell.change(alias=random.choice(("", "uplink")))
+    machine.announce(cell.home, "link")
+    return where(cell)
+
+
+def move_device(machine: Machine, foreign: Foreign, random: Random) -> str | None:
+    """Take a VXLAN device to another namespace, known to the agent or not."""
+    if (cell := _one(our_links(machine, Kind.VXLAN), random)) is None:
+        return None
+    home = random.choice([one for one in machine.all_namespaces() if one.is_alive])
+    was, name = where(cell), f"ext{machine.links_made}"
+    if name in home.links:
+        return None
+    linking.move(machine, cell, home, name)
+    return f"{was} to {where(cell)}"
 
 
 def _one(cells: list[LinkCell], random: Random) -> LinkCell | None:
@@ -109,4 +147,7 @@ ACTS: Final = {
     "port-change": change_port,
     "alias-remove": remove_alias,
     "bridge-add": add_to_bridge,
+    "device-move": move_device,
+    "link-add": add_link,
+    "alias-change": change_alias,
 }

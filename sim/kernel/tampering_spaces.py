@@ -1,15 +1,23 @@
 """Tampering with what stands in our namespaces and on our links, and with them."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from random import Random
 from re import compile as pattern
 from typing import Final
 
-from sim.kernel import addressing, linking
+from sim.kernel import addressing, linking, settings
 from sim.kernel.cells import KERNEL, Machine, NamespaceCell
 from sim.kernel.foreign import Foreign
-from sim.kernel.ours import our_links, our_namespaces, where
+from sim.kernel.ours import OWNED, our_links, our_namespaces, where
 from swarmnet.kernel.firewall import OURS, Table
+from swarmnet.kernel.intruders import (
+    KERNEL_RULES,
+    AlienTable,
+    Intruder,
+    Qdisc,
+    Rule,
+)
 from swarmnet.kernel.links import is_ours
 from swarmnet.kernel.state import PROTOCOL, Address, Route
 
@@ -126,6 +134,51 @@ def change_sysctl(machine: Machine, foreign: Foreign, random: Random) -> str | N
     return f"{home.label}: {path}"
 
 
+def _intrude(
+    machine: Machine, random: Random, make: Callable[[NamespaceCell], Intruder | None]
+) -> str | None:
+    """Put something into a namespace where all is ours."""
+    spaces = machine.namespaces
+    homes = [home for key, home in spaces.items() if key.startswith(OWNED)]
+    if not homes:
+        return None
+    home = random.choice(homes)
+    if (intruder := make(home)) is None or intruder in home.intruders:
+        return None
+    settings.add_intruder(machine, home, intruder)
+    return f"{home.label}: {intruder}"
+
+
+def add_rule(machine: Machine, foreign: Foreign, random: Random) -> str | None:
+    """Add a routing rule."""
+    rule = Rule(2, random.randrange(1, 32_000), random.randbytes(12))
+    return _intrude(machine, random, lambda _: rule)
+
+
+def remove_rule(machine: Machine, foreign: Foreign, random: Random) -> str | None:
+    """Delete a routing rule that the kernel made."""
+    family, priority = random.choice(list(KERNEL_RULES))
+    rule = Rule(family, priority, is_missing=True)
+    return _intrude(machine, random, lambda _: rule)
+
+
+def add_qdisc(machine: Machine, foreign: Foreign, random: Random) -> str | None:
+    """Put a queueing discipline on a link."""
+
+    def make(home: NamespaceCell) -> Intruder | None:
+        links = list(home.links)
+        link = random.choice(links) if links else None
+        return None if link is None else Qdisc(link, "tbf", 0x10000, 0xFFFFFFFF)
+
+    return _intrude(machine, random, make)
+
+
+def add_alien_table(machine: Machine, foreign: Foreign, random: Random) -> str | None:
+    """Add a firewall table."""
+    table = AlienTable(1, f"others{random.randrange(1000)}")
+    return _intrude(machine, random, lambda _: table)
+
+
 def remove_namespace(machine: Machine, foreign: Foreign, random: Random) -> str | None:
     """Take the pin of a namespace away, which ends it."""
     if not (held := our_namespaces(machine)):
@@ -177,4 +230,8 @@ ACTS: Final = {
     "element-add": add_element,
     "sysctl-change": change_sysctl,
     "namespace-remove": remove_namespace,
+    "rule-add": add_rule,
+    "rule-remove": remove_rule,
+    "qdisc-add": add_qdisc,
+    "alien-table-add": add_alien_table,
 }

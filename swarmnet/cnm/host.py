@@ -16,12 +16,13 @@ class SandboxFacts:
     """What a sandbox holds already.
 
     `interfaces` are the names of our links in it, by the id of the endpoint (the
-    gateway's under ""); `foreign` the names of all others. A default route is foreign
-    if we did not make it.
+    gateway's under ""); `foreign` the names of all others, and `unmarked` the MACs of
+    those that are ends of veth pairs. A default route is foreign if we did not make it.
     """
 
     interfaces: Mapping[str, str] = field(default_factory=dict)
     foreign: Sequence[str] = ()
+    unmarked: Mapping[str, bytes] = field(default_factory=dict)
     has_default_route: bool = False
     gateway_address: IP | None = None
 

@@ -6,14 +6,16 @@ wrong is found by a notification or by the next look, and put right there.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import assert_never
+from typing import Final, assert_never
 
 from swarmnet.kernel.firewall import Table
+from swarmnet.kernel.intruders import Intruder, Qdisc
 from swarmnet.kernel.links import Link
 from swarmnet.kernel.operations import (
     AddLink,
     AddNamespace,
     ChangeElements,
+    MendIntruder,
     Operation,
     PutAddress,
     PutFdb,
@@ -44,6 +46,9 @@ from swarmnet.kernel.state import (
     connected_route,
 )
 
+DEFAULT: Final = "default"
+"""Stands for a link's name where sysctls are those that a new link gets."""
+
 
 @dataclass(slots=True)
 class HeldEntries:
@@ -65,8 +70,17 @@ class HeldNamespace:
     stations: dict[bytes, str]
     sysctls: dict[str, str]
     tables: dict[tuple[str, str], Table]
+    intruders: dict[Intruder, None]
     is_owned: bool
     is_pinned: bool
+    shown: Namespace | None = None
+
+    def add_link(self, link: Link) -> None:
+        """Take note of a new link, which has the sysctls that `default` says."""
+        self.links[link.name] = replace(link, peer=None)
+        for path, value in list(self.sysctls.items()):
+            if link_of_sysctl(path) == DEFAULT:
+                self.sysctls[sysctl_of(path, link.name)] = value
 
     def drop_link(self, name: str) -> None:
         """Forget a link, and what stands on it."""
@@ -78,6 +92,8 @@ class HeldNamespace:
         for route in [one for one in self.routes if one.link == name]:
             del self.routes[route]
         self._drop_stations(name)
+        for one in [one for one in self.intruders if is_on(one, name)]:
+            del self.intruders[one]
         for path in [one for one in self.sysctls if link_of_sysctl(one) == name]:
             del self.sysctls[path]
         for link in [one for one in self.links.values() if one.master == name]:
@@ -95,7 +111,9 @@ class HeldNamespace:
 
     def show(self) -> Namespace:
         """Return it as a value; its mappings are not copied."""
-        return Namespace(
+        if self.shown is not None:
+            return self.shown
+        shown = Namespace(
             links=self.links,
             addresses=self.addresses,
             routes=self.routes,
@@ -106,9 +124,14 @@ class HeldNamespace:
             stations=self.stations,
             sysctls=self.sysctls,
             tables=self.tables,
+            intruders=self.intruders,
             is_owned=self.is_owned,
             is_pinned=self.is_pinned,
         )
+        if not self.entries:
+            # Those of VXLAN devices are copied; all else is seen to change.
+            self.shown = shown
+        return shown
 
 
 def link_of_sysctl(path: str) -> str | None:
@@ -117,6 +140,17 @@ def link_of_sysctl(path: str) -> str | None:
         case ["net", _, "conf" | "neigh", link, _]:
             return link
     return None
+
+
+def is_on(intruder: Intruder, link: str) -> bool:
+    """Return whether an intruder comes and goes with a link."""
+    return isinstance(intruder, Qdisc) and intruder.link == link
+
+
+def sysctl_of(path: str, link: str) -> str:
+    """Return where the sysctl stands that is at `path` for some link, for another."""
+    start, sort, _, last = path.rsplit("/", 3)
+    return "/".join((start, sort, link, last))
 
 
 def hold(space: Namespace) -> HeldNamespace:
@@ -134,6 +168,7 @@ def hold(space: Namespace) -> HeldNamespace:
         stations=dict(space.stations),
         sysctls=dict(space.sysctls),
         tables=dict(space.tables),
+        intruders=dict(space.intruders),
         is_owned=space.is_owned,
         is_pinned=space.is_pinned,
     )
@@ -161,10 +196,12 @@ class Held:
     def done(self, operation: Operation) -> None:
         """Take note of an operation that succeeded."""
         match operation:
-            case AddNamespace(name):
+            case AddNamespace(name, sysctls):
                 is_owned = name.startswith("net/")
-                empty = Namespace(is_owned=is_owned, is_pinned=True)
-                self.namespaces[name] = hold(empty)
+                born = Namespace(
+                    sysctls=dict(sysctls), is_owned=is_owned, is_pinned=True
+                )
+                self.namespaces[name] = hold(born)
             case RemoveNamespace(name):
                 self._remove_namespace(name)
             case RemoveLink(name, link):
@@ -179,13 +216,14 @@ class Held:
     def _add_link(self, name: str, link: Link, other: Link | None) -> None:
         space = self.namespaces.get(name)
         if space is not None:
-            space.links[link.name] = replace(link, peer=None)
+            space.add_link(link)
             if link.vxlan is not None:
                 space.entries[link.name] = HeldEntries({}, {}, {})
+                space.shown = None
         if other is not None and link.peer is not None:
             there = self.namespaces.get(link.peer.namespace)
             if there is not None:
-                there.links[other.name] = replace(other, peer=None)
+                there.add_link(other)
 
     def _remove_link(self, name: str, link: str) -> None:
         """With one end of a pair goes the other, which has the same alias."""
@@ -259,6 +297,8 @@ def _change(space: HeldNamespace, operation: Operation) -> None:
             space.tables[table.family, table.name] = table
         case RemoveTable(_, family, name):
             space.tables.pop((family, name), None)
+        case MendIntruder(_, intruder):
+            space.intruders.pop(intruder, None)
         case AddNamespace() | RemoveNamespace() | AddLink() | RemoveLink():
             raise AssertionError("these are of more than one namespace")
         case _:

@@ -12,7 +12,7 @@ from struct import Struct
 from typing import Final
 
 from swarmnet.errors import BadPacket
-from swarmnet.kernel.links import Kind, Link, Port, Vxlan
+from swarmnet.kernel.links import Kind, Link, Vxlan
 from swarmnet.kernel.netlink import (
     AF_BRIDGE,
     AF_INET6,
@@ -34,10 +34,15 @@ from swarmnet.kernel.netlink import (
     u8_untrusted,
     u32_untrusted,
 )
+from swarmnet.kernel.port_codec import (
+    LINKINFO,
+    Strange,
+    decode_port_untrusted,
+    port_attribute,
+)
 
 IFF_UP: Final = 0x1
 IFF_LOOPBACK: Final = 0x8
-IFF_RUNNING: Final = 0x40
 IFF_NOARP: Final = 0x80
 IFF_MULTICAST: Final = 0x1000
 IPV6_MTU_MIN: Final = 1280
@@ -51,7 +56,6 @@ _IFNAME: Final = 3
 _MTU: Final = 4
 _LINK: Final = 5
 _MASTER: Final = 10
-_LINKINFO: Final = 18
 _IFALIAS: Final = 20
 _AF_SPEC: Final = 26
 _NET_NS_FD: Final = 28
@@ -60,32 +64,14 @@ _LINK_NETNSID: Final = 37
 
 _INFO_KIND: Final = 1
 _INFO_DATA: Final = 2
-_INFO_SLAVE_KIND: Final = 4
-_INFO_SLAVE_DATA: Final = 5
 
 _INET6_ADDR_GEN_MODE: Final = 8
 _MODE_EUI64: Final = 0
 _MODE_NONE: Final = 1
-
-_PORT_HAIRPIN: Final = 4
-_PORT_LEARNING: Final = 8
-_PORT_FLOOD: Final = 9
-_PORT_ISOLATED: Final = 33
-_PORT_STATE: Final = 1
-_FORWARDING: Final = 3
-_PORT_PLAIN: Final = {
-    5: 0,  # GUARD
-    6: 0,  # PROTECT
-    7: 0,  # FAST_LEAVE
-    10: 0,  # PROXYARP
-    12: 0,  # PROXYARP_WIFI
-    27: 1,  # MCAST_FLOOD
-    28: 0,  # MCAST_TO_UCAST
-    30: 1,  # BCAST_FLOOD
-    32: 0,  # NEIGH_SUPPRESS
-    39: 0,  # LOCKED
-}
-"""What a port has when it is made, of what we do not speak of (linux/if_link.h)."""
+_EUI64, _NO_ADDRESS = (
+    nested(_AF_SPEC, nested(AF_INET6, attribute_u8(_INET6_ADDR_GEN_MODE, mode)))
+    for mode in (_MODE_EUI64, _MODE_NONE)
+)
 
 _VXLAN_ID: Final = 1
 _VXLAN_LOCAL: Final = 4
@@ -111,7 +97,7 @@ class FoundLink:
 
     `master_index` names its master. `peer_index` names what it hangs on, such as the
     other end of a veth pair; in the namespace of id `netns_id` if that is given.
-    `strange` are flags of a port that should be otherwise: (IFLA_BRPORT_*, value).
+    `strange` are flags of a port that should be otherwise.
     """
 
     index: int
@@ -120,7 +106,7 @@ class FoundLink:
     master_index: int | None = None
     peer_index: int | None = None
     netns_id: int | None = None
-    strange: tuple[tuple[int, int], ...] = ()
+    strange: Strange = ()
 
 
 def add_bridge(link: Link) -> Request:
@@ -130,7 +116,7 @@ def add_bridge(link: Link) -> Request:
     what it has already: so that `set_link` tells it one, it is born with another.
     """
     born = replace(link, mtu=link.mtu ^ 1)
-    return _add(born, nested(_LINKINFO, _kind(Kind.BRIDGE)))
+    return _add(born, nested(LINKINFO, _kind(Kind.BRIDGE)))
 
 
 def add_vxlan(link: Link, *, namespace_fd: int, master_index: int | None) -> Request:
@@ -153,7 +139,7 @@ def add_vxlan(link: Link, *, namespace_fd: int, master_index: int | None) -> Req
         attribute_u8(_VXLAN_L3MISS, vxlan.l3miss),
     )
     namespace = attribute_u32(_NET_NS_FD, namespace_fd)
-    info = nested(_LINKINFO, _kind(Kind.VXLAN), data)
+    info = nested(LINKINFO, _kind(Kind.VXLAN), data)
     return _add(link, namespace, _master(master_index), info)
 
 
@@ -163,33 +149,35 @@ def add_veth(
     master_index: int | None,
     other: Link,
     other_fd: int,
-    other_name: str,
 ) -> Request:
-    """Return the request for a veth pair, down: `link` here, `other` in `other_fd`.
-
-    `other_name` is what the other end is called until `set_link` renames it.
-    """
+    """Return the request for a veth pair, down: `link` here, `other` in `other_fd`."""
     peer = attribute(
         _VETH_PEER,
         _IFINFO.pack(0, 0, 0, 0, 0)
-        + attribute_text(_IFNAME, other_name)
+        + attribute_text(_IFNAME, other.name)
         + attribute_u32(_MTU, other.mtu)
         + attribute_u32(_NET_NS_FD, other_fd)
         + _mac(other),
     )
-    info = nested(_LINKINFO, _kind(Kind.VETH), nested(_INFO_DATA, peer))
+    info = nested(LINKINFO, _kind(Kind.VETH), nested(_INFO_DATA, peer))
     return _add(link, _master(master_index), info)
 
 
 def set_link(
-    index: int, link: Link, *, master_index: int | None, rename: str | None
+    index: int,
+    link: Link,
+    *,
+    master_index: int | None,
+    rename: str | None,
+    has_mac: bool = False,
 ) -> list[Request]:
     """Return the requests that make an existing link what the value says, in order.
 
     `index` 0 means the link of that name, which then cannot be renamed. A master None
-    changes nothing. The second request, for IPv6 addresses, fails with EAFNOSUPPORT,
-    and alone, where there is no IPv6; no other fails so. Port flags want a master that
-    is one already, so they come last, in the message that takes the link up.
+    changes nothing, nor is a MAC said that the link `has_mac`. The second request, for
+    IPv6 addresses, fails with EAFNOSUPPORT, and alone, where there is no IPv6; no other
+    fails so. Port flags want a master that is one already, so they come last, in the
+    message that takes the link up.
     """
     assert index or rename is None, link.name
     who = b"" if index else attribute_text(_IFNAME, link.name)
@@ -201,18 +189,17 @@ def set_link(
         # Without the final zero, as iproute2 sends it: an empty one clears it.
         attribute(_IFALIAS, link.alias.encode()),
         attribute_u32(_MTU, link.mtu),
-        _mac(link),
+        b"" if has_mac else _mac(link),
         _master(master_index),
     )
     requests = [Request(RTM_SETLINK, 0, b"".join(basics))]
     if link.mtu >= IPV6_MTU_MIN:
-        mode = _MODE_EUI64 if link.has_link_local else _MODE_NONE
-        inet6 = nested(AF_INET6, attribute_u8(_INET6_ADDR_GEN_MODE, mode))
-        body = still + who + nested(_AF_SPEC, inet6)
+        mode = _EUI64 if link.has_link_local else _NO_ADDRESS
+        body = still + who + mode
         requests.append(Request(RTM_SETLINK, 0, body))
     # A device without ARP answers for nobody.
     flags, change = up | IFF_MULTICAST, IFF_UP | IFF_NOARP | IFF_MULTICAST
-    body = _IFINFO.pack(0, 0, index, flags, change) + who + _port(link.port)
+    body = _IFINFO.pack(0, 0, index, flags, change) + who + port_attribute(link.port)
     requests.append(Request(RTM_NEWLINK, 0, body))
     return requests
 
@@ -258,11 +245,12 @@ def decode_link_untrusted(body: bytes | memoryview) -> FoundLink | None:
     found = attributes_untrusted(body[_IFINFO.size :])
     if _IFNAME not in found:
         raise BadPacket("a link without a name")
-    info = attributes_untrusted(found.get(_LINKINFO, b""))
+    info = attributes_untrusted(found.get(LINKINFO, b""))
     kind = _KINDS.get(text_untrusted(info.get(_INFO_KIND, b"")), Kind.OTHER)
     vxlan = None
     if kind is Kind.VXLAN:
         vxlan = _vxlan_untrusted(attributes_untrusted(info.get(_INFO_DATA, b"")))
+    port, strange = decode_port_untrusted(info, flags)
     link = Link(
         text_untrusted(found[_IFNAME]),
         kind,
@@ -270,7 +258,7 @@ def decode_link_untrusted(body: bytes | memoryview) -> FoundLink | None:
         alias=text_untrusted(found.get(_IFALIAS, b"")),
         mac=found.get(_ADDRESS, b""),
         is_up=bool(flags & IFF_UP),
-        port=_port_untrusted(info, flags),
+        port=port,
         vxlan=vxlan,
         has_link_local=_has_link_local_untrusted(found),
         is_mute=flags & (IFF_NOARP | IFF_MULTICAST) != IFF_MULTICAST,
@@ -282,8 +270,20 @@ def decode_link_untrusted(body: bytes | memoryview) -> FoundLink | None:
         _number_untrusted(found, _MASTER),
         _number_untrusted(found, _LINK),
         _number_untrusted(found, _LINK_NETNSID),
-        strange=() if link.port is None else _strange_untrusted(info, flags),
+        strange=strange,
     )
+
+
+def link_index_untrusted(body: bytes | memoryview) -> int:
+    """Read the index alone of an RTM_NEWLINK: of a new link the rest is known.
+
+    Raises:
+        BadPacket: it is cut off.
+    """
+    if len(body) < _IFINFO.size:
+        raise BadPacket("a link is cut off")
+    index: int = _IFINFO.unpack_from(body)[2]
+    return index
 
 
 def _add(link: Link, *more: bytes) -> Request:
@@ -310,35 +310,6 @@ def _master(index: int | None) -> bytes:
     return b"" if index is None else attribute_u32(_MASTER, index)
 
 
-def _port(port: Port | None) -> bytes:
-    """Return the attribute that holds a bridge port's flags."""
-    if port is None:
-        return b""
-    data = nested(
-        _INFO_SLAVE_DATA,
-        attribute_u8(_PORT_LEARNING, port.learning),
-        attribute_u8(_PORT_FLOOD, port.flood),
-        attribute_u8(_PORT_ISOLATED, port.isolated),
-        attribute_u8(_PORT_HAIRPIN, port.hairpin),
-    )
-    return nested(_LINKINFO, attribute(_INFO_SLAVE_KIND, b"bridge"), data)
-
-
-def mend_port(index: int, found: FoundLink) -> list[Request]:
-    """Return requests that make a port plain again, where it is not.
-
-    Only flags that the kernel tells of are set: it may not know them all.
-    """
-    head = _IFINFO.pack(0, 0, index, 0, 0)
-
-    def put(kind: int, value: int) -> Request:
-        data = nested(_INFO_SLAVE_DATA, attribute_u8(kind, value))
-        info = nested(_LINKINFO, attribute(_INFO_SLAVE_KIND, b"bridge"), data)
-        return Request(RTM_NEWLINK, 0, head + info)
-
-    return [put(kind, value) for kind, value in found.strange]
-
-
 def _number_untrusted(found: Mapping[int, bytes], kind: int) -> int | None:
     return u32_untrusted(found[kind]) if kind in found else None
 
@@ -358,36 +329,6 @@ def _vxlan_untrusted(data: Mapping[int, bytes]) -> Vxlan:
         l2miss=_is_set_untrusted(data, _VXLAN_L2MISS),
         l3miss=_is_set_untrusted(data, _VXLAN_L3MISS),
     )
-
-
-def _port_untrusted(info: Mapping[int, bytes], flags: int) -> Port | None:
-    """Read the flags of a bridge port; None of a link that is none."""
-    if text_untrusted(info.get(_INFO_SLAVE_KIND, b"")) != Kind.BRIDGE:
-        return None
-    data = attributes_untrusted(info.get(_INFO_SLAVE_DATA, b""))
-    return Port(
-        learning=_is_set_untrusted(data, _PORT_LEARNING),
-        flood=_is_set_untrusted(data, _PORT_FLOOD),
-        isolated=_is_set_untrusted(data, _PORT_ISOLATED),
-        hairpin=_is_set_untrusted(data, _PORT_HAIRPIN),
-        is_plain=not _strange_untrusted(info, flags),
-    )
-
-
-def _strange_untrusted(
-    info: Mapping[int, bytes], flags: int
-) -> tuple[tuple[int, int], ...]:
-    """Return the flags of a port that are not as they are made, and how they are."""
-    data = attributes_untrusted(info.get(_INFO_SLAVE_DATA, b""))
-    found = [
-        (kind, value)
-        for kind, value in _PORT_PLAIN.items()
-        if kind in data and u8_untrusted(data[kind]) != value
-    ]
-    is_stopped = u8_untrusted(data.get(_PORT_STATE, b"\3")) != _FORWARDING
-    if is_stopped and flags & IFF_RUNNING:
-        found.append((_PORT_STATE, _FORWARDING))
-    return tuple(found)
 
 
 def _has_link_local_untrusted(found: Mapping[int, bytes]) -> bool:

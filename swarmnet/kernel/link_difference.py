@@ -1,11 +1,12 @@
 """Which links must be made, changed, or go.
 
-A veth pair is there when both of its ends are, under one alias; of anything less the
-rest is removed and the pair made anew. What makes a VXLAN device cannot be changed
+A veth pair is there when both of its ends are, the inner one under its alias, or with
+its MAC and no alias of ours; of anything less the rest is removed and the pair made
+anew. What makes a VXLAN device cannot be changed
 (linux/drivers/net/vxlan/vxlan_core.c, vxlan_changelink), so it is made anew too.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from re import compile as pattern
 from typing import Final
 
@@ -15,23 +16,31 @@ from swarmnet.kernel.state import Host, Namespace
 from swarmnet.kernel.work import Phase, Work
 
 _LEFT_BEHIND: Final = pattern(r"[vg][0-9a-f]{12}\Z")
-"""The names under which both ends of our pairs are born, before they have an alias."""
+"""The names of the ports of our pairs, which have no alias yet when they are born."""
 OUR_BRIDGE: Final = "swarmnet_gw"
 """The one link with a name of its own that we make among those of others."""
-_OWN_NAMES: Final = pattern(r"(br|vxlan)\d+\Z")
-"""What else we make in a namespace of our own."""
+_FALLBACKS: Final = frozenset(
+    {
+        *("tunl0", "gre0", "gretap0", "erspan0", "ip_vti0"),
+        *("ip6_vti0", "sit0", "ip6tnl0", "ip6gre0"),
+    }
+)
+"""What a kernel makes in every namespace (fb_tunnels_only_for_init_net) and keeps."""
 NOTHING: Final = Namespace()
 
 
 def may_remove(link: Link, where: Namespace) -> bool:
-    """Return whether a link was made by us, also by one of us that was cut short."""
+    """Return whether a link was made by us, also by one of us that was cut short.
+
+    In a namespace of our own others have no business: all is as if it were.
+    """
     if is_ours(link):
         return True
     if link.kind is Kind.VETH and _LEFT_BEHIND.match(link.name):
         return True
     if link.kind is Kind.BRIDGE and link.name == OUR_BRIDGE:
         return True
-    return where.is_owned and bool(_OWN_NAMES.match(link.name))
+    return where.is_owned and link.name not in _FALLBACKS
 
 
 def is_like(link: Link, held: Link) -> bool:
@@ -48,6 +57,11 @@ def is_like(link: Link, held: Link) -> bool:
     )
 
 
+def _is_inner(link: Link, held: Link) -> bool:
+    """Return whether a link is the inner end of a pair, if the port stands."""
+    return held.alias == link.alias or (not is_ours(held) and held.mac == link.mac)
+
+
 class LinkDifference:
     """Compares the links of namespaces, and of pairs the ends in others too.
 
@@ -55,12 +69,21 @@ class LinkDifference:
     them.
     """
 
-    __slots__ = ("_actual", "_desired", "_removed", "_seen", "_work", "fresh")
+    __slots__ = (
+        "_actual",
+        "_desired",
+        "_links",
+        "_removed",
+        "_seen",
+        "_work",
+        "fresh",
+    )
 
     def __init__(self, work: Work, desired: Host, actual: Host) -> None:
         self._work = work
         self._desired = desired
         self._actual = actual
+        self._links: dict[str, Mapping[str, Link]] = {}
         self._removed: dict[tuple[str, str], None] = {}
         self._seen: dict[tuple[str, str], None] = {}
         self.fresh: dict[tuple[str, str], None] = {}
@@ -82,7 +105,11 @@ class LinkDifference:
             self._compare_rest(name, self._actual.namespaces.get(name, NOTHING))
 
     def _held(self, namespace: str, name: str) -> Link | None:
-        return self._actual.namespaces.get(namespace, NOTHING).links.get(name)
+        links = self._links.get(namespace)
+        if links is None:
+            links = self._actual.namespaces.get(namespace, NOTHING).links
+            self._links[namespace] = links
+        return links.get(name)
 
     def _compare_single(self, namespace: str, link: Link) -> None:
         held = self._held(namespace, link.name)
@@ -107,7 +134,7 @@ class LinkDifference:
         held_other = self._held(peer.namespace, peer.name)
         if held is not None and held_other is not None:
             is_pair = held.kind is held_other.kind is Kind.VETH
-            if is_pair and held_other.alias == link.alias:
+            if is_pair and _is_inner(other, held_other):
                 self._change(namespace, link, held)
                 self._change(peer.namespace, other, held_other)
                 return
@@ -134,7 +161,10 @@ class LinkDifference:
         for name, link in space.links.items():
             if name in desired or (namespace, name) in self._removed:
                 continue
-            if may_remove(link, space):
-                self._work.add(Phase.LINKS_GONE, RemoveLink(namespace, name))
-            elif link.master is not None and link.master in desired:
+            goes = may_remove(link, space)
+            # Some, such as those of hardware, no kernel deletes.
+            may_stay = not goes or link.kind is Kind.OTHER
+            if may_stay and link.master is not None and link.master in desired:
                 self._work.add(Phase.RELEASED, ReleaseLink(namespace, name))
+            if goes:
+                self._work.add(Phase.LINKS_GONE, RemoveLink(namespace, name))

@@ -149,14 +149,15 @@ def attributes_untrusted(data: bytes | memoryview) -> dict[int, bytes]:
         BadPacket: a length goes astray.
     """
     found: dict[int, bytes] = {}
+    unpack, head = ATTRIBUTE.unpack_from, ATTRIBUTE.size
     at, end = 0, len(data)
     while at < end:
-        if end - at < ATTRIBUTE.size:
+        if end - at < head:
             raise BadPacket("an attribute is cut off")
-        length, kind = ATTRIBUTE.unpack_from(data, at)
-        if not ATTRIBUTE.size <= length <= end - at:
+        length, kind = unpack(data, at)
+        if not head <= length <= end - at:
             raise BadPacket(f"an attribute of {length} bytes, {end - at} are left")
-        found[kind & _KIND_MASK] = bytes(data[at + ATTRIBUTE.size : at + length])
+        found[kind & _KIND_MASK] = bytes(data[at + head : at + length])
         at += (length + 3) & ~3
     return found
 

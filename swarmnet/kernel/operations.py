@@ -7,15 +7,21 @@ is no error, nor is removing what is gone.
 from dataclasses import dataclass
 
 from swarmnet.kernel.firewall import Table
+from swarmnet.kernel.intruders import Intruder
 from swarmnet.kernel.links import Link
 from swarmnet.kernel.state import Address, Route
 
 
 @dataclass(frozen=True, slots=True)
 class AddNamespace:
-    """Make a namespace and pin it, `lo` up."""
+    """Make a namespace and pin it, `lo` up.
+
+    `sysctls`, (path, value), are written before anybody can find it. Those of
+    `default` are for the links that come; a path that is not there is left out.
+    """
 
     namespace: str
+    sysctls: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +217,14 @@ class RemoveTable:
     name: str
 
 
+@dataclass(frozen=True, slots=True)
+class MendIntruder:
+    """Remove what others put into a namespace of ours, or restore what is missing."""
+
+    namespace: str
+    intruder: Intruder
+
+
 Removal = (
     RemoveNamespace
     | RemoveLink
@@ -222,6 +236,7 @@ Removal = (
     | RemoveFlood
     | RemoveStation
     | RemoveTable
+    | MendIntruder
 )
 """Those after which something is not there; if it never was, that is well too."""
 EntryOperation = (
@@ -246,6 +261,7 @@ Operation = (
     | PutTable
     | ChangeElements
     | RemoveTable
+    | MendIntruder
 )
 
 

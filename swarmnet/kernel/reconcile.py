@@ -11,11 +11,13 @@ from swarmnet.kernel.entry_difference import (
     compare_entries,
     compare_stations,
 )
-from swarmnet.kernel.held import link_of_sysctl
+from swarmnet.kernel.held import DEFAULT, link_of_sysctl, sysctl_of
+from swarmnet.kernel.intruders import Qdisc
 from swarmnet.kernel.link_difference import NOTHING, LinkDifference, may_remove
 from swarmnet.kernel.operations import (
     AddNamespace,
     ChangeElements,
+    MendIntruder,
     Operation,
     PutAddress,
     PutRoute,
@@ -62,13 +64,24 @@ def difference(desired: Host, actual: Host, names: Iterable[str] | None = None) 
         wanted = desired.namespaces.get(name)
         held = actual.namespaces.get(name)
         if wanted is not None and wanted.is_pinned and held is None:
-            work.add(Phase.NAMESPACES, AddNamespace(name))
+            born = _sysctls_at_birth(wanted)
+            held = Namespace(sysctls=born)
+            work.add(Phase.NAMESPACES, AddNamespace(name, tuple(born.items())))
         stays = _without(name, held or NOTHING, links)
         routes = (held or NOTHING).routes
         _Difference(work, name, wanted or NOTHING, stays, routes).compare()
         if held is not None and held.is_pinned and wanted is None:
             work.add(Phase.NAMESPACES_GONE, RemoveNamespace(name))
     return work
+
+
+def _sysctls_at_birth(wanted: Namespace) -> dict[str, str]:
+    """Return what a new namespace is to begin with, its links' by `default`."""
+    born: dict[str, str] = {}
+    for path, value in wanted.sysctls.items():
+        is_of_link = link_of_sysctl(path) is not None
+        born.setdefault(sysctl_of(path, DEFAULT) if is_of_link else path, value)
+    return born
 
 
 class _Once(Mapping[str, Namespace]):
@@ -123,6 +136,11 @@ def _without(name: str, held: Namespace, links: LinkDifference) -> Namespace:
             if (name, link_of_sysctl(path)) not in links.fresh
         },
         tables=held.tables,
+        intruders={
+            one: None
+            for one in held.intruders
+            if not isinstance(one, Qdisc) or stays(one.link)
+        },
         is_owned=held.is_owned,
     )
 
@@ -153,7 +171,7 @@ class _Difference:
             compare_entries(self._work, self._name, link, entries, there)
         compare_stations(self._work, self._name, desired.stations, self._stations())
         for path, value in desired.sysctls.items():
-            if held.sysctls.get(path) != value:
+            if not self._has_sysctl(path, value):
                 # Of an interface in a sandbox they are not there before it is.
                 is_inner = desired.is_owned
                 phase = Phase.INNER_SYSCTLS if is_inner else Phase.SYSCTLS
@@ -161,6 +179,15 @@ class _Difference:
         self._compare_addresses()
         self._compare_routes()
         self._compare_tables()
+        for intruder in held.intruders:
+            self._work.add(Phase.INTRUDERS_GONE, MendIntruder(self._name, intruder))
+
+    def _has_sysctl(self, path: str, value: str) -> bool:
+        """Return whether a sysctl says so, or will when its link is there."""
+        sysctls = self._held.sysctls
+        if path not in sysctls and link_of_sysctl(path) is not None:
+            path = sysctl_of(path, DEFAULT)
+        return sysctls.get(path) == value
 
     def _stations(self) -> dict[bytes, str]:
         """Return the entries at ports that stay: a port takes its own along."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from swarmnet.kernel.firewall import Table
+from swarmnet.kernel.intruders import Intruder
 from swarmnet.kernel.links import Link
 
 HOST: Final = ""
@@ -74,7 +75,8 @@ class Namespace:
 
     `stations` are static entries of a bridge's FDB: MAC -> name of the port. `sysctls`
     are paths below /proc/sys -> values, only those that matter. `entries` are by the
-    name of the VXLAN device, `tables` by (family, name). One that `is_pinned` we made,
+    name of the VXLAN device, `tables` by (family, name). `intruders` are told of an
+    owned namespace, and never desired. One that `is_pinned` we made,
     and remove it when it is wanted no more.
     """
 
@@ -85,6 +87,7 @@ class Namespace:
     stations: Mapping[bytes, str] = field(default_factory=dict)
     sysctls: Mapping[str, str] = field(default_factory=dict)
     tables: Mapping[tuple[str, str], Table] = field(default_factory=dict)
+    intruders: Mapping[Intruder, None] = field(default_factory=dict)
     is_owned: bool = False
     is_pinned: bool = False
 
@@ -104,3 +107,7 @@ class Unreadable(Exception):
 
     What was read before stands; whoever asked asks again.
     """
+
+
+class Absent(Unreadable):
+    """There is no such namespace."""

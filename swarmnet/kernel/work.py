@@ -38,6 +38,7 @@ class Phase(IntEnum):
     NEIGHBOURS_GONE = auto()
     STATIONS_GONE = auto()
     FORWARDING_GONE = auto()
+    INTRUDERS_GONE = auto()
     RELEASED = auto()
     LINKS_GONE = auto()
     NAMESPACES_GONE = auto()
@@ -50,35 +51,26 @@ class Work:
     __slots__ = ("_phases",)
 
     def __init__(self) -> None:
-        self._phases: dict[Phase, list[Operation]] = {one: [] for one in Phase}
+        # By the phase's number; the hash of an Enum takes a call.
+        self._phases: list[list[Operation]] = [[] for _ in range(len(Phase) + 1)]
 
     def add(self, phase: Phase, operation: Operation) -> None:
         self._phases[phase].append(operation)
 
     def __bool__(self) -> bool:
-        return any(self._phases.values())
+        return any(self._phases)
 
     def ordered(self) -> list[Operation]:
         """Return all of it."""
-        return [one for held in self._phases.values() for one in held]
+        return [one for held in self._phases for one in held]
 
     def additions(self) -> list[Operation]:
         """Return what adds and changes, and what is in the way of that."""
-        return [
-            one
-            for phase, held in self._phases.items()
-            if phase < Phase.ROUTES_GONE
-            for one in held
-        ]
+        return [one for held in self._phases[: Phase.ROUTES_GONE] for one in held]
 
     def removals(self) -> list[Operation]:
         """Return the rest: what nobody wants."""
-        return [
-            one
-            for phase, held in self._phases.items()
-            if phase >= Phase.ROUTES_GONE
-            for one in held
-        ]
+        return [one for held in self._phases[Phase.ROUTES_GONE :] for one in held]
 
     def portion(
         self, links_max: int, *, is_last: bool

@@ -84,8 +84,8 @@ class Dataplane(Wishes):
     )
 
     def __init__(self, place: Place) -> None:
-        super().__init__(Desired(place))
         self._held = Held()
+        super().__init__(Desired(place, self._held.show()))
         self._caution = Caution()
         self._outputs: deque[KernelOutput] = deque()
         self._number = 0
@@ -224,7 +224,10 @@ class Dataplane(Wishes):
             return None
         due = self._turns.due
         assert due is not None, "the host itself always has its turn"
-        return due if self._is_busy else min([due, *self._unread.values()])
+        if self._is_busy:
+            return due
+        soon = due if self._soon is None else self._soon
+        return min([due, soon, *self._unread.values()])
 
     # What follows
 
@@ -246,6 +249,7 @@ class Dataplane(Wishes):
             and not self._is_busy
             and not self._unread
             and not self._touched
+            and self._soon is None
             and not self._trouble
         )
 
@@ -260,6 +264,7 @@ class Dataplane(Wishes):
     def _step(self, now: float) -> None:
         if self._is_busy or not self._is_started:
             return
+        self._soon = None
         due = [name for name, at in self._unread.items() if at <= now]
         if due:
             self._read(due)
@@ -361,6 +366,11 @@ class Dataplane(Wishes):
         sandbox = self.desired.sandbox(name.removeprefix("box/"))
         is_made = sandbox is not None and sandbox.netns is None
         return name.startswith("box/") and not is_made
+
+    def _is_absent(self, name: str) -> bool:
+        # What there was at the start was looked at, or is going to be.
+        is_known = name in self._held.namespaces or name in self._unread
+        return self._is_started and not is_known and name not in self._reading
 
     def _forget(self) -> None:
         """Let go of sandboxes of others in which nothing is ours any more."""

@@ -7,24 +7,24 @@ network and one from the gateway, put together here.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from swarmnet.cnm.endpoint import IP, Endpoint
 from swarmnet.cnm.host import VXLAN_PORT, HostFacts, SandboxFacts
-from swarmnet.cnm.interfaces import GATEWAY, name_interfaces
+from swarmnet.cnm.interfaces import GATEWAY
 from swarmnet.cnm.network import Attachment, Network
 from swarmnet.cnm.sandbox import Sandbox
-from swarmnet.kernel.state import HOST, Namespace
+from swarmnet.kernel.state import HOST, Host, Namespace
+from swarmnet.node.box_names import Box, name_box
 from swarmnet.node.followed import Followed
 from swarmnet.node.way_out import Inside, plan_table, plan_way_out
-from swarmnet.overlay.driver import NetworkPlan, Overlay, attachment_of
+from swarmnet.overlay.driver import Kept, NetworkPlan, Overlay, attachment_of
 from swarmnet.overlay.entries import EntryBook, Sort
 from swarmnet.overlay.facts import (
     foreign_prefixes,
     gateway_prefix,
     mtu_towards,
-    names_kept,
     sandbox_facts,
 )
 from swarmnet.overlay.gateway import GatewayPlan
@@ -55,7 +55,7 @@ class Desired:
     """The desired state of one host.
 
     Verbs take news and never fail; `update` then says which namespaces may differ.
-    `namespaces` is the whole, by key.
+    `namespaces` is the whole, by key. `held` is what the kernel is believed to hold.
     """
 
     __slots__ = (
@@ -64,6 +64,7 @@ class Desired:
         "_driver",
         "_facts",
         "_gateway",
+        "_held",
         "_host",
         "_inside",
         "_is_gateway_stale",
@@ -78,8 +79,9 @@ class Desired:
         "networks",
     )
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, held: Host | None = None) -> None:
         self._place = place
+        self._held = held or Host()
         self._driver = Overlay()
         self._boxes: dict[str, Sandbox] = {}
         self._facts: dict[str, SandboxFacts] = {}
@@ -103,15 +105,14 @@ class Desired:
 
     def set_sandbox(self, sandbox: Sandbox) -> None:
         """Take note of a sandbox. One of others must be looked at before it is used."""
-        if self._boxes.get(sandbox.name) == sandbox:
-            return
-        self._boxes[sandbox.name] = sandbox
-        self._facts.pop(sandbox.name, None)
-        self._touch_box(sandbox.name)
+        if self._boxes.get(sandbox.name) != sandbox:
+            self._boxes[sandbox.name] = sandbox
+            self._facts.pop(sandbox.name, None)
+            self._touch_box(sandbox.name)
 
     def drop_sandbox(self, name: str) -> None:
         """Forget a sandbox: its endpoints are here no more."""
-        if self._boxes.pop(name, None) is not None:
+        if self._boxes.pop(name, None):
             self._facts.pop(name, None)
             self._touch_box(name)
 
@@ -122,7 +123,7 @@ class Desired:
         """Take note of a network; of one that changed all is planned anew."""
         known = self.networks.get(network.id)
         if known is None:
-            self.networks[network.id] = Followed(network, self._book(network))
+            self.networks[network.id] = Followed(network, Kept(self._book(network)))
         elif known.network != network:
             known.network = network
             self._renew_book(known)
@@ -136,7 +137,7 @@ class Desired:
     def _renew_book(self, followed: Followed) -> None:
         """Write a network's book anew: something that all of it rests on changed."""
         before = followed.book
-        followed.book = self._book(followed.network)
+        followed.kept.book = self._book(followed.network)
         for attachment in before.attachments().values():
             followed.book.attach(attachment)
         for endpoint in before.endpoints():
@@ -237,7 +238,6 @@ class Desired:
     def _touch_box(self, name: str) -> None:
         self._unnamed[name] = None
         self._touched[box_of(name)] = None
-        self._is_gateway_stale = True
         for network, _ in self._inside.get(name, ()):
             self._stale[network] = None
 
@@ -291,11 +291,10 @@ class Desired:
                 self.networks[network].follow_stations()
         for network in self._stale:
             followed = self.networks[network]
-            local = list(followed.local.values())
-            book = followed.book
-            plan = self._driver.plan_with(followed.network, local, book, self._host)
+            local, kept = list(followed.local.values()), followed.kept
+            plan = self._driver.plan_with(followed.network, local, kept, self._host)
             self._replace_plan(network, followed, plan)
-        if self._stale or self._is_gateway_stale:
+        if self._is_gateway_stale:
             self._plan_host()
         self._unnamed.clear()
         self._stale.clear()
@@ -307,20 +306,21 @@ class Desired:
 
     def _name_interfaces(self, name: str) -> None:
         """Give every interface in a sandbox a name that it keeps."""
-        facts = self._facts.get(name)
+        facts, given = self._facts.get(name), self._named.pop(name, None)
+        if given is not None:
+            self._is_gateway_stale |= GATEWAY in given.interfaces
         if facts is None:
-            self._named.pop(name, None)
             return
-        inside = self._inside.get(name, {})
-        wanted = [endpoint for _, endpoint in inside]
-        if self._needs_gateway(name):
-            wanted.append(GATEWAY)
-        held = names_kept(facts, self._named.get(name))
-        # Whose interface this is may not be known yet.
-        others = [] if self.is_complete else facts.interfaces.values()
-        taken = [*facts.foreign, *others]
-        names = name_interfaces(wanted, held, taken)
-        self._named[name] = replace(facts, interfaces=names)
+        box = Box(
+            facts,
+            given,
+            self._inside.get(name, {}),
+            self._gateway.namespaces.get(box_of(name)),
+            needs_gateway=self._needs_gateway(name),
+        )
+        named = name_box(box, self._held, is_complete=self.is_complete)
+        self._named[name] = named
+        self._is_gateway_stale |= GATEWAY in named.interfaces
 
     def _needs_gateway(self, name: str) -> bool:
         return any(

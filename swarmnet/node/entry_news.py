@@ -44,8 +44,11 @@ def entry_work(
 
     `settled` are namespaces that were compared as a whole.
     """
+    changed = desired.take_changed()
+    if not changed:
+        return []
     work = Work()
-    for network in desired.take_changed():
+    for network in changed:
         followed = desired.networks[network]
         name = namespace_of(network)
         # What an earlier life has left is no longer planned, or not yet.

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from swarmnet.cnm.endpoint import Endpoint
 from swarmnet.cnm.network import Network
-from swarmnet.overlay.driver import NetworkPlan
+from swarmnet.overlay.driver import Kept, NetworkPlan
 from swarmnet.overlay.entries import EntryBook, Sort
 from swarmnet.overlay.naming import device_of, namespace_of
 
@@ -14,9 +14,13 @@ class Followed:
     """A network as it is followed here. `local` are this host's endpoints, by id."""
 
     network: Network
-    book: EntryBook
+    kept: Kept
     local: dict[str, Endpoint] = field(default_factory=dict)
     plan: NetworkPlan = field(default_factory=NetworkPlan)
+
+    @property
+    def book(self) -> EntryBook:
+        return self.kept.book
 
     def stations(self) -> dict[bytes, str]:
         """Return the plan's static entries of the bridge, to be kept up here."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from swarmnet.errors import Refused
-from swarmnet.kernel.state import HOST, Namespace, Unreadable
+from swarmnet.kernel.state import HOST, Absent, Namespace, Unreadable
 from swarmnet.node.kernel_news import Look
 
 
@@ -32,6 +32,8 @@ def look_at(kernel: Readable, looks: Iterable[Look]) -> dict[str, Namespace | No
         except OSError:
             # No descriptor is left: nobody can tell.
             continue
+        except Absent:
+            found[look.namespace] = None
         except Unreadable:
             if look.namespace != HOST and not kernel.has(look.namespace):
                 found[look.namespace] = None

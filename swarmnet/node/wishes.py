@@ -12,29 +12,42 @@ from swarmnet.overlay.naming import box_of
 class Wishes:
     """The verbs by which a data plane learns what it is to bring about.
 
-    `_unread` are namespaces to be looked at, and from when on.
+    `_unread` are namespaces to be looked at, and from when on; `_soon` is when what was
+    told wants to be brought about that waits for more.
     """
 
-    __slots__ = ("_unread", "desired")
+    __slots__ = ("_soon", "_unread", "desired")
 
     def __init__(self, desired: Desired) -> None:
         self.desired = desired
         self._unread: dict[str, float] = {}
+        self._soon: float | None = None
 
     def _step(self, now: float) -> None:
         """Do what can be done; each verb ends so."""
         raise NotImplementedError
 
+    def _is_absent(self, name: str) -> bool:
+        """Return whether there is no such namespace of ours, for sure."""
+        raise NotImplementedError
+
     def set_sandbox(self, now: float, sandbox: Sandbox) -> None:
         """Take note of a sandbox; it is looked at before it is used.
 
-        Also one that was gone, and may be there again.
+        Also one that was gone, and may be there again. One that we are to make waits
+        for what else is told at once, to be made with all that is in it.
         """
-        is_known = self.desired.sandbox(sandbox.name) == sandbox
-        if not is_known or box_of(sandbox.name) not in self.desired.namespaces:
-            self.desired.set_sandbox(sandbox)
-            self._unread[box_of(sandbox.name)] = now
-        self._step(now)
+        is_known, name = self.desired.sandbox(sandbox.name) == sandbox, sandbox.name
+        if is_known and box_of(name) in self.desired.namespaces:
+            self._step(now)
+            return
+        self.desired.set_sandbox(sandbox)
+        if sandbox.netns is None and self._is_absent(box_of(name)):
+            self.desired.note(box_of(name), None)
+            self._soon = now
+        else:
+            self._unread[box_of(name)] = now
+            self._step(now)
 
     def drop_sandbox(self, now: float, name: str) -> None:
         """Forget a sandbox: what is ours in it goes, and it too if we made it."""

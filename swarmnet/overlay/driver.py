@@ -13,13 +13,14 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from swarmnet.cnm.driver import DriverScope, Option
-from swarmnet.cnm.endpoint import Endpoint
+from swarmnet.cnm.endpoint import IP, Endpoint
 from swarmnet.cnm.host import HostFacts
 from swarmnet.cnm.network import Attachment, Network, NetworkView
 from swarmnet.cnm.options import MTU_IPV6_MIN, parse_mtu, parse_switch
-from swarmnet.kernel.links import Kind, Link, Peer, Port, Vxlan
-from swarmnet.kernel.state import Address, Namespace, Route
+from swarmnet.kernel.links import Kind, Link, Port, Vxlan
+from swarmnet.kernel.state import Address, Namespace
 from swarmnet.overlay.entries import ALL_HOSTS, EntryBook, book_of, bridge_mac
+from swarmnet.overlay.local_parts import LocalParts
 from swarmnet.overlay.mtu import network_mtu
 from swarmnet.overlay.naming import (
     BRIDGE,
@@ -27,7 +28,6 @@ from swarmnet.overlay.naming import (
     box_of,
     device_of,
     namespace_of,
-    port_of,
 )
 
 OPTIONS: Final[Mapping[str, Option]] = {
@@ -53,6 +53,25 @@ class NetworkPlan:
     warnings: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """What a network's namespace holds whoever is in it; it follows from `basis`."""
+
+    basis: tuple[Network, int, IP, int]
+    links: Mapping[str, Link]
+    addresses: Mapping[Address, None]
+    sysctls: Mapping[str, str]
+
+
+@dataclass(slots=True)
+class Kept:
+    """What is kept of a network between its plans."""
+
+    book: EntryBook
+    parts: LocalParts = field(default_factory=LocalParts)
+    frame: _Frame | None = None
+
+
 class Overlay:
     """The driver `overlay`."""
 
@@ -67,23 +86,23 @@ class Overlay:
         me = attachment_of(host)
         book = book_of(view.network, me, view.attachments, view.endpoints)
         local = [one for one in view.endpoints if one.node == host.node]
-        return self.plan_with(view.network, local, book, host)
+        return self.plan_with(view.network, local, Kept(book), host)
 
     def plan_with(
         self,
         network: Network,
         local: Sequence[Endpoint],
-        book: EntryBook,
+        kept: Kept,
         host: HostFacts,
     ) -> NetworkPlan:
-        """Return the same, from a book that is kept up to date.
+        """Return the same, from what is kept up to date.
 
         The mappings of entries in it are the book's own, and change with it.
         """
         present = [one for one in local if one.sandbox in host.sandboxes]
         if not present:
             return NetworkPlan()
-        return _Planning(network, present, book, host).plan()
+        return _Planning(network, present, kept, host).plan()
 
 
 def attachment_of(host: HostFacts) -> Attachment:
@@ -94,31 +113,42 @@ def attachment_of(host: HostFacts) -> Attachment:
 class _Planning:
     """One network's plan in the making."""
 
-    __slots__ = ("_book", "_host", "_local", "_mtu", "_network")
+    __slots__ = ("_book", "_frame", "_host", "_local", "_mtu", "_network", "_parts")
 
     def __init__(
         self,
         network: Network,
         local: Sequence[Endpoint],
-        book: EntryBook,
+        kept: Kept,
         host: HostFacts,
     ) -> None:
         self._network = network
         self._local = local
-        self._book = book
+        self._book = kept.book
         self._host = host
-        self._mtu = network_mtu(network.options, book.attachments().values())
+        attachments = kept.book.attachments().values()
+        self._mtu = network_mtu(network.options, attachments)
+        named = ((one, self._interface(one)) for one in local)
+        self._parts = kept.parts.keep(network, self._mtu, named)
+        if kept.frame is None or not self._is_basis(kept.frame.basis):
+            kept.frame = self._make_frame()
+        self._frame = kept.frame
 
     def plan(self) -> NetworkPlan:
         namespaces = {namespace_of(self._network.id): self._inside()}
-        for endpoint in self._local:
+        for endpoint, part in zip(self._local, self._parts, strict=True):
             # A sandbox is in a network once (CLI contract), so its key is free.
-            namespaces[box_of(endpoint.sandbox)] = self._sandbox(endpoint)
+            namespaces[box_of(endpoint.sandbox)] = part.box
         return NetworkPlan(
             namespaces=namespaces,
-            vteps={one.vni: self._book.vteps() for one in self._network.subnets},
+            vteps=dict.fromkeys(
+                (one.vni for one in self._network.subnets), self._book.vteps()
+            ),
             warnings=tuple(self._warnings()),
         )
+
+    def _interface(self, endpoint: Endpoint) -> str:
+        return self._host.sandboxes[endpoint.sandbox].interfaces[endpoint.id]
 
     def _has_ipv6(self) -> bool:
         return any(one.prefix.version == 6 for one in self._network.subnets)
@@ -141,26 +171,40 @@ class _Planning:
     # The network's namespace
 
     def _inside(self) -> Namespace:
-        links = {BRIDGE: self._bridge()}
+        links = dict(self._frame.links)
         stations = self._book.stations()
-        for index in range(len(self._network.subnets)):
-            device = self._device(index)
-            links[device.name] = device
-        for endpoint in self._local:
-            port = self._port(endpoint)
-            links[port.name] = port
-            stations[endpoint.mac] = port.name
+        for endpoint, part in zip(self._local, self._parts, strict=True):
+            links[part.port.name] = part.port
+            stations[endpoint.mac] = part.port.name
         return Namespace(
             links=links,
-            addresses=dict.fromkeys(self._gateways()),
+            addresses=self._frame.addresses,
             entries={
                 device_of(index): self._book.entries(index)
                 for index in range(len(self._network.subnets))
             },
             stations=stations,
-            sysctls=dict(self._sysctls()),
+            sysctls=self._frame.sysctls,
             is_owned=True,
             is_pinned=True,
+        )
+
+    def _is_basis(self, basis: tuple[Network, int, IP, int]) -> bool:
+        network, *rest = basis
+        # A network is replaced as a whole.
+        return network is self._network and rest == [
+            self._mtu,
+            self._host.vtep,
+            self._host.port,
+        ]
+
+    def _make_frame(self) -> _Frame:
+        devices = [self._device(i) for i in range(len(self._network.subnets))]
+        return _Frame(
+            basis=(self._network, self._mtu, self._host.vtep, self._host.port),
+            links={one.name: one for one in (self._bridge(), *devices)},
+            addresses=dict.fromkeys(self._gateways()),
+            sysctls=dict(self._sysctls()),
         )
 
     def _bridge(self) -> Link:
@@ -186,18 +230,6 @@ class _Planning:
             vxlan=Vxlan(vni=vni, local=host.vtep.packed, port=host.port),
         )
 
-    def _port(self, endpoint: Endpoint) -> Link:
-        interface = self._interface(endpoint)
-        return Link(
-            name=port_of(endpoint.id),
-            kind=Kind.VETH,
-            mtu=self._mtu,
-            alias=alias_of(self._network.id, endpoint.id),
-            master=BRIDGE,
-            port=Port(learning=False, flood=False),
-            peer=Peer(box_of(endpoint.sandbox), interface),
-        )
-
     def _gateways(self) -> Iterator[Address]:
         for one in self._network.subnets:
             if one.gateway is not None:
@@ -211,45 +243,3 @@ class _Planning:
             for index in range(len(self._network.subnets)):
                 yield f"net/ipv6/conf/{device_of(index)}/disable_ipv6", "0"
             yield f"net/ipv6/conf/{BRIDGE}/disable_ipv6", "0"
-
-    # A sandbox
-
-    def _interface(self, endpoint: Endpoint) -> str:
-        return self._host.sandboxes[endpoint.sandbox].interfaces[endpoint.id]
-
-    def _sandbox(self, endpoint: Endpoint) -> Namespace:
-        name = self._interface(endpoint)
-        link = Link(
-            name=name,
-            kind=Kind.VETH,
-            mtu=self._mtu,
-            alias=alias_of(self._network.id, endpoint.id),
-            mac=endpoint.mac,
-            peer=Peer(namespace_of(self._network.id), port_of(endpoint.id)),
-        )
-        has_ipv6 = any(one.version == 6 for one in endpoint.addresses)
-        return Namespace(
-            links={name: link},
-            addresses=dict.fromkeys(self._addresses(endpoint, name)),
-            routes=dict.fromkeys(self._routes(endpoint, name)),
-            sysctls=({f"net/ipv6/conf/{name}/disable_ipv6": "0"} if has_ipv6 else {}),
-        )
-
-    def _addresses(self, endpoint: Endpoint, name: str) -> Iterator[Address]:
-        for address in endpoint.addresses:
-            index = self._network.subnet_of(address)
-            if index is not None:
-                length = self._network.subnets[index].prefix.prefixlen
-                yield Address(name, address.packed, length)
-
-    def _routes(self, endpoint: Endpoint, name: str) -> Iterator[Route]:
-        """Yield routes to the subnets in which an endpoint has no address itself.
-
-        They are on the same wire: whoever is there is answered for like anybody else.
-        """
-        inside = [self._network.subnet_of(one) for one in endpoint.addresses]
-        versions = [one.version for one in endpoint.addresses]
-        for index, one in enumerate(self._network.subnets):
-            if index not in inside and one.prefix.version in versions:
-                packed = one.prefix.network_address.packed
-                yield Route(packed, one.prefix.prefixlen, name)

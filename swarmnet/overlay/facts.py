@@ -1,6 +1,7 @@
 """What a kernel's actual state tells that planning must know."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from ipaddress import ip_address, ip_network
 
 from swarmnet.cnm.endpoint import IP
@@ -8,7 +9,7 @@ from swarmnet.cnm.host import SandboxFacts
 from swarmnet.cnm.interfaces import GATEWAY
 from swarmnet.cnm.network import Prefix
 from swarmnet.kernel.link_difference import may_remove
-from swarmnet.kernel.links import is_ours
+from swarmnet.kernel.links import Kind, is_ours
 from swarmnet.kernel.state import PROTOCOL, Namespace
 from swarmnet.overlay.naming import GATEWAY_ALIAS, GATEWAY_BRIDGE, endpoint_of
 
@@ -17,6 +18,7 @@ def sandbox_facts(space: Namespace) -> SandboxFacts:
     """Return what stands in a sandbox: which links are ours, and what is not."""
     interfaces: dict[str, str] = {}
     foreign: list[str] = []
+    unmarked: dict[str, bytes] = {}
     for name, link in space.links.items():
         endpoint = endpoint_of(link.alias)
         if link.alias.startswith(GATEWAY_ALIAS):
@@ -25,14 +27,49 @@ def sandbox_facts(space: Namespace) -> SandboxFacts:
             interfaces[endpoint] = name
         elif not may_remove(link, space):
             foreign.append(name)
+            if link.kind is Kind.VETH:
+                unmarked[name] = link.mac or b""
     return SandboxFacts(
         interfaces=interfaces,
         foreign=tuple(foreign),
+        unmarked=unmarked,
         has_default_route=any(
             one.length == 0 and one.protocol != PROTOCOL and len(one.destination) == 4
             for one in space.routes
         ),
         gateway_address=_first_address(space, interfaces.get(GATEWAY)),
+    )
+
+
+def recognised(
+    facts: SandboxFacts, macs: Mapping[str, bytes], given: SandboxFacts | None
+) -> SandboxFacts:
+    """Return the same, with links that are ours though no alias says so.
+
+    `macs` are those of interfaces that must be there, by endpoint. One that has been
+    given a name is known under that name alone; of several that are alike, none is.
+    """
+    names = {} if given is None else given.interfaces
+    found: dict[str, str] = {}
+    for endpoint, mac in macs.items():
+        alike = [
+            name
+            for name, one in facts.unmarked.items()
+            if one == mac and names.get(endpoint, name) == name
+        ]
+        if endpoint not in facts.interfaces and len(alike) == 1:
+            found[endpoint] = alike[0]
+    if not found:
+        return facts
+    ours = dict.fromkeys(found.values())
+    address = facts.gateway_address
+    if GATEWAY in found and given is not None:
+        address = given.gateway_address
+    return replace(
+        facts,
+        interfaces={**facts.interfaces, **found},
+        foreign=tuple(name for name in facts.foreign if name not in ours),
+        gateway_address=address,
     )
 
 

@@ -36,6 +36,12 @@ from swarmnet.kernel.address_codec import (
     set_nsid,
 )
 from swarmnet.kernel.entry_codec import NeighbourEvent, decode_event_untrusted
+from swarmnet.kernel.intruder_codec import (
+    RTM_DELQDISC,
+    RTM_DELRULE,
+    RTM_NEWQDISC,
+    RTM_NEWRULE,
+)
 from swarmnet.kernel.link_codec import FoundLink, decode_link_untrusted
 from swarmnet.kernel.netlink import (
     RTM_DELADDR,
@@ -53,13 +59,14 @@ from swarmnet.kernel.netlink import (
 from swarmnet.kernel.state import HOST
 from swarmnet.runtime.kernel import Kernel
 from swarmnet.runtime.linux import run_in
-from swarmnet.runtime.rtnetlink import SO_RCVBUFFORCE, SOL_NETLINK, Rtnetlink
+from swarmnet.runtime.rtnetlink import SOL_NETLINK, Rtnetlink, enlarge
 
 NETLINK_ADD_MEMBERSHIP: Final = 1
 NETLINK_LISTEN_ALL_NSID: Final = 8
 SO_ATTACH_FILTER: Final = 26
-GROUPS: Final = (1, 3, 5, 7, 9, 11)
-"""RTNLGRP_LINK, NEIGH, IPV4_IFADDR, IPV4_ROUTE, IPV6_IFADDR, IPV6_ROUTE."""
+GROUPS: Final = (1, 3, 4, 5, 7, 8, 9, 11, 19)
+"""RTNLGRP_LINK, NEIGH, TC, IPV4_IFADDR, IPV4_ROUTE, IPV4_RULE, IPV6_IFADDR, IPV6_ROUTE,
+IPV6_RULE."""
 RECEIVE_BUFFER_BYTES: Final = 4 << 20
 DATAGRAM_BYTES: Final = 64 << 10
 ROUND_MAX: Final = 256
@@ -69,7 +76,9 @@ LINKS: Final = (RTM_NEWLINK, RTM_DELLINK)
 ENTRIES: Final = (RTM_NEWNEIGH, RTM_DELNEIGH, RTM_GETNEIGH)
 ADDRESSES: Final = (RTM_NEWADDR, RTM_DELADDR)
 ROUTES: Final = (RTM_NEWROUTE, RTM_DELROUTE)
-LOUD: Final = (*LINKS, *ENTRIES, *ADDRESSES, *ROUTES)
+INTRUDERS: Final = (RTM_NEWRULE, RTM_DELRULE, RTM_NEWQDISC, RTM_DELQDISC)
+"""Of these the kind alone is told."""
+LOUD: Final = (*LINKS, *ENTRIES, *ADDRESSES, *ROUTES, *INTRUDERS)
 QUIET: Final = tuple(kind for kind in LOUD if kind != RTM_NEWNEIGH)
 
 What = FoundLink | NeighbourEvent | FoundAddress | FoundRoute
@@ -123,7 +132,7 @@ def _open_socket(kinds: tuple[int, ...], *, hears_all: bool) -> socket.socket:
     kind = socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
     sock = socket.socket(socket.AF_NETLINK, kind, socket.NETLINK_ROUTE)
     try:
-        sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER_BYTES)
+        enlarge(sock, RECEIVE_BUFFER_BYTES)
         if hears_all:
             sock.setsockopt(SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, 1)
         _attach(sock, kinds)
@@ -137,6 +146,8 @@ def _open_socket(kinds: tuple[int, ...], *, hears_all: bool) -> socket.socket:
 
 
 def _what(kind: int, body: bytes) -> What | None:
+    if kind in INTRUDERS:
+        return None
     if kind in LINKS:
         return decode_link_untrusted(body)
     if kind in ENTRIES:
@@ -200,6 +211,13 @@ class Events:
             os.close(fd)
         self._by_nsid[nsid] = namespace
         self._watched[namespace] = nsid
+
+    def namespace_of(self, told: list[tuple[int, int, bytes]]) -> str | None:
+        """Return which namespace a datagram to the host comes from, if it is watched.
+
+        `told` is what came beside it, of a socket that hears all namespaces.
+        """
+        return self._by_nsid.get(_nsid_of(told))
 
     def _nsid(self, fd: int) -> int:
         """Return the id that a namespace has in the host's, or NO_NSID."""
@@ -274,7 +292,7 @@ class Events:
                 lost = (*self._by_nsid.values(),) if key is None else (key,)
                 self._pending.extend(Overrun(one) for one in lost)
                 continue
-            namespace = self._by_nsid.get(_nsid_of(told)) if key is None else key
+            namespace = self.namespace_of(told) if key is None else key
             if namespace is not None:
                 self._pending.extend(_read(data, namespace))
 
@@ -301,7 +319,7 @@ def _changed(namespace: str, kind: int, body: bytes) -> Iterator[Changed]:
         yield Changed(namespace, kind, None)
         return
     # An address of another family, a route of another table: nothing that we look at.
-    if what is not None or kind in LINKS:
+    if what is not None or kind in LINKS or kind in INTRUDERS:
         yield Changed(namespace, kind, what)
 
 

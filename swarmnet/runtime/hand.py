@@ -22,7 +22,6 @@ from swarmnet.kernel.operations import (
     RemoveNamespace,
     RemoveTable,
 )
-from swarmnet.kernel.state import HOST
 from swarmnet.node.dataplane import Dataplane
 from swarmnet.node.kernel_news import (
     Apply,
@@ -84,7 +83,7 @@ class Hand:
             nursery.start_soon(self._hear, events)
             with suppress(OSError):
                 # A kernel without nftables announces nothing of it.
-                self._tables = TableEvents(self._kernel)
+                self._tables = TableEvents(self._kernel, events)
                 nursery.start_soon(self._hear_tables, self._tables)
             try:
                 await self._work(events)
@@ -93,9 +92,8 @@ class Hand:
                     self._tables.close()
 
     async def _hear_tables(self, tables: TableEvents) -> None:
-        news = OtherNews(HOST)
-        async for _ in tables.changes():
-            self._tell(lambda plane, now: plane.receive_news(now, news))
+        async for name in tables.changes():
+            self._tell(partial(_receive_news, OtherNews(name)))
 
     async def _hear(self, events: Events) -> None:
         async for event in events:
@@ -148,7 +146,8 @@ class Hand:
             if many >= QUIET_FROM:
                 events.loud()
             if self._tables is not None and self._tables.is_deaf:
-                self._tables.listen()
+                for name in self._tables.listen():
+                    self._tell(partial(_receive_news, OtherNews(name)))
         for one in operations:
             if isinstance(one, AddNamespace):
                 self._watch(events, one.namespace)

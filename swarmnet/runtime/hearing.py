@@ -32,6 +32,7 @@ from swarmnet.node.kernel_news import (
 from swarmnet.overlay.entries import Sort
 from swarmnet.runtime import events
 from swarmnet.runtime.kernel import Kernel
+from swarmnet.runtime.reading import OWNED
 
 NUD_PERMANENT: Final = 0x80
 """linux/neighbour.h."""
@@ -59,6 +60,9 @@ class Hearing:
                 return self._address(event, address)
             case FoundRoute() as route:
                 return self._route(event, route)
+            case None if event.kind in events.INTRUDERS:
+                is_ours = event.namespace.startswith(OWNED)
+                return OtherNews(event.namespace) if is_ours else None
             case None:
                 return OtherNews(event.namespace)
 

@@ -75,7 +75,8 @@ def listen(path: Path) -> socket.socket:
             _bind(found, path)
         finally:
             os.umask(before)
-        with suppress(KeyError, PermissionError):
+        # Without the group, or where a user namespace has none of its number.
+        with suppress(KeyError, OSError):
             os.chown(path, -1, grp.getgrnam(GROUP).gr_gid)
         path.chmod(0o660)
         found.listen(BACKLOG)

@@ -8,6 +8,7 @@ one of them uses at a time.
 import errno
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, Protocol, cast, get_args
 
@@ -19,6 +20,7 @@ from swarmnet.kernel.operations import (
     ChangeElements,
     EntryOperation,
     Failure,
+    MendIntruder,
     Operation,
     PutTable,
     ReleaseLink,
@@ -29,13 +31,15 @@ from swarmnet.kernel.operations import (
     SetLink,
     SetSysctl,
 )
-from swarmnet.kernel.state import HOST, Namespace, Unreadable
+from swarmnet.kernel.state import HOST, Absent, Namespace, Unreadable
+from swarmnet.runtime.intruders import mend_intruder
 from swarmnet.runtime.linking import change_link, delete_link, let_go, make_link
 from swarmnet.runtime.namespaces import Namespaces
 from swarmnet.runtime.placing import PlaceOperation, put_entries, put_places
 from swarmnet.runtime.reading import Reader
 from swarmnet.runtime.spaces import Denied, Space, Spaces, open_here
-from swarmnet.runtime.sysctls import write_sysctl
+from swarmnet.runtime.strays import clear_stray, tell_stray
+from swarmnet.runtime.sysctls import write_here, write_sysctl
 
 TableOperation = PutTable | ChangeElements | RemoveTable
 NO_FIREWALL: Final = "no nftables on this machine; install nftables"
@@ -142,13 +146,18 @@ class Kernel:
         Of sysctls and tables only those that `desired` names, and of tables ours.
 
         Raises:
-            Unreadable: There is no such namespace, or it changed while it was read.
+            Absent: There is no such namespace.
+            Unreadable: It changed while it was read, or nobody can tell.
         """
         is_pinned = namespace != HOST and not self._namespaces.is_adopted(namespace)
         try:
             with self._spaces.use(namespace) as space:
                 return self._reader.read(space, namespace, desired, is_pinned=is_pinned)
-        except (Denied, Refused) as error:
+        except Denied as error:
+            if error.error == errno.ENOENT:
+                raise Absent(str(error)) from error
+            raise Unreadable(str(error)) from error
+        except Refused as error:
             raise Unreadable(str(error)) from error
 
     def apply(self, operations: Sequence[Operation]) -> list[Failure]:
@@ -163,13 +172,13 @@ class Kernel:
         namespace = batch[0].namespace
         try:
             match batch[0]:
-                case AddNamespace():
-                    self._create(namespace)
+                case AddNamespace(_, sysctls):
+                    self._create(namespace, sysctls)
                 case RemoveNamespace():
                     self._spaces.drop(namespace)
                     self._namespaces.remove(namespace)
                 case AddLink() as operation:
-                    make_link(self._spaces, operation)
+                    self._make_link(operation)
                 case _:
                     with self._spaces.use(namespace) as space:
                         return self._apply_inside(space, batch)
@@ -188,12 +197,38 @@ class Kernel:
             return [Failure(one, name, str(error)) for one in batch]
         return []
 
-    def _create(self, namespace: str) -> None:
+    def _make_link(self, operation: AddLink) -> None:
+        """Make a link; a VXLAN device also if somebody took it somewhere else."""
+        try:
+            make_link(self._spaces, operation)
+        except Denied as denied:
+            link = operation.link
+            if denied.error != errno.EEXIST or link.vxlan is None:
+                raise
+            stray = clear_stray(self._host, link, self._known())
+            if stray is None and "VNI" not in denied.message:
+                raise
+            if stray is None or not stray.is_gone:
+                raise Denied(denied.error, tell_stray(link, stray)) from denied
+            make_link(self._spaces, operation)
+
+    def _known(self) -> Iterator[tuple[str, int]]:
+        """Yield the namespaces that we know, by their keys; the caller closes them."""
+        for name in (HOST, *self.names(clear=False)):
+            with suppress(OSError):
+                yield name or "the host's namespace", self.open(name)
+
+    def _create(self, namespace: str, sysctls: Sequence[tuple[str, str]]) -> None:
         self._spaces.drop(namespace)
         made: list[Space] = []
-        try:
+
+        def begin(fd: int) -> None:
             # A thread is in there already, so it opens the socket too.
-            self._namespaces.create(namespace, lambda fd: made.append(open_here(fd)))
+            made.append(open_here(fd))
+            write_here(sysctls)
+
+        try:
+            self._namespaces.create(namespace, begin)
         except (OSError, Refused):
             for space in made:
                 space.close()
@@ -219,6 +254,8 @@ class Kernel:
                 delete_link(space, name)
             case SetSysctl(_, path, value):
                 write_sysctl(space.fd, path, value)
+            case MendIntruder(_, intruder):
+                mend_intruder(space, intruder)
             case _:
                 raise AssertionError(first)
         return []

@@ -17,7 +17,6 @@ from swarmnet.kernel.link_codec import (
     add_veth,
     add_vxlan,
     get_link,
-    mend_port,
     release_link,
     remove_link,
     set_link,
@@ -25,6 +24,7 @@ from swarmnet.kernel.link_codec import (
 from swarmnet.kernel.links import Kind, Link, is_ours
 from swarmnet.kernel.netlink import Request
 from swarmnet.kernel.operations import AddLink
+from swarmnet.kernel.port_codec import mend_port
 from swarmnet.kernel.state import HOST
 from swarmnet.runtime.spaces import Denied, Space, Spaces
 
@@ -127,15 +127,15 @@ def _set(space: Space, held: FoundLink, link: Link) -> None:
     """
     master = NO_MASTER if link.master is None else space.index(link.master)
     rename = None if held.link.name == link.name else link.name
-    bare = replace(link, mac=None) if link.mac == held.link.mac else link
+    has_mac = link.mac == held.link.mac
     for reply in space.ask(
-        *set_link(held.index, bare, master_index=master, rename=rename)
+        *set_link(held.index, link, master_index=master, rename=rename, has_mac=has_mac)
     )[0]:
         # A kernel without IPv6 makes no link-local addresses; all is well.
         if reply.error and reply.error != errno.EAFNOSUPPORT:
             raise Denied(reply.error, reply.message)
     if held.strange and link.port is not None:
-        space.demand(*mend_port(held.index, held))
+        space.demand(*mend_port(held.index, held.strange))
 
 
 def _finish(space: Space, link: Link, born: FoundLink, *, is_new: bool) -> None:
@@ -155,7 +155,7 @@ def _born(space: Space, request: Request, link: Link) -> tuple[FoundLink, bool]:
     """Have a link made in the space itself; return it, and whether it is new."""
     replies, answers = space.ask(request, get_link(link.name))
     if not replies[0].error:
-        return space.found(answers), True
+        return space.born(answers, link), True
     denied = Denied(replies[0].error, replies[0].message)
     return _standing(space, link, denied), False
 
@@ -193,29 +193,35 @@ def _born_elsewhere(host: Space, space: Space, link: Link) -> tuple[FoundLink, b
     (reply,) = host.ask(request)[0]
     if reply.error:
         return _standing(space, link, Denied(reply.error, reply.message)), False
-    born = space.find(name)
-    if born is None:
-        raise Denied(errno.ENODEV, f"{name} was taken away at birth")
-    return born, True
+    return space.newborn(newborn), True
+
+
+def _standing_end(there: Space, link: Link, other: Link) -> FoundLink:
+    """Return the other end of a pair that is there already.
+
+    Raises:
+        Denied: It has another.
+    """
+    end = there.find(other.name)
+    if end is None or end.link.alias != other.alias:
+        raise Denied(errno.EEXIST, f"{link.name} has another end than it should")
+    return end
 
 
 def _make_pair(space: Space, there: Space, link: Link, other: Link) -> None:
-    """Make a veth pair: born under one name in both namespaces, then set apart.
+    """Make a veth pair, whose end that goes into a bridge speaks for both.
 
-    The end that goes into a bridge is up last, when the other can answer.
+    That one is up last, when the other can answer.
     """
     request = add_veth(
         link,
         master_index=_master_index(space, link),
         other=other,
         other_fd=there.fd,
-        other_name=link.name,
     )
     born, is_new = _born(space, request, link)
     try:
-        end = there.find(link.name if is_new else other.name)
-        if end is None or (not is_new and end.link.alias != other.alias):
-            raise Denied(errno.EEXIST, f"{link.name} has another end than it should")
+        end = there.newborn(other) if is_new else _standing_end(there, link, other)
         _finish(there, other, end, is_new=False)
     except Denied:
         if is_new:

@@ -177,6 +177,7 @@ class Namespaces:
         self._root = os.path.join(self._run, "netns")
         self._mounts = _mounts_to_enter(mounts)
         self._adopted: dict[str, int] = {}
+        self._checked: dict[str, None] = {}
         self._host = host
         # A pin that is half made looks like one to be cleared away.
         self._lock = threading.Lock()
@@ -238,17 +239,30 @@ class Namespaces:
         return fd is not None
 
     def _pin(self, fd: int, place: str) -> None:
-        os.makedirs(os.path.dirname(self._run), mode=0o755, exist_ok=True)
-        _make_folder(self._run, 0o755)
-        _make_folder(self._root, 0o700)
-        _make_folder(os.path.dirname(place), 0o700)
+        folder = os.path.dirname(place)
+        if folder not in self._checked:
+            self._make_folders(folder)
         flags = os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-        os.close(os.open(place, flags, 0o444))
+        try:
+            opened = os.open(place, flags, 0o444)
+        except FileNotFoundError:
+            # Somebody cleared our folders away.
+            self._make_folders(folder)
+            opened = os.open(place, flags, 0o444)
+        os.close(opened)
         try:
             bind_mount(f"/proc/self/fd/{fd}", place)
         except OSError:
             os.unlink(place)
             raise
+
+    def _make_folders(self, folder: str) -> None:
+        """Make what leads to a pin, or check once that nobody else can write there."""
+        os.makedirs(os.path.dirname(self._run), mode=0o755, exist_ok=True)
+        _make_folder(self._run, 0o755)
+        _make_folder(self._root, 0o700)
+        _make_folder(folder, 0o700)
+        self._checked[folder] = None
 
     def adopt(self, key: str, path: str) -> None:
         """Take up a namespace that others made, by its path. It is not pinned.

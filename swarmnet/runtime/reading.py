@@ -25,6 +25,7 @@ from swarmnet.kernel.entry_dump_codec import (
     decode_neighbours_untrusted,
 )
 from swarmnet.kernel.firewall import OURS, Table
+from swarmnet.kernel.intruders import Intruder
 from swarmnet.kernel.link_codec import (
     IFF_LOOPBACK,
     FoundLink,
@@ -48,6 +49,7 @@ from swarmnet.kernel.state import (
     Route,
     Unreadable,
 )
+from swarmnet.runtime.intruders import read_intruders
 from swarmnet.runtime.spaces import Space
 from swarmnet.runtime.sysctls import read_sysctls
 
@@ -131,6 +133,7 @@ class Reader:
                 stations=_stations(links, ports, fdb, wanted),
                 sysctls=read_sysctls(space.fd, wanted.sysctls),
                 tables=self._read_tables(space, key, wanted),
+                intruders=_intruders(space, links),
                 is_owned=links.is_owned,
                 is_pinned=is_pinned,
             )
@@ -147,6 +150,13 @@ class Reader:
         if self._tables is None or not asked:
             return {}
         return self._tables.read(space.fd, asked)
+
+
+def _intruders(space: Space, links: _Links) -> dict[Intruder, None]:
+    if not links.is_owned:
+        return {}
+    names = {index: one.link.name for index, one in links.found.items()}
+    return dict.fromkeys(read_intruders(space, names))
 
 
 def _bodies(space: Space, request: Request, kind: int) -> Iterator[bytes]:

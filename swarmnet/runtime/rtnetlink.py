@@ -53,13 +53,24 @@ ACK_OFFSET: Final = 6 if sys.byteorder == "little" else 7
 Answers = list[bytes]
 
 
+def enlarge(sock: socket.socket, size: int) -> None:
+    """Let a socket hold so many bytes that were not read yet.
+
+    The root of a user namespace gets no more than others: `net.core.rmem_max`.
+    """
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, size)
+    except PermissionError:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)
+
+
 def _open_socket() -> socket.socket:
     kind = socket.SOCK_RAW | socket.SOCK_CLOEXEC
     sock = socket.socket(socket.AF_NETLINK, kind, socket.NETLINK_ROUTE)
     try:
         for option in (NETLINK_EXT_ACK, NETLINK_CAP_ACK, NETLINK_GET_STRICT_CHK):
             sock.setsockopt(SOL_NETLINK, option, 1)
-        sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER_BYTES)
+        enlarge(sock, RECEIVE_BUFFER_BYTES)
         wait = struct.pack("@ll", TIMEOUT_MS // 1000, TIMEOUT_MS % 1000 * 1000)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, wait)
         sock.bind((0, 0))

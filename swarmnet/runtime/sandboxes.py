@@ -8,6 +8,7 @@ again, is not taken for it.
 `sandboxes.json` in the run directory tells the same to whoever has no agent.
 """
 
+import errno
 import json
 import os
 from collections.abc import Iterator
@@ -21,6 +22,8 @@ from swarmnet.runtime.linux import is_network_namespace
 from swarmnet.runtime.store import Store
 
 FILE: Final = "sandboxes.json"
+GONE: Final = (errno.ENOENT, errno.ENOTDIR, errno.ESRCH, errno.ENXIO)
+"""Nothing is at a path; what else may go wrong says nothing about it."""
 
 
 class Sandboxes:
@@ -78,7 +81,7 @@ class Sandboxes:
         held = self._held.get(name)
         if held is None or not self.is_gone(held):
             self._check(name)
-        return self._put(Sandbox(name, netns), _mark_of(netns))
+        return self._put(Sandbox(name, netns), _mark_to_adopt(netns))
 
     def _check(self, name: str) -> None:
         check_sandbox_name(name)
@@ -113,8 +116,8 @@ class Sandboxes:
             return False
         try:
             return _mark_of(sandbox.netns) != self._marks.get(sandbox.name)
-        except Refused:
-            return True
+        except OSError as error:
+            return error.errno in GONE
 
     def _write_file(self) -> None:
         if not self._held:
@@ -127,25 +130,43 @@ class Sandboxes:
 
 
 def _mark_of(netns: str) -> str:
-    """Return which namespace is at a path, in this boot of the machine.
+    """Return which namespace is at a path, in this boot of the machine; "": none.
 
     Raises:
-        Refused: none.
+        OSError: it cannot be opened.
     """
-    try:
-        fd = os.open(netns, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError as error:
-        raise Refused(
-            f"namespace {netns}: {error.strerror}: name one that is"
-        ) from None
+    fd = os.open(netns, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
         if not is_network_namespace(fd):
-            raise Refused(
-                f"namespace {netns}: no network namespace: name one, as"
-                " /proc/PID/ns/net or /run/netns/NAME"
-            )
+            return ""
         found = os.fstat(fd)
     finally:
         os.close(fd)
     boot = Path(BOOT_ID).read_text(encoding="ascii").strip()
     return f"{boot}:{found.st_dev}:{found.st_ino}"
+
+
+def _mark_to_adopt(netns: str) -> str:
+    """Return the mark of a namespace that a user names.
+
+    Raises:
+        Refused: there is none, or it may not be entered.
+    """
+    try:
+        mark = _mark_of(netns)
+    except PermissionError:
+        raise Refused(
+            f"namespace {netns}: permission denied: the agent wants CAP_SYS_PTRACE for"
+            " the namespace of a process with rights or of another user"
+        ) from None
+    except OSError as error:
+        raise Refused(
+            f"namespace {netns}: {error.strerror}: give a process that runs, or the"
+            " path of a namespace that is there"
+        ) from None
+    if not mark:
+        raise Refused(
+            f"namespace {netns}: no network namespace: name one, as /proc/PID/ns/net or"
+            " /run/netns/NAME"
+        )
+    return mark

@@ -69,6 +69,8 @@ def describe(operation: Operation) -> str:
             value = value.name
         if one.name in ("address", "route"):
             parts += _words(value)
+        elif one.name == "intruder":
+            parts += [type(value).__name__, *_words(value)]
         elif isinstance(value, tuple):
             parts.append(f"{one.name}={len(value)}")
         else:
@@ -77,7 +79,7 @@ def describe(operation: Operation) -> str:
 
 
 def _words(value: object) -> Iterator[str]:
-    assert is_dataclass(value), "an address or a route"
+    assert is_dataclass(value), "an address, a route or an intruder"
     for one in fields(value):
         held = as_json(getattr(value, one.name))
         if held is not None:
@@ -97,7 +99,7 @@ def namespace_as_json(space: Namespace) -> Json:
     for name in ("links", "entries"):
         held = found[name]
         found[name] = held if isinstance(held, dict) else {}
-    for name in ("addresses", "routes"):
+    for name in ("addresses", "routes", "intruders"):
         held = found[name]
         found[name] = held if isinstance(held, list) else []
     found["tables"] = {
@@ -136,3 +138,5 @@ def lines(name: str, space: Namespace) -> Iterator[str]:
         yield f"  station {show_mac(station)} port {port}"
     for family, table in space.tables:
         yield f"  table {family} {table}"
+    for one in space.intruders:
+        yield f"  intruder {type(one).__name__} {' '.join(_words(one))}"

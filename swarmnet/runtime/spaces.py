@@ -15,7 +15,13 @@ from typing import Final
 
 from swarmnet.errors import BadPacket
 from swarmnet.kernel.entry_codec import encode_entries
-from swarmnet.kernel.link_codec import FoundLink, decode_link_untrusted, get_link
+from swarmnet.kernel.link_codec import (
+    FoundLink,
+    decode_link_untrusted,
+    get_link,
+    link_index_untrusted,
+)
+from swarmnet.kernel.links import Link
 from swarmnet.kernel.netlink import RTM_NEWLINK, Reply, Request, split_untrusted
 from swarmnet.kernel.operations import EntryOperation
 from swarmnet.kernel.state import HOST
@@ -123,14 +129,32 @@ class Space:
         Raises:
             Denied: None was told.
         """
-        for datagram in answers:
-            for kind, _, _, start, end in split_untrusted(datagram):
-                if kind != RTM_NEWLINK:
-                    continue
-                found = decode_link_untrusted(datagram[start:end])
-                if found is not None:
-                    self._indexes[found.link.name] = found.index
-                    return found
+        for body in _links(answers):
+            found = decode_link_untrusted(body)
+            if found is not None:
+                self._indexes[found.link.name] = found.index
+                return found
+        raise Denied(errno.EBADMSG, "no link was told")
+
+    def newborn(self, link: Link) -> FoundLink:
+        """Look up a link that was made just now, so that all but its index is known.
+
+        Raises:
+            Denied: ENODEV, it was taken away at birth; or there was no answer.
+        """
+        replies, answers = self.ask(get_link(link.name))
+        if replies[0].error:
+            raise Denied(replies[0].error, f"{link.name} was taken away at birth")
+        return self.born(answers, link)
+
+    def born(self, answers: Sequence[bytes], link: Link) -> FoundLink:
+        """Read which index a link got that was made just now.
+
+        Raises:
+            Denied: None was told.
+        """
+        for body in _links(answers):
+            return FoundLink(link_index_untrusted(body), 0, link)
         raise Denied(errno.EBADMSG, "no link was told")
 
     def index(self, name: str) -> int:
@@ -165,6 +189,14 @@ class Space:
     def learn(self, indexes: Mapping[str, int]) -> None:
         """Take these for the names of all links."""
         self._indexes = dict(indexes)
+
+
+def _links(answers: Sequence[bytes]) -> Iterator[bytes]:
+    """Yield the bodies of the links that were told."""
+    for datagram in answers:
+        for kind, _, _, start, end in split_untrusted(datagram):
+            if kind == RTM_NEWLINK:
+                yield datagram[start:end]
 
 
 def _unanswered(error: Exception) -> Denied:

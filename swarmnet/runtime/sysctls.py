@@ -5,6 +5,7 @@ What is below /proc/sys/net is that of the thread that opens it.
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Final
 
 from swarmnet.errors import Refused
@@ -40,6 +41,25 @@ def read_sysctls(namespace: int, paths: Iterable[str]) -> dict[str, str]:
     return run_in(namespace, run) if places else {}
 
 
+def write_here(values: Iterable[tuple[str, str]]) -> None:
+    """Write values in the calling thread's namespace; what is not there is left out.
+
+    Raises:
+        OSError: The kernel refuses a value.
+    """
+    for path, value in values:
+        with suppress(FileNotFoundError):
+            _write(_place(path), value)
+
+
+def _write(place: str, value: str) -> None:
+    fd = os.open(place, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(fd, value.encode())
+    finally:
+        os.close(fd)
+
+
 def write_sysctl(namespace: int, path: str, value: str) -> None:
     """Write one value.
 
@@ -47,12 +67,4 @@ def write_sysctl(namespace: int, path: str, value: str) -> None:
         OSError: There is no such path, or the kernel refuses the value.
     """
     place = _place(path)
-
-    def run() -> None:
-        fd = os.open(place, os.O_WRONLY | os.O_CLOEXEC)
-        try:
-            os.write(fd, value.encode())
-        finally:
-            os.close(fd)
-
-    run_in(namespace, run)
+    run_in(namespace, lambda: _write(place, value))

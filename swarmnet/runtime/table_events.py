@@ -1,18 +1,27 @@
-"""That somebody changed our firewall table: nftables' own announcements."""
+"""That somebody changed firewall tables where ours are: nftables' own announcements.
+
+On the host that is our one table; in a namespace of ours nobody has any.
+"""
 
 import errno
 import os
 import socket
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Final
 
 import trio
 
 from swarmnet.kernel.firewall import OURS
 from swarmnet.kernel.state import HOST
-from swarmnet.runtime.events import NETLINK_ADD_MEMBERSHIP
+from swarmnet.runtime.events import (
+    NETLINK_ADD_MEMBERSHIP,
+    NETLINK_LISTEN_ALL_NSID,
+    Events,
+)
 from swarmnet.runtime.kernel import Kernel
 from swarmnet.runtime.linux import run_in
+from swarmnet.runtime.reading import OWNED
 from swarmnet.runtime.rtnetlink import SOL_NETLINK
 
 NETLINK_NETFILTER: Final = 12
@@ -26,6 +35,9 @@ def _open() -> socket.socket:
     kind = socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
     sock = socket.socket(socket.AF_NETLINK, kind, NETLINK_NETFILTER)
     try:
+        with suppress(OSError):
+            # A kernel before 4.2 tells of the host alone.
+            sock.setsockopt(SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, 1)
         sock.bind((0, 0))
         sock.setsockopt(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, NFNLGRP_NFTABLES)
     except OSError:
@@ -35,12 +47,14 @@ def _open() -> socket.socket:
 
 
 class TableEvents:
-    """Changes of our table in the host's namespace; one task iterates.
+    """Which namespaces' tables changed, the host's and ours; one task iterates.
 
-    `is_deaf` while we change it ourselves: then nothing is told.
+    `is_deaf` while we change our own ourselves: then nothing is told of the host.
     """
 
-    def __init__(self, kernel: Kernel) -> None:
+    def __init__(self, kernel: Kernel, events: Events) -> None:
+        self._events = events
+        self._changed: dict[str, None] = {}
         fd = kernel.open(HOST)
         try:
             self._socket = run_in(fd, _open)
@@ -48,31 +62,46 @@ class TableEvents:
             os.close(fd)
         self.is_deaf = False
 
-    def listen(self) -> None:
-        """Hear again, but of nothing that was announced before now."""
+    def listen(self) -> list[str]:
+        """Hear of the host again, but of nothing that was announced before now.
+
+        Return of which other namespaces it was.
+        """
         self._drain()
         self.is_deaf = False
+        return [name for name in self._take() if name != HOST]
+
+    def _take(self) -> list[str]:
+        changed, self._changed = list(self._changed), {}
+        return changed
 
     def close(self) -> None:
         trio.lowlevel.notify_closing(self._socket)
         self._socket.close()
 
-    async def changes(self) -> AsyncIterator[None]:
-        """Yield each time that something of our table changed, or may have."""
+    async def changes(self) -> AsyncIterator[str]:
+        """Yield a namespace when tables of it changed that concern us, or may have."""
         while True:
             await trio.lowlevel.wait_readable(self._socket)
-            if self._drain() and not self.is_deaf:
-                yield
+            self._drain()
+            for namespace in self._take():
+                if namespace != HOST or not self.is_deaf:
+                    yield namespace
 
-    def _drain(self) -> bool:
-        """Take all that is announced; return whether any of it is about us."""
-        found = False
+    def _drain(self) -> None:
+        """Take all that is announced, and keep of which namespaces."""
         while True:
             try:
-                found |= _NAME in self._socket.recv(DATAGRAM_BYTES)
+                data, told, _, _ = self._socket.recvmsg(DATAGRAM_BYTES, 64)
             except BlockingIOError:
-                return found
+                return
             except OSError as error:
                 if error.errno != errno.ENOBUFS:
                     raise
-                found = True
+                self._changed[HOST] = None
+                continue
+            namespace = self._events.namespace_of(told)
+            is_ours = namespace is not None and namespace.startswith(OWNED)
+            is_host = namespace == HOST and _NAME in data
+            if namespace is not None and (is_ours or is_host):
+                self._changed[namespace] = None

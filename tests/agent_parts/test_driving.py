@@ -137,7 +137,7 @@ def test_what_goes_with_a_row_waits_until_that_is_stored(world: World) -> None:
         assert world.log == ["noted", "sent early"]
         world.slow.set()
         while "sent c" not in world.log:
-            await trio.sleep(0)
+            await trio.lowlevel.checkpoint()
 
     world.run(act)
     stored = [line for line in world.log if line.startswith("stored")]
@@ -155,7 +155,7 @@ def test_rows_that_cannot_be_written_hold_everything_back(
         world.refusals = 3
         world.want(Save(row(b"x", b"1")), datagram("a"))
         while "sent a" not in world.log:
-            await trio.sleep(0)
+            await trio.lowlevel.checkpoint()
 
     world.run(act)
     assert world.log == ["stored x", "noted", "sent a"]
@@ -198,7 +198,7 @@ def test_timeouts_come_when_they_are_due_and_lateness_is_told_first(
         world.node.deadline = monotonic() + 0.02
         world.want()
         while not world.node.timeouts:
-            await trio.sleep(0.001)
+            await trio.lowlevel.checkpoint()
         world.node.deadline = monotonic() - 2.0
         world.driver._deadline = world.node.deadline
         world.node.late.clear()

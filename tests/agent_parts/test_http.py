@@ -141,7 +141,7 @@ def test_who_hangs_up_gives_the_command_up(tmp_path: Path) -> None:
         stream = await trio.open_unix_socket(path)
         await stream.send_all(request("POST", "/forever"))
         while not served.seen:
-            await trio.sleep(0)
+            await trio.lowlevel.checkpoint()
         await stream.aclose()
         await served.given_up.wait()
 

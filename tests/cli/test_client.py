@@ -3,8 +3,10 @@
 import json
 import os
 import socket
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from time import tzset
 
 import pytest
 
@@ -182,14 +184,24 @@ def test_a_body_ends_by_length_by_chunks_or_by_hanging_up(
     assert shell.json("node", "ls") == [{"a": 1}]
 
 
+@pytest.fixture
+def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "UTC")
+    tzset()
+    yield
+    monkeypatch.undo()
+    tzset()
+
+
 EVENTS = [
-    {"time": "12:00:01.5", "kind": "member", "name": "web1", "state": "dead"},
-    {"time": "12:00:02", "kind": "drift", "detail": None, "links": ["br0", "vxlan0"]},
+    {"time": 1.5, "kind": "member", "name": "web1", "state": "dead"},
+    {"time": 62.0625, "kind": "drift", "detail": None, "links": ["br0", "vxlan0"]},
 ]
 STREAM = b"".join(json.dumps(event).encode() + b"\n" for event in EVENTS)
 ENDED = "swarmnet: the agent ended; once it runs again, start this anew\n"
 
 
+@pytest.mark.usefixtures("utc")
 @pytest.mark.parametrize(
     "data",
     [
@@ -209,8 +221,8 @@ def test_monitor_prints_a_line_an_event_until_the_agent_ends(
     assert (done.exit_code, done.stderr) == (1, ENDED)
     assert [json.loads(line) for line in done.stdout.splitlines()] == EVENTS
     assert shell.run("monitor").stdout.splitlines() == [
-        "12:00:01.5  member    name=web1 state=dead",
-        "12:00:02  drift     links=br0, vxlan0",
+        "00:00:01.500  member    name=web1 state=dead",
+        "00:01:02.062  drift     links=br0, vxlan0",
     ]
 
 

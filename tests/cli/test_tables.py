@@ -45,7 +45,7 @@ ENDPOINT = {
 
 
 def test_nodes_stand_in_columns(shell: Shell, agent: FakeAgent) -> None:
-    other = NODE | {"name": "w2", "self": False, "role": "worker", "rtt_s": 0.00123}
+    other = NODE | {"name": "web2", "self": False, "role": "worker", "rtt_s": 0.00123}
     agent.answer = [NODE, other]
     head, first, second = shell.lines("node", "ls")
     assert head.split("   ")[0] == "ID"

@@ -2,8 +2,11 @@
 
 from dataclasses import replace
 
+from swarmnet.kernel.intruders import AlienTable, Qdisc, Rule
 from swarmnet.kernel.operations import (
     AddLink,
+    AddNamespace,
+    MendIntruder,
     PutAddress,
     PutFdb,
     PutFlood,
@@ -25,6 +28,7 @@ from tests.kernel.kernel_cases import (
     FILLED,
     NET,
     KernelLike,
+    bridge,
     do,
     entries,
     errors,
@@ -236,3 +240,31 @@ def case_a_link_without_ipv6_loses_it_all(kernel: KernelLike) -> None:
         PutNeighbour(NET, "vxlan0", ip6(9), mac(9)),
         PutAddress(BOX, FIRST6),
     ) == ["EINVAL", "EACCES"]
+
+
+def case_a_namespace_is_born_with_its_sysctls(kernel: KernelLike) -> None:
+    path = "net/ipv6/conf/{}/disable_ipv6"
+    born = ((path.format("default"), "1"), ("net/ipv4/ip_forward", "1"))
+    do(kernel, AddNamespace(NET), AddNamespace(BOX, born))
+    do(kernel, AddLink(NET, bridge()), AddLink(NET, port(), inside()))
+    wanted = {path.format("eth1"): "", "net/ipv4/ip_forward": ""}
+    held = kernel.read(BOX, Namespace(sysctls=wanted)).sysctls
+    assert held == {path.format("eth1"): "1", "net/ipv4/ip_forward": "1"}
+    assert errors(kernel, PutAddress(BOX, FIRST6)) == ["EACCES"]
+
+
+def case_an_intruder_that_is_not_there_is_gone(kernel: KernelLike) -> None:
+    do(kernel, *network())
+    assert kernel.read(NET).intruders == {}
+    do(
+        kernel,
+        MendIntruder(NET, AlienTable(1, "alien")),
+        MendIntruder(NET, Qdisc("br0", "tbf", 0x10000, 0xFFFFFFFF)),
+        MendIntruder(NET, Qdisc("nosuch", "tbf", 0x10000, 0xFFFFFFFF)),
+        MendIntruder(NET, Rule(2, 32766, is_missing=True)),
+        MendIntruder(NET, Rule(2, 9, RULE)),
+    )
+    assert kernel.read(NET).intruders == {}
+
+
+RULE = bytes.fromhex("0200 0000 fe00 0001 0000 0000 0800 0600 0900 0000")

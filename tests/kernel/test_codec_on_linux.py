@@ -57,11 +57,8 @@ def bridge(host: RealNamespace, inside: RealNamespace) -> int:
 
 def add_pair(host: RealNamespace, inside: RealNamespace, bridge: int) -> None:
     """Make a veth pair: v1 in the bridge, eth0 in the host's namespace."""
-    inside.do(
-        add_veth(
-            VETH, master_index=bridge, other=ETH, other_fd=host.fd, other_name="v1"
-        )
-    )
+    born = replace(ETH, name="v1")
+    inside.do(add_veth(VETH, master_index=bridge, other=born, other_fd=host.fd))
     host.do(*set_link(find(host, "v1").index, ETH, master_index=None, rename="eth0"))
     inside.do(*set_link(0, VETH, master_index=None, rename=None))
 

@@ -117,9 +117,9 @@ def test_a_vxlan_device_is_asked_for_in_another_namespace(
 
 def test_a_veth_pair_is_asked_for_with_one_end_elsewhere() -> None:
     other = Link("eth0", Kind.VETH, 1430, mac=MAC)
-    request = add_veth(VETH, master_index=2, other=other, other_fd=7, other_name="v1")
+    request = add_veth(VETH, master_index=2, other=other, other_fd=7)
     peer = nest(
-        ("IFLA_IFNAME", "v1"),
+        ("IFLA_IFNAME", "eth0"),
         ("IFLA_MTU", 1430),
         ("IFLA_NET_NS_FD", 7),
         ("IFLA_ADDRESS", TEXT_MAC),

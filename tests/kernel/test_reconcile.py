@@ -9,11 +9,13 @@ from hypothesis import strategies as st
 
 from sim.kernel.fake import FakeKernel
 from swarmnet.kernel.firewall import OURS, Table
+from swarmnet.kernel.intruders import AlienTable, Intruder, Qdisc, Rule
 from swarmnet.kernel.links import Kind, Link, Peer, Port, Vxlan
 from swarmnet.kernel.operations import (
     AddLink,
     AddNamespace,
     ChangeElements,
+    MendIntruder,
     Operation,
     PutAddress,
     PutRoute,
@@ -175,7 +177,7 @@ def test_what_makes_a_vxlan_device_is_made_anew() -> None:
             [RemoveLink(NET, PORT_NAME), RemoveLink(BOX, "eth1")],
         ),
         # Others' link of that name is not removed: a name must be given up first.
-        (OUTER, replace(INNER, alias=""), [RemoveLink(NET, PORT_NAME)]),
+        (OUTER, replace(INNER, alias="", mac=bytes(6)), [RemoveLink(NET, PORT_NAME)]),
     ],
 )
 def test_half_a_pair_is_made_anew(
@@ -198,11 +200,48 @@ def test_either_end_of_a_pair_is_enough_to_compare_both() -> None:
 
 
 def test_links_of_others_stay_and_leave_our_bridges() -> None:
-    stranger = replace(ETH0, name="tap0", master="br0", port=Port(flood=True))
-    free = replace(ETH0, name="tap1")
-    held = network(BRIDGE, stranger, free)
-    assert hosts(network(BRIDGE), held, NET) == [ReleaseLink(NET, "tap0")]
+    stranger = replace(ETH0, name="tap0", master="swarmnet_gw", port=Port(flood=True))
+    gateway = replace(BRIDGE, name="swarmnet_gw")
+    held, wanted = box(gateway, stranger, ETH0), box(gateway)
+    assert hosts(wanted, held, HOST) == [ReleaseLink(HOST, "tap0")]
     assert hosts(box(), box(ETH0)) == []
+
+
+def test_where_all_is_ours_links_of_others_go() -> None:
+    # Some can only be taken out of the bridge, so that comes first.
+    stranger = replace(ETH0, name="tap0", master="br0", port=Port(flood=True))
+    free = replace(BRIDGE, name="alien0", alias="")
+    held = network(BRIDGE, stranger, free)
+    assert hosts(network(BRIDGE), held, NET) == [
+        ReleaseLink(NET, "tap0"),
+        RemoveLink(NET, "tap0"),
+        RemoveLink(NET, "alien0"),
+    ]
+
+
+def test_what_a_kernel_makes_in_every_namespace_stays() -> None:
+    held = network(BRIDGE, replace(ETH0, name="tunl0"), replace(ETH0, name="sit0"))
+    assert hosts(network(BRIDGE), held, NET) == []
+
+
+def test_intruders_go_where_all_is_ours() -> None:
+    rule, table = Rule(2, 7, b"rule"), AlienTable(1, "alien")
+    qdisc = Qdisc("br0", "tbf", 1, 2)
+    found: dict[Intruder, None] = dict.fromkeys((rule, qdisc, table))
+    held = replace(network(BRIDGE), intruders=found)
+    assert hosts(network(BRIDGE), held, NET) == [
+        MendIntruder(NET, one) for one in (rule, qdisc, table)
+    ]
+    # What stands on a link goes with it.
+    other = replace(held, links={"br0": replace(VXLAN, name="br0")})
+    assert MendIntruder(NET, qdisc) not in hosts(network(BRIDGE), other, NET)
+
+
+def test_an_interface_without_its_alias_gets_it_back() -> None:
+    wanted = Host({NET: network(BRIDGE, OUTER), BOX: box(INNER)})
+    outer = network(BRIDGE, held_link(OUTER))
+    bare = box(held_link(replace(INNER, alias="mine")))
+    assert reconcile(wanted, Host({NET: outer, BOX: bare})) == [SetLink(BOX, INNER)]
 
 
 def test_what_a_killed_agent_left_half_done_is_ours() -> None:

@@ -2,20 +2,28 @@
 
 from dataclasses import replace
 from ipaddress import ip_address
+from random import Random
+
+import pytest
 
 from sim.kernel.fake import FakeKernel
 from sim.kernel.faults import NO_FAULTS, Faults
+from swarmnet.cnm.sandbox import Sandbox
 from swarmnet.kernel.firewall import OURS
 from swarmnet.kernel.links import Kind, Link
 from swarmnet.kernel.operations import (
+    AddLink,
+    AddNamespace,
+    PutAddress,
     RemoveFdb,
     RemoveLink,
     RemoveNeighbour,
+    SetLink,
 )
 from swarmnet.kernel.ownership import ours
 from swarmnet.kernel.state import HOST, Entries, Namespace
 from swarmnet.node.dataplane import LOOK_AFTER_S, RESYNC_S
-from swarmnet.node.kernel_news import EntryNews, Missed, OtherNews
+from swarmnet.node.kernel_news import Apply, EntryNews, Missed, OtherNews
 from swarmnet.overlay.entries import Sort
 from tests.node.overlays import (
     ADOPTED,
@@ -54,6 +62,66 @@ def test_what_is_dropped_leaves_nothing_of_ours() -> None:
     assert life.kernel.names() == ()
     assert ours(life.kernel.read(HOST)) == Namespace()
     assert life.kernel.foreign_intact() == []
+
+
+def test_a_sandbox_of_ours_and_what_is_in_it_are_one_portion() -> None:
+    life = born()
+    plane, now = life.plane, life.now
+    plane.set_sandbox(now, Sandbox("new"))
+    assert plane.poll_output() is None
+    assert plane.poll_timeout() == now
+    assert not plane.is_settled
+    other = replace(
+        LOCAL, id="f" * 32, sandbox="new", addresses=(ip_address("10.0.1.9"),)
+    )
+    plane.put_endpoint(now, "red", other)
+    wanted = plane.poll_output()
+    assert isinstance(wanted, Apply)
+    kinds = [type(one) for one in wanted.operations if one.namespace == "box/new"]
+    assert kinds[0] is AddNamespace
+    assert PutAddress in kinds
+
+
+def test_a_sandbox_of_ours_that_nothing_else_is_told_of_is_made_too() -> None:
+    life = born()
+    life.plane.set_sandbox(life.now, Sandbox("new"))
+    life.calm()
+    assert "box/new" in life.kernel.names()
+    assert is_planned(life)
+
+
+# What others do where all is ours
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *("rule-add", "rule-remove", "qdisc-add", "alien-table-add"),
+        *("link-add", "bridge-add", "device-move", "alias-change"),
+    ],
+)
+def test_what_others_put_in_goes_and_is_counted(kind: str) -> None:
+    life = born()
+    names = list(life.kernel.read("box/s1").links)
+    assert life.kernel.tamper(Random(1), kind)
+    drifted = life.plane.counters["drifted"]
+    life.run(RESYNC_S + 1.0)
+    assert is_planned(life)
+    assert list(life.kernel.read("box/s1").links) == names
+    assert life.plane.counters["drifted"] > drifted
+    assert life.kernel.foreign_intact() == []
+
+
+def test_an_interface_keeps_its_name_though_its_alias_changed_meanwhile() -> None:
+    life = born()
+    name = life.plane.desired.namespaces["box/s1"].links["eth0"].alias
+    changed = replace(life.kernel.read("box/s1").links["eth0"], alias="mine")
+    assert life.kernel.apply([SetLink("box/s1", changed)]) == []
+    again = born(life.kernel)
+    assert is_planned(again)
+    assert life.kernel.read("box/s1").links["eth0"].alias == name
+    # Nothing was made anew.
+    assert not [one for one in again.log if isinstance(one, AddLink | RemoveLink)]
 
 
 # A restart that does not know all yet

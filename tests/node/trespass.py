@@ -4,11 +4,13 @@ from sim.kernel.fake import FakeKernel
 from sim.kernel.faults import NO_FAULTS
 from swarmnet.kernel.firewall import OURS
 from swarmnet.kernel.link_difference import may_remove
+from swarmnet.kernel.links import is_ours
 from swarmnet.kernel.operations import (
     AddLink,
     AddNamespace,
     ChangeElements,
     EntryOperation,
+    MendIntruder,
     Operation,
     PutAddress,
     PutRoute,
@@ -47,10 +49,14 @@ def is_trespass(kernel: FakeKernel, operation: Operation) -> bool:
             return not space.is_owned and route.protocol != PROTOCOL
         case RemoveStation(_, port) | ReleaseLink(_, port):
             return not _is_inside(space, port)
+        case MendIntruder():
+            return not space.is_owned
         case AddNamespace() | AddLink() | SetSysctl():
             return False
         case _:
-            return not _is_ours(space, _link_of(operation))
+            name = _link_of(operation)
+            is_end = _is_end_of_ours(kernel, operation.namespace, name)
+            return not is_end and not _is_ours(space, name)
 
 
 def _link_of(
@@ -73,6 +79,12 @@ def _link_of(
             return name
         case _:
             return operation.link
+
+
+def _is_end_of_ours(kernel: FakeKernel, namespace: str, name: str) -> bool:
+    """Say whether the other end of a link is ours, whatever it is called itself."""
+    cell = kernel._machine.find(namespace, name)
+    return cell is not None and cell.other is not None and is_ours(cell.other.link)
 
 
 def _is_ours(space: Namespace, name: str) -> bool:

@@ -152,14 +152,15 @@ def test_a_vxlan_device_is_made_though_the_host_has_a_link_of_that_name(
     assert kernel.read(HOST).links["vxlan0"].kind is Kind.BRIDGE
 
 
-def test_a_vni_that_is_taken_is_told_in_the_kernels_own_words(
-    kernel: Kernel, host: int
-) -> None:
+def test_a_vni_that_is_taken_is_told_with_who_has_it(kernel: Kernel, host: int) -> None:
     assert kernel.apply(WORLD[:3]) == []
     command = "ip link add theirs type vxlan id 4097 dstport 4789"
     ran(host, *command.split())
     ran(host, "ip", "link", "set", "theirs", "up")
     failures = kernel.apply([WORLD[3]])
-    text = "A VXLAN device with the specified VNI already exists"
+    text = (
+        "VNI 4097 on port 4789 is taken by theirs in the host's namespace:"
+        " delete it there"
+    )
     assert failures == [Failure(WORLD[3], "EEXIST", text)]
     assert list(kernel.read(NET).links) == ["br0"]

@@ -1,6 +1,8 @@
 """The data plane on a real kernel: what others do is put right; the loop runs on."""
 
 import os
+import shlex
+import shutil
 import subprocess
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -26,14 +28,15 @@ from swarmnet.kernel.operations import (
     SetLink,
 )
 from swarmnet.kernel.reconcile import reconcile
-from swarmnet.kernel.state import Host
+from swarmnet.kernel.state import HOST, Host
 from swarmnet.node.dataplane import Dataplane
 from swarmnet.node.desired import Place
-from swarmnet.node.kernel_news import Drifted
+from swarmnet.node.kernel_news import Drifted, OtherNews
 from swarmnet.overlay.naming import box_of, namespace_of
 from swarmnet.runtime.kernel import Kernel
 from swarmnet.runtime.linux import run_in
 from swarmnet.runtime.stewarding import Steward
+from tests.runtime.conftest import printed
 
 LIMIT_S = 20.0
 RIGHT_S = 1.0
@@ -83,6 +86,10 @@ class Served:
         held = {name: self.kernel.read(name, wanted.namespaces[name]) for name in names}
         whole = {name: wanted.namespaces[name] for name in names}
         return reconcile(Host(whole), Host(held)) == []
+
+    def interface(self) -> bytes | None:
+        """Return the MAC of the sandbox's interface under its name."""
+        return self.kernel.read(BOX).links["eth0"].mac
 
     async def until(self, condition: Callable[[], bool]) -> None:
         with trio.fail_after(LIMIT_S):
@@ -164,6 +171,73 @@ def test_what_others_do_is_put_right_within_a_second(kernel: Kernel, name: str) 
         took_s = trio.current_time() - start
         assert served.is_right(), served.failures
         assert took_s < RIGHT_S, f"{name}: {took_s:.2f} s"
+
+    run(kernel, test)
+
+
+COMMANDS = {
+    "a foreign link added": (NET, "ip link add alien type bridge"),
+    "a foreign pair added": (NET, "ip link add alien type veth peer name alien2"),
+    "a foreign link in the bridge": (
+        NET,
+        "ip link add alien master br0 type veth peer name alien2",
+    ),
+    "a firewall table added": (NET, "nft add table inet alien"),
+    "a routing rule added": (NET, "ip rule add from 10.0.1.0/24 prohibit"),
+    "a routing rule of IPv6 added": (NET, "ip -6 rule add to fd00::/8 lookup 7"),
+    "a routing rule deleted": (NET, "ip rule delete pref 32766"),
+    "a queueing discipline added": (
+        NET,
+        "tc qdisc add dev vxlan0 root tbf rate 1mbit burst 10k latency 9ms",
+    ),
+    "an ingress added": (NET, "tc qdisc add dev br0 clsact"),
+    "the device taken away": (NET, "ip link set vxlan0 netns HOST name away"),
+    "the device renamed": (NET, "ip link set vxlan0 name away"),
+    "an alias changed": (BOX, "ip link set eth0 alias mine"),
+    "an alias deleted": (BOX, "ip link set eth0 alias ''"),
+}
+
+
+@pytest.mark.parametrize("name", list(COMMANDS))
+def test_what_others_command_is_put_right_within_a_second(
+    kernel: Kernel, host: int, name: str
+) -> None:
+    place, command = COMMANDS[name]
+    words = shlex.split(command.replace("HOST", f"/proc/{os.getpid()}/fd/{host}"))
+    if shutil.which(words[0]) is None:
+        pytest.skip(f"no {words[0]} here")
+
+    async def test(served: Served) -> None:
+        before = served.interface()
+        drifts = len(served.drifts)
+        start = trio.current_time()
+        await trio.to_thread.run_sync(printed, kernel, place, *words)
+        await served.until(lambda: len(served.drifts) > drifts)
+        await served.settle()
+        took_s = trio.current_time() - start
+        assert served.is_right(), served.failures
+        assert took_s < RIGHT_S, f"{name}: {took_s:.2f} s"
+        assert served.interface() == before
+        assert kernel.read(HOST).links == {}
+
+    run(kernel, test)
+
+
+def test_what_others_do_in_a_sandbox_is_their_own(kernel: Kernel) -> None:
+    commands = [
+        "ip link add alien type bridge",
+        "ip rule add from 10.9.0.0/16 prohibit",
+    ]
+
+    async def test(served: Served) -> None:
+        for command in commands:
+            await trio.to_thread.run_sync(printed, kernel, BOX, *command.split())
+        served.plane.receive_news(monotonic(), OtherNews(BOX))
+        served.steward.wake()
+        await served.settle()
+        assert served.drifts == []
+        assert "alien" in kernel.read(BOX).links
+        assert "10.9.0.0/16" in printed(kernel, BOX, "ip", "rule")
 
     run(kernel, test)
 

@@ -233,10 +233,10 @@ def test_a_killed_agent_leaves_a_link_without_its_alias() -> None:
     kernel.leave_half_done(AddLink(NET, port(), inside()))
     kernel.leave_half_done(AddLink(NET, vxlan()))
     held, box = kernel.read(NET).links, kernel.read(BOX).links
-    assert list(box) == [port().name]
-    left = [held[port().name], held["vxlan0"], box[port().name]]
+    assert list(box) == [inside().name]
+    left = [held[port().name], held["vxlan0"], box[inside().name]]
     assert [(link.alias, link.is_up) for link in left] == [("", False)] * 3
-    do(kernel, RemoveLink(BOX, port().name))
+    do(kernel, RemoveLink(BOX, inside().name))
     assert sorted(kernel.read(NET).links) == ["br0", "vxlan0"]
 
 

@@ -1,6 +1,7 @@
 """The scenarios about kernels: all is put right, nothing lost; checkers that see it."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -11,6 +12,7 @@ from sim.options import Options, Result
 from sim.run import run
 from swarmnet.errors import Refused
 from swarmnet.kernel.entry_difference import compare_entries
+from swarmnet.kernel.held import Held, hold
 from swarmnet.kernel.link_difference import may_remove
 from swarmnet.kernel.links import Link
 from swarmnet.kernel.operations import Operation
@@ -119,6 +121,13 @@ def expect_everything(_desired: object, _news: object) -> bool:
     return True
 
 
+def look_past_intruders(held: Held, name: str, space: Namespace | None) -> None:
+    if space is not None:
+        held.namespaces[name] = hold(replace(space, intruders={}))
+    else:
+        held.namespaces.pop(name, None)
+
+
 def take_ports(link: Link, where: Namespace) -> bool:
     return link.master is not None or may_remove(link, where)
 
@@ -138,6 +147,14 @@ def test_a_data_plane_that_is_deaf_is_found_out(monkeypatch: Patch) -> None:
 @pytest.mark.slow
 def test_a_data_plane_that_never_looks_again_is_found_out(monkeypatch: Patch) -> None:
     monkeypatch.setattr(Turns, "due", 1e9)
+    assert "kernel_plan" in rules_of(drift(1))
+
+
+@pytest.mark.slow
+def test_a_data_plane_that_lets_intruders_stay_is_found_out(
+    monkeypatch: Patch,
+) -> None:
+    monkeypatch.setattr(Held, "look", look_past_intruders)
     assert "kernel_plan" in rules_of(drift(1))
 
 

@@ -34,7 +34,8 @@ def list_nodes(console: Console) -> None:
 
 
 def _table(answer: Json) -> Iterator[str]:
-    return table(HEADS, [_row(one) for one in objects(answer)])
+    nodes = sorted(objects(answer), key=lambda one: text(one.get("name")))
+    return table(HEADS, [_row(one) for one in nodes])
 
 
 def _row(one: Object) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from time import localtime, strftime
 from typing import Final
 
 import click
@@ -142,4 +143,12 @@ def monitor(console: Console) -> None:
 def _happening(event: Object) -> str:
     rest = {key: one for key, one in event.items() if key not in ("time", "kind")}
     kind = text(event.get("kind")).ljust(KIND_WIDTH)
-    return f"{text(event.get('time'))}  {kind}  {' '.join(pairs(rest))}".rstrip()
+    return f"{_clock(event.get('time'))}  {kind}  {' '.join(pairs(rest))}".rstrip()
+
+
+def _clock(value: Json) -> str:
+    """Return seconds since 1970 as a local time of day, with milliseconds."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return text(value)
+    thousandths = int(value % 1 * 1000)
+    return f"{strftime('%H:%M:%S', localtime(value))}.{thousandths:03}"
