@@ -167,9 +167,19 @@ class Host:
         for line in ran(self.fd, "ip", "-o", "link").splitlines():
             name = line.split()[1].rstrip(":").partition("@")[0]
             if name not in ("lo", "eth0"):
-                ran(self.fd, "ip", "link", "delete", name)
+                # It may go by itself, with the namespace of its other end.
+                self.tried("ip", "link", "delete", name)
         for line in ran(self.fd, "nft", "list", "tables").splitlines():
             ran(self.fd, "nft", "delete", line)
+
+    def tried(self, *command: str) -> bool:
+        """Return whether a command on the host succeeds."""
+        words = ("nsenter", f"--net={self.netns}", *command)
+        return subprocess.run(words, capture_output=True, check=False).returncode == 0
+
+    def lose_data(self) -> None:
+        """Lose the data directory."""
+        shutil.rmtree(self.data_dir)
 
     def unpin(self) -> None:
         """Let go of all that the agent has pinned."""
