@@ -164,6 +164,7 @@ class Agent:
         settle(plane, self.kernel, RETRIES_MAX)
         for failure in plane.failures():
             log.warning("left behind", extra={"facts": {"what": str(failure)}})
+        self.kernel.clean()
 
     async def abandon(self, life: Life) -> None:
         """End a life that came to nothing."""

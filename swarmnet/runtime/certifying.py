@@ -71,6 +71,10 @@ class Certifying:
         young = {n: at for n, at in self._admitted.items() if now - at < EXPECTED_S}
         self._admitted = {**young, node: now}
 
+    def note_heard(self, node: NodeId) -> None:
+        """A node was heard: from now on its name is its own while it lives."""
+        self._admitted.pop(node, None)
+
     def _is_living(self, node: NodeId) -> bool:
         """Return whether a node has a right to its name."""
         is_expected = time() - self._admitted.get(node, 0.0) < EXPECTED_S

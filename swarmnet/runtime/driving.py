@@ -40,6 +40,7 @@ from swarmnet.tables.outputs import Save, Unsave
 LATE_S_MIN: Final = 0.01
 """A process that is later than this was held up."""
 WALL_EVERY_S: Final = 5.0
+KEEP_FIRST_S: Final = 0.5
 KEEP_EVERY_S: Final = 5.0
 STORE_AGAIN_S: Final = 1.0
 
@@ -232,9 +233,10 @@ class Driver:
 
     async def _keep_known(self) -> None:
         """Keep what is known of others from time to time, and once more at the end."""
+        await trio.sleep(KEEP_FIRST_S)
         while True:
-            await trio.sleep(KEEP_EVERY_S)
             await self.keep_known()
+            await trio.sleep(KEEP_EVERY_S)
 
     async def keep_known(self) -> None:
         """Keep what is known of others, for the next start."""

@@ -265,6 +265,7 @@ class Life:
     def _note(self, output: Output) -> None:
         match output:
             case MemberChanged(member, previous, current):
+                self.certifying.note_heard(member)
                 self._tell_member(member, previous, current)
             case Removed(node):
                 if node == self.me:

@@ -120,6 +120,9 @@ class Sandboxes:
             return error.errno in GONE
 
     def _write_file(self) -> None:
+        if not self._held:
+            self._path.unlink(missing_ok=True)
+            return
         text = json.dumps({one.name: one.netns for one in self._held.values()})
         new = self._path.with_suffix(".new")
         new.write_text(text, encoding="utf-8")

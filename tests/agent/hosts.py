@@ -9,11 +9,12 @@ import json
 import os
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from signal import SIGCONT, SIGKILL, SIGTERM, Signals
 from time import monotonic, sleep
@@ -27,6 +28,7 @@ from swarmnet.runtime.cli.main import main
 from swarmnet.runtime.cli.outcomes import NoAgent
 from swarmnet.runtime.linux import in_thread, run_in
 from swarmnet.runtime.namespaces import Namespaces, make_namespace
+from swarmnet.runtime.store import DATABASE
 from tests.runtime.conftest import ran
 
 PORT: Final = 7946
@@ -253,6 +255,12 @@ class Host:
         command = self.inside(sandbox, "ping", "-n", "-c1", "-W1", ip)
         done = subprocess.run(command, capture_output=True, check=False)
         return done.returncode == 0
+
+    def stored(self, key: str) -> bytes:
+        """Return what the data directory holds under a key."""
+        with closing(sqlite3.connect(self.data_dir / DATABASE)) as database:
+            found = database.execute("SELECT value FROM meta WHERE key = ?", (key,))
+            return bytes(found.fetchone()[0])
 
     def listen(self, port: int) -> socket.socket:
         """Return a socket that listens on the host itself."""
