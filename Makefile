@@ -10,6 +10,8 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 STAMP := $(VENV)/installed
 USABLE := $(VENV)/usable
+# Where the tools for development are, they stay.
+READY := $(if $(wildcard $(STAMP)),$(STAMP),$(USABLE))
 SIM := $(RUN) -m sim
 
 .PHONY: help check test demo demo-sim sim bench bench-host clean
@@ -27,7 +29,7 @@ help:
 $(STAMP): pyproject.toml .ci/venv .ci/tools
 	@.ci/venv $(PYTHON) $(VENV) '.[dev]'
 	@.ci/tools
-	@touch $@ $(USABLE)
+	@touch $@
 
 # All that the command itself needs, which is there much sooner.
 $(USABLE): pyproject.toml .ci/venv .ci/tools
@@ -45,7 +47,7 @@ check: $(STAMP)
 test: $(STAMP)
 	@$(RUN) -m pytest -n auto
 
-demo: $(USABLE)
+demo: $(READY)
 	@$(RUN) -m demo
 
 demo-sim: $(STAMP)

@@ -18,8 +18,8 @@ FOLDER: Final = Path("/run/demo")
 """On a file system in memory, which the stage alone sees."""
 NAMED: Final = Path("/run/netns")
 COMMAND_S: Final = 30.0
-READY_S: Final = 20.0
-POLL_S: Final = 0.05
+READY_S: Final = 60.0
+POLL_S: Final = 0.1
 LOG_LINES: Final = 15
 PARENT: Final = Path(__file__).resolve().parent.parent
 

@@ -3,7 +3,8 @@
 Looked at after each input of a node that changed something about addresses. A node that
 is down goes on using what it used, for its containers live on; one that has left or was
 removed uses nothing. What it may give out goes on with its key: a clone that runs after
-the original has died is taken for its restart (docs/addresses.md).
+the original has died, or while it stands still, is taken for its restart
+(docs/addresses.md).
 """
 
 from collections.abc import Iterable, Iterator
@@ -51,7 +52,7 @@ class Estates:
         self._cluster = cluster
         self._uses: dict[int, _Uses] = {}
         self._out: dict[int, None] = {}
-        self._gone: dict[Scope, frozenset[Scope]] = {}
+        self._gone: dict[Scope, dict[Scope, None]] = {}
         """Of each network, which others its maker held to be no more by then."""
         self.doubled = 0
         self.cloned = 0
@@ -112,12 +113,17 @@ class Estates:
         uses.usable = dict(usable)
 
     def _pass_on(self) -> None:
-        """Whom a clone has survived gives nothing out; its containers live on."""
+        """Whom a clone has survived gives nothing out; its containers live on.
+
+        So does a process that is paused while a clone runs. What it may give out when
+        it goes on is looked at anew, by its first input.
+        """
         hosts = self._cluster.hosts
-        running = {hosts[one].node for one in self._uses if hosts[one].up}
+        awake = {one: hosts[one].up and not hosts[one].paused for one in self._uses}
+        running = {hosts[one].node for one in self._uses if awake[one]}
         for index, uses in self._uses.items():
-            if not hosts[index].up and hosts[index].node in running:
-                uses.usable = {}
+            if not awake[index] and hosts[index].node in running:
+                uses.usable, uses.revision = {}, -1
 
     def _look_at_tree(self, host: "Host", addressing: Addressing, realm: bytes) -> None:
         held = addressing.realms.get(realm)
@@ -210,7 +216,7 @@ class Estates:
         """A node has made a network: with VNIs and subnets that are its own."""
         addressing = tabled(host.engine).addressing
         networks, known = addressing.networks, addressing.networks.get(network)
-        self._gone[network] = frozenset(_gone_at(host))
+        self._gone[network] = dict.fromkeys(_gone_at(host))
         if known is None or not networks.is_sound(known):
             self._violate("address_given", host, f"made {network.hex()}: not its own")
             return

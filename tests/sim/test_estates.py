@@ -1,7 +1,7 @@
 """The checker of ownership: what it excuses, and that it excuses nothing else."""
 
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -14,44 +14,65 @@ from tests.node.hosts import Hosts
 REALM = b"realm"
 
 
-def looked_at(*, clone_runs: bool, original_runs: bool) -> list[str]:
-    """Return the rules broken when node B owns what A, and no clone of A, owned."""
-    broken: list[str] = []
+RUNS, STANDS, DOWN = "runs", "stands still", "is down"
 
-    def violate(checker: str, node: int, message: str) -> None:
-        assert (node, bool(message)) == (0, True)
-        broken.append(checker)
 
-    checkers = SimpleNamespace(guards=[], violate=violate)
-    names_and_lives = ((b"B", True), (b"A", original_runs), (b"A", clone_runs))
-    hosts = [
-        SimpleNamespace(index=index, node=node, up=up)
-        for index, (node, up) in enumerate(names_and_lives)
-    ]
-    cluster: Any = SimpleNamespace(checkers=checkers, hosts=hosts, nodes=2)
-    estates = Estates(cluster)
-    usable = {REALM: Spans([Span(98, 98)])}
-    estates._uses = {0: _Uses(), 1: _Uses(), 2: _Uses()}
-    estates._uses[1].usable = usable
-    networks = SimpleNamespace(usable=lambda: {REALM: Spans([Span(98, 98)])})
-    addressing = SimpleNamespace(networks=networks, realms={})
-    host = cast("Any", hosts[0])
-    estates._look_at_realms(host, cast("Any", addressing), estates._uses[0])
-    return broken
+class Twins:
+    """Node B owns what A owned; A has an original and a clone, each in some state."""
+
+    def __init__(self, clone: str, original: str) -> None:
+        self.broken: list[str] = []
+        checkers = SimpleNamespace(guards=[], violate=self._violate)
+        states = ((b"B", RUNS), (b"A", original), (b"A", clone))
+        self.hosts: list[Any] = [
+            SimpleNamespace(
+                index=n, node=node, up=state != DOWN, paused=state == STANDS
+            )
+            for n, (node, state) in enumerate(states)
+        ]
+        cluster: Any = SimpleNamespace(checkers=checkers, hosts=self.hosts, nodes=2)
+        self.estates = Estates(cluster)
+        self.estates._uses = {0: _Uses(), 1: _Uses(), 2: _Uses()}
+        self.estates._uses[1].usable = {REALM: Spans([Span(98, 98)])}
+        self.estates._uses[1].revision = 7
+
+    def look(self, index: int) -> list[str]:
+        """Return the rules broken when that one is seen to own it."""
+        networks = SimpleNamespace(usable=lambda: {REALM: Spans([Span(98, 98)])})
+        addressing: Any = SimpleNamespace(networks=networks, realms={}, revision=7)
+        uses = self.estates._uses[index]
+        if uses.revision != addressing.revision:
+            self.estates._look_at_realms(self.hosts[index], addressing, uses)
+        return self.broken
+
+    def _violate(self, checker: str, node: int, message: str) -> None:
+        assert message
+        self.broken.append(f"{checker} {node}")
 
 
 @pytest.mark.parametrize(
-    ("clone_runs", "original_runs"), [(False, True), (True, True), (False, False)]
+    ("clone", "original"),
+    [(DOWN, RUNS), (RUNS, RUNS), (DOWN, DOWN), (DOWN, STANDS), (STANDS, STANDS)],
 )
 def test_what_a_node_that_may_come_back_owns_is_its_own(
-    clone_runs: bool, original_runs: bool
+    clone: str, original: str
 ) -> None:
-    found = looked_at(clone_runs=clone_runs, original_runs=original_runs)
-    assert found == ["address_owners"]
+    assert Twins(clone, original).look(0) == ["address_owners 0"]
 
 
-def test_whose_clone_runs_after_it_has_passed_on_what_it_owned() -> None:
-    assert looked_at(clone_runs=True, original_runs=False) == []
+@pytest.mark.parametrize("original", [DOWN, STANDS])
+def test_whose_clone_runs_in_its_place_has_passed_on_what_it_owned(
+    original: str,
+) -> None:
+    assert Twins(RUNS, original).look(0) == []
+
+
+def test_who_stood_still_and_goes_on_with_what_it_owned_is_found() -> None:
+    twins = Twins(RUNS, STANDS)
+    assert twins.look(0) == []
+    twins.estates._uses[0].usable = {REALM: Spans([Span(98, 98)])}
+    twins.hosts[1].paused = False
+    assert twins.look(1) == ["address_owners 1"]
 
 
 SUBNET = "10.0.7.0/24"
@@ -142,5 +163,5 @@ def test_who_has_yet_to_hear_that_a_network_goes_is_excused_and_nobody_else(
 def test_what_was_made_beside_a_network_that_stays_is_found_by_whoever_looks() -> None:
     _, looks, _, new = given_again()
     # As if its maker had known of no network that is gone.
-    looks.estates._gone[new] = frozenset()
+    looks.estates._gone[new] = {}
     assert any(SUBNET in one for one in looks.after(4, _Uses()))
