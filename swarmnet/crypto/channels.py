@@ -197,6 +197,12 @@ class Channels:
         life_s = self._board.settings.life_s
         return channel is not None and channel.usable(now, life_s) is not None
 
+    def knows(self, head: bytes) -> bool:
+        """Return whether a packet that begins so names a session that lives here."""
+        is_transport = KINDS.get(head[:4]) is Kind.TRANSPORT
+        index = int.from_bytes(head[4:8], "big")
+        return is_transport and index in self._board.sessions
+
     def count_sessions(self) -> tuple[int, int, int]:
         """Return how many channels, sessions and half-open handshakes are held."""
         board = self._board

@@ -5,7 +5,7 @@ stands behind its length, 4 bytes, big-endian. Until the peer has been authentic
 little is accepted: whoever only connects shall cost little memory.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from struct import Struct
 from typing import Final
 
@@ -14,6 +14,8 @@ from swarmnet.errors import BadPacket
 STRANGER_BYTES_MAX: Final = 2048
 """A handshake packet with two certificates and a short payload fits."""
 PEER_BYTES_MAX: Final = 65_536
+HEAD_BYTES: Final = 8
+"""Of a packet: its kind, and the index of its session (`packets`)."""
 _LENGTH: Final = Struct(">I")
 
 
@@ -27,13 +29,16 @@ class Unframer:
     """Cuts what comes in on one stream into packets.
 
     Holds at most one packet and its length, once those that are whole have been taken.
-    `authenticated` lifts the bound for a stranger's packets to that for a peer's.
+    `authenticated` lifts the bound for a stranger's packets to that for a peer's. So
+    does `is_known` for one packet, by its first `HEAD_BYTES`: a peer whose session
+    lives may open another stream, and begin with a long one.
     """
 
-    __slots__ = ("_held", "_most")
+    __slots__ = ("_held", "_is_known", "_most")
 
-    def __init__(self) -> None:
+    def __init__(self, is_known: Callable[[bytes], bool] | None = None) -> None:
         self._held = bytearray()
+        self._is_known = is_known
         self._most = STRANGER_BYTES_MAX
 
     def authenticated(self) -> None:
@@ -55,7 +60,13 @@ class Unframer:
     def _whole(self) -> Iterator[bytes]:
         while len(self._held) >= _LENGTH.size:
             (length,) = _LENGTH.unpack_from(self._held)
-            if not 0 < length <= self._most:
+            most = self._most
+            if most < length <= PEER_BYTES_MAX and self._is_known is not None and most:
+                if len(self._held) < _LENGTH.size + HEAD_BYTES:
+                    return
+                head = bytes(self._held[_LENGTH.size : _LENGTH.size + HEAD_BYTES])
+                most = PEER_BYTES_MAX if self._is_known(head) else most
+            if not 0 < length <= most:
                 self._held.clear()
                 self._most = 0
                 raise BadPacket(f"a packet of {length} bytes, too few or too many")

@@ -15,6 +15,7 @@ from swarmnet.node.network_facts import (
     ENDPOINT_ID_BYTES,
     MAC_BYTES,
     NAME_CHARACTERS_MAX,
+    VALUE_BYTES_MAX,
     EndpointFacts,
     NetworkFlag,
     check_text,
@@ -152,6 +153,11 @@ class Connecting:
         if not 1 <= len(wish.name) <= NAME_CHARACTERS_MAX:
             raise Refused(
                 f"endpoint name {wish.name!r}: want 1 to {NAME_CHARACTERS_MAX} letters"
+            )
+        if sum(map(len, (*wish.aliases, *wish.publish))) > VALUE_BYTES_MAX:
+            raise Refused(
+                f"{len(wish.aliases)} aliases and {len(wish.publish)} published ports:"
+                f" want {VALUE_BYTES_MAX} characters of both at most"
             )
         for text in (wish.name, wish.sandbox, *wish.aliases):
             check_text("name", text)

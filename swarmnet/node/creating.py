@@ -154,6 +154,8 @@ class Creating:
             )
         for what, text in _texts(wish):
             check_text(what, text)
+        if len(wish.subnets) > SUBNETS_MAX:
+            raise Refused(f"{len(wish.subnets)} subnets: want {SUBNETS_MAX} at most")
         other = self._networks.named(wish.name)
         if other is not None:
             raise Refused(

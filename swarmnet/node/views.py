@@ -54,6 +54,10 @@ class NodeViews:
         """What is whose, to be looked at; commanded by `allocate`."""
         return self._plane.addressing
 
+    def knows(self, head: bytes) -> bool:
+        """Return whether a packet that begins so names a session with a member."""
+        return self._channels.knows(head)
+
     @property
     def dataplane(self) -> Dataplane | None:
         """The data plane, to be looked at; None without a seat."""

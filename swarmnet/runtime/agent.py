@@ -6,6 +6,7 @@ in the kernel outlives it, unless the host leaves the cluster or is removed from
 
 import logging
 import os
+import resource
 import signal
 import socket
 from collections.abc import Callable
@@ -21,21 +22,23 @@ import trio
 from swarmnet.errors import Refused
 from swarmnet.node.dataplane import Dataplane
 from swarmnet.node.desired import Place as PlanePlace
-from swarmnet.node.engine import Node
 from swarmnet.runtime.answering import answer_member
 from swarmnet.runtime.continuing import Continuing
 from swarmnet.runtime.http import listen, serve_http
 from swarmnet.runtime.kernel import Kernel
-from swarmnet.runtime.life import End, Life
+from swarmnet.runtime.life import BEGIN, End, Life
 from swarmnet.runtime.locking import locked
 from swarmnet.runtime.logs import set_up_logs
 from swarmnet.runtime.opening import open_kernel
 from swarmnet.runtime.routing import Routing
+from swarmnet.runtime.sandboxes import Sandboxes
 from swarmnet.runtime.standing import Standing, keep_standing, read_standing
 from swarmnet.runtime.steering import settle
 from swarmnet.runtime.store import Store
 
 SOCKET: Final = "api.sock"
+LEAVING: Final = "leaving"
+"""The key under which it is kept that this host has left, and is clearing up."""
 LEAVE_S: Final = 10.0
 RETRIES_MAX: Final = 4
 NOBODY: Final = PlanePlace("", IPv4Address("127.0.0.1"))
@@ -61,6 +64,7 @@ class Agent:
         """Held by whoever joins or leaves."""
         self._nursery: trio.Nursery | None = None
         self._over = trio.Event()
+        self._serving = trio.CancelScope()
 
     async def run(self, listener: socket.socket) -> None:
         """Serve until cancelled.
@@ -68,29 +72,29 @@ class Agent:
         Raises:
             Refused: what was kept cannot be read, or its ports are in use.
         """
+        if self.store.get(LEAVING) is not None:
+            # The process before this one had left, and was killed while it cleared up.
+            await self._clear_up()
         standing = read_standing(self.store)
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             if standing is not None:
                 self.begin_life(standing)
-            nursery.start_soon(serve_http, listener, Routing(self).serve)
             notify_ready()
-            try:
-                await trio.sleep_forever()
-            finally:
-                await self._stop()
-
-    async def _stop(self) -> None:
-        notify("STOPPING=1")
-        if self.life is not None:
-            with trio.CancelScope(shield=True):
+            with self._serving:
+                await serve_http(listener, Routing(self).serve)
+            # No command is under way any more: each has happened, or was undone.
+            if self.life is not None:
+                await self.life.driver.stored()
                 await self.life.driver.keep_known()
+            nursery.cancel_scope.cancel()
 
-    def begin_life(
-        self,
-        standing: Standing,
-        begin: Callable[[Node, float], object] | None = None,
-    ) -> Life:
+    def stop(self) -> None:
+        """End what is served, and then all; what is under way is brought to its end."""
+        notify("STOPPING=1")
+        self._serving.cancel()
+
+    def begin_life(self, standing: Standing) -> Life:
         """Take part in a cluster from now on.
 
         Raises:
@@ -111,31 +115,30 @@ class Agent:
             "cluster",
             extra={"facts": {"node": life.me.hex(), "name": standing.name}},
         )
-        self._nursery.start_soon(self._live, life, begin)
+        self._nursery.start_soon(self._live, life)
         return life
 
-    def enter(
-        self, standing: Standing, begin: Callable[[Node, float], object] | None = None
-    ) -> Life:
+    def enter(self, standing: Standing, begin: bytes | None = None) -> Life:
         """Keep a standing that was just given, and begin a life by it; or neither.
+
+        `begin` is kept until it is done: what a new cluster's pools are.
 
         Raises:
             Refused: as `begin_life`.
         """
-        keep_standing(self.store, standing)
         try:
-            return self.begin_life(standing, begin)
-        except Refused:
+            self.store.put(**{BEGIN: begin})
+            keep_standing(self.store, standing)
+            return self.begin_life(standing)
+        except Exception:
             self.store.wipe()
             raise
 
-    async def _live(
-        self, life: Life, begin: Callable[[Node, float], object] | None
-    ) -> None:
+    async def _live(self, life: Life) -> None:
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(life.inquiring.serve, partial(answer_member, life))
-                await life.run(begin)
+                await life.run()
                 nursery.cancel_scope.cancel()
         finally:
             life.close()
@@ -151,11 +154,17 @@ class Agent:
 
     async def _tear_down(self, life: Life) -> None:
         """Remove all of ours from the kernel, and forget the cluster."""
-        for sandbox in life.sandboxes.all():
-            life.sandboxes.drop(sandbox.name)
         Continuing(self.run_dir, life.me).drop()
-        self.store.wipe()
+        self.store.put(**{LEAVING: b"1"})
+        await self._clear_up()
+
+    async def _clear_up(self) -> None:
+        """Remove what is ours; the mark that we do goes last, with the keys."""
+        sandboxes = Sandboxes(self.store, self.run_dir)
+        for sandbox in sandboxes.all():
+            sandboxes.drop(sandbox.name)
         await trio.to_thread.run_sync(self._clear)
+        self.store.wipe()
 
     def _clear(self) -> None:
         plane = Dataplane(NOBODY)
@@ -203,6 +212,8 @@ def run_agent(*, data_dir: str, run_dir: str, log_format: str, log_level: str) -
         Refused: it cannot begin; the message says why, and what to do.
     """
     set_up_logs(log_format, log_level)
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     with locked(run_dir):
         store = Store(data_dir)
         try:
@@ -221,8 +232,9 @@ async def _run(make: Callable[[], Agent], listener: socket.socket) -> None:
     agent = make()
     try:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_end_on_signal, nursery.cancel_scope)
+            nursery.start_soon(_end_on_signal, agent, nursery.cancel_scope)
             await agent.run(listener)
+            nursery.cancel_scope.cancel()
     except* Refused as refused:
         raise _first(refused) from None
     finally:
@@ -231,10 +243,13 @@ async def _run(make: Callable[[], Agent], listener: socket.socket) -> None:
             (agent.run_dir / SOCKET).unlink()
 
 
-async def _end_on_signal(scope: trio.CancelScope) -> None:
+async def _end_on_signal(agent: Agent, scope: trio.CancelScope) -> None:
+    """End in order on the first signal, and at once on the second."""
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        async for _ in signals:
-            scope.cancel()
+        await anext(signals)
+        agent.stop()
+        await anext(signals)
+        scope.cancel()
 
 
 def _first(group: BaseExceptionGroup[Refused]) -> Refused:

@@ -25,8 +25,11 @@ from swarmnet.crypto.token import SECRET_BYTES, Refusal, Token
 from swarmnet.crypto.trust import Trust
 from swarmnet.errors import BadPacket, Refused
 from swarmnet.ids import Address
+from swarmnet.ipam.pools import Pool, parse_pool
+from swarmnet.node.engine import Node
 from swarmnet.runtime.standing import Place, Standing
 from swarmnet.runtime.streams import CONNECT_S, READ_BYTES, Line, open_line
+from swarmnet.wire import array, natural, pack, unpack_array_untrusted
 
 assert MESSAGE_BYTES_MAX <= READ_BYTES
 MANAGERS_TRIED_MAX: Final = 16
@@ -42,6 +45,24 @@ class Welcome:
     standing: Standing
     members: tuple[bytes, ...]
     through: Address
+
+
+def encode_pools(pools: Sequence[Pool], forget_dead_after_s: int | None) -> bytes:
+    """Return what is kept of a cluster's addresses until its first rows are written."""
+    shown = tuple((str(pool.prefix), pool.length) for pool in pools)
+    return pack((shown, forget_dead_after_s))
+
+
+def begin_pools(node: Node, now: float, kept: bytes) -> None:
+    """Begin the addresses of a cluster; nothing happens if that was done before."""
+    shown, forget_s = array(unpack_array_untrusted(kept), 2)[:2]
+    pools = [
+        parse_pool(str(prefix), natural(length))
+        for prefix, length in (array(one, 2) for one in array(shown, 1))
+    ]
+    forget = None if forget_s is None else natural(forget_s)
+    if node.addressing.networks.pool is None:
+        node.allocate(now, lambda one: one.init_pools(now, pools, forget))
 
 
 def begin_cluster(name: str, place: Place, passphrase: str | None) -> Standing:

@@ -109,14 +109,15 @@ class Certifying:
             # It is told again in the next life.
             self._life.note_trouble(str(error))
 
-    def unlock(self, passphrase: str) -> None:
+    async def unlock(self, passphrase: str) -> None:
         """Open the root's key; it is kept sealed all the same.
 
         Raises:
             Refused: none is sealed here, or the passphrase is wrong.
         """
-        self._life.standing = self._life.standing.opened(passphrase)
-        self.authority.root = self._life.standing.root
+        opened = await trio.to_thread.run_sync(self._life.standing.opened, passphrase)
+        self._life.standing = replace(self._life.standing, root=opened.root)
+        self.authority.root = opened.root
 
     # What others ask
 
@@ -152,7 +153,7 @@ class Certifying:
 
     # The root
 
-    def rotate(self, passphrase: str | None) -> str:
+    async def rotate(self, passphrase: str | None) -> str:
         """Make a new root, which the one before vouches for; return its id.
 
         Raises:
@@ -167,8 +168,9 @@ class Certifying:
         if held.sealed is not None:
             if passphrase is None:
                 raise Refused("root key: is kept sealed: give its passphrase")
-            unseal(held.sealed, passphrase)
-            sealed_key = seal(made.private, passphrase, token_bytes)
+            sealed_key = await trio.to_thread.run_sync(
+                _sealed_anew, held.sealed, passphrase, made
+            )
         self.restand(
             replace(
                 held,
@@ -216,8 +218,10 @@ class Certifying:
 
     def begin_tokens(self) -> None:
         """Say by what the secrets of a new cluster are known."""
-        for role, secret in self._life.standing.secrets.items():
-            self._write_verifier(Verifier.of(role, secret))
+        for role in self._life.standing.secrets:
+            if not self._life.tokens.verifier(role).hashes:
+                secret = split_secrets(self._life.standing, role)[0]
+                self._write_verifier(Verifier.of(role, secret))
 
     def token(self, role: Role) -> Token:
         """Return the current token of a role.
@@ -226,9 +230,11 @@ class Certifying:
             Refused: another manager has made it.
         """
         life = self._life
-        secret = life.standing.secrets.get(role)
         current = life.tokens.verifier(role).hashes[:1]
-        if secret is None or (hash_secret(role, secret),) != current:
+        for secret in split_secrets(life.standing, role):
+            if (hash_secret(role, secret),) == current:
+                break
+        else:
             name = role.name.lower()
             raise Refused(
                 f"join token for {name}s: not made on this node: ask the manager that"
@@ -243,7 +249,9 @@ class Certifying:
             Refused: it cannot be written.
         """
         held, secret = self._life.standing, token_bytes(SECRET_BYTES)
-        self.restand(replace(held, secrets={**held.secrets, role: secret}))
+        # The one before is kept: until the row is written, it is the current one.
+        kept = secret + b"".join(split_secrets(held, role)[:1])
+        self.restand(replace(held, secrets={**held.secrets, role: kept}))
         self._write_verifier(self._life.tokens.verifier(role).rotated(secret))
 
     def _write_verifier(self, verifier: Verifier) -> None:
@@ -252,3 +260,20 @@ class Certifying:
                 now, lambda tables: write_verifier(tables, now, verifier)
             )
         )
+
+
+def split_secrets(standing: Standing, role: Role) -> list[bytes]:
+    """Return the secrets of a role that this node has made, the newest first."""
+    kept = standing.secrets.get(role, b"")
+    starts = range(0, len(kept), SECRET_BYTES)
+    return [kept[start : start + SECRET_BYTES] for start in starts]
+
+
+def _sealed_anew(sealed: bytes, passphrase: str, made: RootKey) -> bytes:
+    """Return a root's key sealed by the passphrase of the one before.
+
+    Raises:
+        Refused: it is another passphrase.
+    """
+    unseal(sealed, passphrase)
+    return seal(made.private, passphrase, token_bytes)

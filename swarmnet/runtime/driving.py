@@ -44,6 +44,8 @@ KEEP_FIRST_S: Final = 0.5
 KEEP_EVERY_S: Final = 5.0
 STORE_AGAIN_S: Final = 1.0
 
+ENDED: Final = "the node has stopped: see status, and try again"
+
 T = TypeVar("T")
 
 
@@ -78,12 +80,14 @@ class Driver:
         self._continuing = continuing
         self._told = told
         self._troubled = troubled
+        self._streams.is_known = node.knows
         self.hand: Hands | None = None
         self.after: Callable[[], object] = lambda: None
         """Is called after every input."""
         self._out: deque[Output] = deque()
         self._unsaved: list[Save | Unsave] = []
         self._is_storing = False
+        self._is_over = False
         self._store_woken = trio.Event()
         self._deadline = inf
         self._sleeps_until = -inf
@@ -141,6 +145,8 @@ class Driver:
         Raises:
             Refused: it did not happen, and nothing has changed.
         """
+        if self._is_over:
+            raise Refused(ENDED)
         ticket = self.act(verb)
         event = self._waiting[ticket] = trio.Event()
         if ticket in self._results:
@@ -160,13 +166,22 @@ class Driver:
 
     async def stored(self) -> None:
         """Wait until all that was written is on the disk."""
-        while self._is_storing:
+        while self._is_storing and not self._is_over:
             await trio.sleep(0.001)
 
     # Tasks
 
     async def run(self) -> None:
-        """Serve the node until cancelled."""
+        """Serve the node until cancelled; whoever still waits is told that it ends."""
+        try:
+            await self._run()
+        finally:
+            self._is_over = True
+            for ticket, event in self._waiting.items():
+                self._results.setdefault(ticket, Failed(ticket, ENDED))
+                event.set()
+
+    async def _run(self) -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._datagrams.run, self.receive_datagrams)
             nursery.start_soon(

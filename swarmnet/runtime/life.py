@@ -10,12 +10,14 @@ from enum import StrEnum
 from pathlib import Path
 from secrets import token_bytes
 from time import time
+from typing import Final
 
 import trio
 
 from swarmnet.cnm.sandbox import Sandbox
 from swarmnet.crypto.admission import Admitted, Admitter
 from swarmnet.crypto.certificate import Role
+from swarmnet.errors import Refused
 from swarmnet.ids import Address, NodeId
 from swarmnet.kernel.operations import Failure
 from swarmnet.node.calls import Called, Replied
@@ -33,6 +35,7 @@ from swarmnet.node.seat import Seat
 from swarmnet.overlay.facts import mtu_towards
 from swarmnet.overlay.naming import box_of
 from swarmnet.runtime.admitting import Admitting
+from swarmnet.runtime.beginning import begin_pools
 from swarmnet.runtime.certifying import Certifying
 from swarmnet.runtime.continuing import Continuing
 from swarmnet.runtime.datagrams import Datagrams
@@ -59,6 +62,9 @@ from swarmnet.swim.outputs import (
     State,
 )
 from swarmnet.tables.outputs import Fenced, Outbid
+
+BEGIN: Final = "begin"
+"""The key under which it is kept that a new cluster's first rows are to be written."""
 
 log = logging.getLogger("swarmnet")
 
@@ -99,8 +105,8 @@ class Life:
         self.fenced_by: str | None = None
         self.end: End | None = None
         self._ended = trio.Event()
-        self.joined = trio.Event()
-        """Set once a member of the cluster has answered."""
+        self.begun, self.joined = trio.Event(), trio.Event()
+        """Set once a new cluster has its first rows; once a member has answered."""
         self.plane_moved = trio.Event()
         """Is set, and made anew, whenever the data plane may have changed."""
         self._datagrams, self._streams = self._ports()
@@ -167,15 +173,13 @@ class Life:
 
     # Running
 
-    async def run(self, begin: Callable[[Node, float], object] | None = None) -> None:
-        """Take part until cancelled, or over for good (`end` says why).
-
-        `begin` is done once the node is started: it makes a cluster's pools.
-        """
+    async def run(self) -> None:
+        """Take part until cancelled, or over for good (`end` says why)."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.driver.run)
             nursery.start_soon(self.admitting.run)
-            self._start(begin)
+            self._start()
+            nursery.start_soon(self._begin)
             nursery.start_soon(self._hand.run)
             nursery.start_soon(follow_routes, self.driver, self.kernel)
             nursery.start_soon(mind_sandboxes, self)
@@ -184,7 +188,7 @@ class Life:
             await self.driver.stored()
             nursery.cancel_scope.cancel()
 
-    def _start(self, begin: Callable[[Node, float], object] | None) -> None:
+    def _start(self) -> None:
         driver = self.driver
         names = self.kernel.names()
         for sandbox in self.sandboxes.all():
@@ -193,10 +197,22 @@ class Life:
         seat = Seat(self.standing.place.vtep).encode()
         driver.act(lambda node, now: node.update(now, meta=seat))
         self._tell_plane(lambda plane, now: plane.start(now, names))
-        if begin is not None:
-            driver.act(begin)
-        elif self._peers and (self._is_new or not self.node.states()):
+        if self._peers and (self._is_new or not self.node.states()):
             driver.act(lambda node, now: node.join(now, self._peers))
+
+    async def _begin(self) -> None:
+        """Make the pools and tokens of a new cluster, unless that was done before."""
+        kept = self.store.get(BEGIN)
+        try:
+            if kept is not None:
+                self.driver.act(lambda node, now: begin_pools(node, now, kept))
+                self.certifying.begin_tokens()
+                await self.driver.stored()
+                self.store.put(**{BEGIN: None})
+        except Refused as refused:
+            self.note_trouble(str(refused))
+        else:
+            self.begun.set()
 
     def set_sandbox(self, sandbox: Sandbox) -> None:
         """Let the data plane have a sandbox."""

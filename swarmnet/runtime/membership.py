@@ -11,9 +11,8 @@ from swarmnet.crypto.token import Token
 from swarmnet.errors import Refused
 from swarmnet.ids import Address
 from swarmnet.ipam.pools import DEFAULT_POOLS, SUBNET_LENGTH, Pool, parse_pool
-from swarmnet.node.engine import Node
 from swarmnet.node.network_facts import check_pools
-from swarmnet.runtime.beginning import begin_cluster, join_cluster
+from swarmnet.runtime.beginning import begin_cluster, encode_pools, join_cluster
 from swarmnet.runtime.http import Unserved
 from swarmnet.runtime.json_fields import Fields
 from swarmnet.runtime.life import Life
@@ -62,12 +61,13 @@ class MembershipCommands:
             standing = await trio.to_thread.run_sync(
                 begin_cluster, name, place, passphrase
             )
-            life = self._agent.enter(
-                standing,
-                lambda node, now: begin_pools(node, now, pools, forget_s),
-            )
-            life.certifying.begin_tokens()
-            await life.driver.stored()
+            life = self._agent.enter(standing, begin=encode_pools(pools, forget_s))
+            try:
+                await self._wait(life.begun, "the first rows cannot be written")
+            except BaseException:
+                with trio.CancelScope(shield=True):
+                    await self._agent.abandon(life)
+                raise
         tokens = {name: life.certifying.token(role) for name, role in ROLES.items()}
         return {
             **_self_shown(life),
@@ -102,13 +102,18 @@ class MembershipCommands:
         return _self_shown(life)
 
     async def _wait_joined(self, life: Life, through: Address) -> None:
-        with trio.move_on_after(JOIN_S):
-            await life.joined.wait()
-            return
-        raise Refused(
+        await self._wait(
+            life.joined,
             f"{through} has let this node in, but nobody answers it since: open port"
-            f" {through.port}, UDP and TCP, on both hosts, and join again"
+            f" {through.port}, UDP and TCP, on both hosts, and join again",
         )
+
+    @staticmethod
+    async def _wait(event: trio.Event, why_not: str) -> None:
+        with trio.move_on_after(JOIN_S):
+            await event.wait()
+            return
+        raise Refused(why_not)
 
     def _check_alone(self) -> None:
         life = self._agent.life
@@ -235,13 +240,6 @@ class MembershipCommands:
             raise Refused(
                 f"{what}: this node is a worker: ask a manager; see swarmnet node ls"
             )
-
-
-def begin_pools(
-    node: Node, now: float, pools: Sequence[Pool], forget_s: int | None
-) -> None:
-    """Begin the addresses of a cluster that was just made."""
-    node.allocate(now, lambda addressing: addressing.init_pools(now, pools, forget_s))
 
 
 def read_pools(fields: Fields) -> Sequence[Pool]:

@@ -141,7 +141,7 @@ class Routing:
     async def _unlock(self, fields: Fields, _: str) -> Answer:
         passphrase = read(lambda: fields.text("passphrase"))
         taken(fields)
-        self._life().certifying.unlock(passphrase)
+        await self._life().certifying.unlock(passphrase)
         return {}
 
     # Nodes
@@ -173,7 +173,7 @@ class Routing:
         passphrase = read(lambda: fields.optional("passphrase", str))
         taken(fields)
         life = self._life()
-        root = life.certifying.rotate(passphrase)
+        root = await life.certifying.rotate(passphrase)
         await life.driver.stored()
         return {"root": root}
 

@@ -47,19 +47,15 @@ class Sandboxes:
         return self._held.get(name)
 
     def find(self, reference: str) -> Sandbox:
-        """Return the sandbox that a name means, or an unambiguous beginning of one.
+        """Return the sandbox of a name; it has no id of which a part would do.
 
         Raises:
-            Refused: none, or several.
+            Refused: there is none.
         """
         found = self._held.get(reference)
-        if found is not None:
-            return found
-        fits = [name for name in self._held if name.startswith(reference)]
-        if len(fits) == 1:
-            return self._held[fits[0]]
-        why = f"may be {', '.join(sorted(fits)[:5])}" if fits else "unknown"
-        raise Refused(f"sandbox {reference[:60]}: {why}; see sandbox ls")
+        if found is None:
+            raise Refused(f"sandbox {reference[:60]!r}: unknown; see sandbox ls")
+        return found
 
     def make(self, name: str) -> Sandbox:
         """Take note of a sandbox that the agent makes.
@@ -92,7 +88,12 @@ class Sandboxes:
         self._store.put_sandbox(sandbox.name, sandbox.netns, mark)
         self._held[sandbox.name] = sandbox
         self._marks[sandbox.name] = mark
-        self._write_file()
+        try:
+            self._write_file()
+        except Refused:
+            self._store.drop_sandbox(sandbox.name)
+            del self._held[sandbox.name], self._marks[sandbox.name]
+            raise
         return sandbox
 
     def drop(self, name: str) -> None:
@@ -125,8 +126,11 @@ class Sandboxes:
             return
         text = json.dumps({one.name: one.netns for one in self._held.values()})
         new = self._path.with_suffix(".new")
-        new.write_text(text, encoding="utf-8")
-        os.replace(new, self._path)
+        try:
+            new.write_text(text, encoding="utf-8")
+            os.replace(new, self._path)
+        except OSError as error:
+            raise Refused(f"{self._path}: {error.strerror}: make room there") from None
 
 
 def _mark_of(netns: str) -> str:
@@ -154,6 +158,8 @@ def _mark_to_adopt(netns: str) -> str:
     """
     try:
         mark = _mark_of(netns)
+    except ValueError:
+        raise Refused(f"namespace {netns[:40]!r}: no path: name one") from None
     except PermissionError:
         raise Refused(
             f"namespace {netns}: permission denied: the agent wants CAP_SYS_PTRACE for"

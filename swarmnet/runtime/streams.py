@@ -9,6 +9,7 @@ The first packet on a line that others opened says what it is for: a packet of t
 channels, or a stranger who wants to join (`admitting`).
 """
 
+import resource
 import socket
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -29,7 +30,7 @@ READ_BYTES: Final = 65_536
 QUEUE_BYTES_MAX: Final = 8 << 20
 """What may wait for one peer; beyond it the line is given up."""
 LINES_MAX: Final = 4096
-"""Others' lines; beyond it new ones are closed at once."""
+"""Others' lines, and a quarter of all descriptors; new ones are closed at once then."""
 BACKLOG: Final = 1024
 
 Receive = Callable[[Address, bytes], bool]
@@ -122,10 +123,14 @@ class Streams:
         self.counters = {"lines_refused": 0, "lines_failed": 0, "bad_frames": 0}
         self._lines: dict[Address, Line] = {}
         self._others = 0
+        descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        self._most = min(LINES_MAX, descriptors // 4)
         self._nursery: trio.Nursery | None = None
         self._receive: Receive | None = None
         self._failed: Callable[[Address], object] | None = None
         self.admit: Admit | None = None
+        self.is_known: Callable[[bytes], bool] | None = None
+        """Whether a first packet that begins so may be longer than a stranger's."""
         self._listeners = []
         for family in FAMILIES.values():
             found = bound(family, socket.SOCK_STREAM, port)
@@ -201,7 +206,7 @@ class Streams:
                 await trio.sleep(0.05)
                 continue
             address = address_of(pair)
-            if address is None or self._others >= LINES_MAX:
+            if address is None or self._others >= self._most:
                 self.counters["lines_refused"] += 1
                 found.close()
                 continue
@@ -221,7 +226,7 @@ class Streams:
 
     async def _serve_theirs(self, line: Line) -> None:
         assert line.stream is not None, "it was accepted"
-        unframer, first = Unframer(), b""
+        unframer, first = Unframer(self.is_known), b""
         async with line.stream:
             try:
                 with trio.fail_after(CONNECT_S):

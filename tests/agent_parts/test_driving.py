@@ -37,6 +37,9 @@ class Scripted:
             continuation=lambda: Continuation((1,), is_sure=True)
         )
 
+    def knows(self, head: bytes) -> bool:
+        return not head
+
     def poll_output(self) -> Output | None:
         return self.wanted.popleft() if self.wanted else None
 

@@ -139,3 +139,18 @@ def test_any_bytes_are_packets_or_bad_and_at_most_one_packet_is_held(
         except BadPacket:
             return
         assert len(unframer._held) < 4 + STRANGER_BYTES_MAX
+
+
+def test_a_long_first_packet_is_taken_by_its_head_alone() -> None:
+    long = b"known!!!" + bytes(STRANGER_BYTES_MAX)
+    stream = frame(long) + frame(b"x")
+    unframer = Unframer(lambda head: head == b"known!!!")
+    pieces = (stream[i : i + 1] for i in range(len(stream)))
+    found = [packet for piece in pieces for packet in unframer.receive(piece)]
+    assert found == [long, b"x"]
+    other = Unframer(lambda head: head == b"known!!!")
+    with pytest.raises(BadPacket):
+        list(other.receive(frame(b"strange!" + long)))
+    too_long = (PEER_BYTES_MAX + 1).to_bytes(4, "big") + long
+    with pytest.raises(BadPacket):
+        list(Unframer(lambda _: True).receive(too_long))

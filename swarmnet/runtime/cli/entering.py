@@ -19,7 +19,6 @@ from swarmnet.runtime.rights import check_rights
 
 SANDBOXES: Final = "sandboxes.json"
 RIGHT: Final = "CAP_SYS_ADMIN"
-SHOWN_MAX: Final = 5
 
 
 def enter(run_dir: str, name: str) -> None:
@@ -63,27 +62,18 @@ def _open(run_dir: str, name: str, path: str | None) -> int:
 
 
 def find(run_dir: str, name: str) -> tuple[str, str | None]:
-    """Return the whole name of a sandbox, and the path of an adopted one.
+    """Return the name of a sandbox, and the path of an adopted one.
 
     Raises:
-        Refused: none is called so, or several are.
+        Refused: none is called so.
     """
     sandboxes = _read(os.path.join(run_dir, SANDBOXES))
-    found = [name] if name in sandboxes else []
-    if not found and name:
-        found = sorted(one for one in sandboxes if one.startswith(name))
-    if not found:
+    if name not in sandboxes:
         raise Refused(
             f"unknown sandbox {name!r} in {run_dir}: see `swarmnet sandbox ls`, or name"
             " its agent's directory by --run-dir"
         )
-    if len(found) > 1:
-        rest = ", ..." if len(found) > SHOWN_MAX else ""
-        raise Refused(
-            f"sandbox {name!r} is ambiguous: {', '.join(found[:SHOWN_MAX])}{rest}:"
-            " give more of the name"
-        )
-    return found[0], sandboxes[found[0]]
+    return name, sandboxes[name]
 
 
 def _read(path: str) -> dict[str, str | None]:
