@@ -206,6 +206,7 @@ class NetworkCommands:
         Raises:
             Refused: it is not in it.
         """
+        self._life.store.check_room()
         box = self._life.sandboxes.find(sandbox)
         known = self._views.find_network(reference)
         endpoints = self._life.node.addressing.endpoints.all(known.id, self._life.me)

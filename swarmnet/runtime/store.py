@@ -32,6 +32,8 @@ from swarmnet.tables.row import Row
 DATABASE: Final = "swarmnet.db"
 BALLAST: Final = "ballast"
 BALLAST_BYTES: Final = 8 << 20
+FREE_BYTES_MIN: Final = 1 << 20
+"""With less left nothing new is begun, though the ballast is there."""
 VERSION: Final = 1
 """Of the layout below (`PRAGMA user_version`)."""
 _LAYOUT: Final = """
@@ -125,7 +127,10 @@ class Store:
             try:
                 yield self._database
                 self._commit()
-            except BaseException:
+            except BaseException as error:
+                if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+                    # Whoever tries again finds room.
+                    self._throw_ballast()
                 with suppress(sqlite3.Error):
                     self._database.execute("ROLLBACK")
                 raise
@@ -173,11 +178,15 @@ class Store:
         """
         if self.is_full:
             self.refill()
-        if self.is_full:
+        if self.is_full or self._free_bytes() < FREE_BYTES_MIN:
             raise Refused(
                 f"data directory {self.folder}: the disk is full, want"
                 f" {BALLAST_BYTES >> 20} MiB: make room, and try again"
             )
+
+    def _free_bytes(self) -> int:
+        found = os.statvfs(self.folder)
+        return found.f_bavail * found.f_frsize
 
     # What there is once
 

@@ -33,6 +33,7 @@ from tests.runtime.conftest import ran
 
 PORT: Final = 7946
 WAIT_S: Final = 20.0
+START_S: Final = 60.0
 CALL_S: Final = 30.0
 POLL_S: Final = 0.01
 PYTHON: Final = (sys.executable, "-m", "swarmnet")
@@ -97,7 +98,7 @@ class Host:
     def deafen(self, *others: "Host") -> None:
         """Drop all that comes from some others, and nothing that goes there."""
         sources = ", ".join(one.ip for one in others)
-        ran(self.fd, "nft", f"{NFT_LOSS} ip saddr {{ {sources} }} drop; }} }}")
+        ran(self.fd, "nft", f"{NFT_LOSS} ip saddr {{ {sources} }} drop; }}; }}")
 
     def hear(self) -> None:
         """Hear everybody again."""
@@ -118,7 +119,7 @@ class Host:
                 stderr=log,
             )
         if wait:
-            until(f"{self.name} serves", self.serves)
+            until(f"{self.name} serves", self.serves, within_s=START_S)
 
     def serves(self) -> bool:
         """Return whether the agent answers."""
@@ -324,7 +325,7 @@ class World:
         for host in self.hosts:
             host.start(wait=False)
         for host in self.hosts:
-            until(f"{host.name} serves", host.serves)
+            until(f"{host.name} serves", host.serves, within_s=START_S)
 
     def begin(self, **wish: Any) -> None:
         """Let there be a cluster of all hosts; the first is its manager."""
@@ -343,7 +344,11 @@ class World:
     def until_alive(self, among: Sequence[Host] = ()) -> None:
         """Wait until some hosts, or all, see each other alive and have all rows."""
         for host in among or self.hosts:
-            until(f"{host.name} sees all", self._is_whole, host, among)
+            try:
+                until(f"{host.name} sees all", self._is_whole, host, among)
+            except AssertionError as late:
+                status = host.get("status")
+                raise AssertionError(f"{late}: {host.states()}, {status}") from None
 
     def _is_whole(self, host: Host, among: Sequence[Host]) -> bool:
         states = host.states()

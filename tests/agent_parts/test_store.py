@@ -9,7 +9,7 @@ import pytest
 
 from swarmnet.errors import Refused
 from swarmnet.ids import CLUSTER, NodeId, Scope
-from swarmnet.runtime.store import BALLAST, DATABASE, VERSION, Store
+from swarmnet.runtime.store import BALLAST, DATABASE, FREE_BYTES_MIN, VERSION, Store
 from swarmnet.tables.outputs import Save, Unsave
 from swarmnet.tables.row import NETWORK, Flag, Row
 
@@ -129,3 +129,25 @@ def test_the_ballast_makes_room_and_comes_back(store: Store) -> None:
     assert store.is_full
     store.check_room()
     assert (store.folder / BALLAST).exists()
+
+
+def test_nothing_new_is_begun_on_a_full_disk(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.check_room()
+    monkeypatch.setattr(store, "_free_bytes", lambda: FREE_BYTES_MIN - 1)
+    with pytest.raises(Refused, match="the disk is full, want"):
+        store.check_room()
+    # What is under way goes on.
+    store.save([Save(row(b"x", b"one"))])
+
+
+def test_a_write_that_finds_no_room_gives_up_the_ballast(store: Store) -> None:
+    (pages,) = store._database.execute("PRAGMA page_count").fetchone()
+    store._database.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(Refused, match="full"):
+        store.put(long=bytes(1 << 20))
+    assert store.is_full
+    assert not (store.folder / BALLAST).exists()
+    store._database.execute("PRAGMA max_page_count = 1000000")
+    store.put(long=bytes(1 << 20))
