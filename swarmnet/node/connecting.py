@@ -154,10 +154,11 @@ class Connecting:
             raise Refused(
                 f"endpoint name {wish.name!r}: want 1 to {NAME_CHARACTERS_MAX} letters"
             )
-        if sum(map(len, (*wish.aliases, *wish.publish))) > VALUE_BYTES_MAX:
+        size = sum(map(len, (*wish.aliases, *wish.publish)))
+        if size > VALUE_BYTES_MAX:
             raise Refused(
-                f"{len(wish.aliases)} aliases and {len(wish.publish)} published ports:"
-                f" want {VALUE_BYTES_MAX} characters of both at most"
+                f"endpoint {wish.name[:63]}: aliases and published ports of {size}"
+                f" bytes, want {VALUE_BYTES_MAX} at most"
             )
         for text in (wish.name, wish.sandbox, *wish.aliases):
             check_text("name", text)

@@ -84,7 +84,7 @@ def test_nothing_acknowledged_is_lost_and_nothing_is_half_done(
         with Connects(host, round_ * 1000) as connects:
             until("one at least", lambda one: one.given or one.end, connects)
             assert not connects.end
-            sleep(random.uniform(0.02, 0.5))
+            let_it_run(random)
             host.kill()
         given |= connects.given
         host.start()
@@ -100,6 +100,11 @@ def test_nothing_acknowledged_is_lost_and_nothing_is_half_done(
         host.delete(f"sandboxes/{one['name']}")
     assert host.get("sandboxes") == []
     until("no namespace", lambda: host.pinned() == [])
+
+
+def let_it_run(random: Random) -> None:
+    """Let some time pass, any: what follows must hold whenever it happens."""
+    sleep(random.uniform(0.02, 0.5))
 
 
 def has_all(host: Host, given: dict[str, str]) -> bool:

@@ -144,6 +144,7 @@ def test_who_hangs_up_gives_the_command_up(tmp_path: Path) -> None:
             await trio.lowlevel.checkpoint()
         await stream.aclose()
         await served.given_up.wait()
+        assert [one.path for one in served.seen] == ["/forever"]
 
     run(tmp_path, act)
 
