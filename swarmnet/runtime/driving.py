@@ -89,6 +89,7 @@ class Driver:
         self._is_storing = False
         self._is_over = False
         self._store_woken = trio.Event()
+        self._all_stored = trio.Event()
         self._deadline = inf
         self._sleeps_until = -inf
         self._timer_woken = trio.Event()
@@ -167,7 +168,7 @@ class Driver:
     async def stored(self) -> None:
         """Wait until all that was written is on the disk."""
         while self._is_storing and not self._is_over:
-            await trio.sleep(0.001)
+            await self._all_stored.wait()
 
     # Tasks
 
@@ -177,6 +178,7 @@ class Driver:
             await self._run()
         finally:
             self._is_over = True
+            self._all_stored.set()
             for ticket, event in self._waiting.items():
                 self._results.setdefault(ticket, Failed(ticket, ENDED))
                 event.set()
@@ -219,6 +221,7 @@ class Driver:
             await self._store_batch(batch)
             self._is_storing = bool(self._unsaved)
             if not self._is_storing:
+                self._all_stored.set()
                 self._emit()
                 self._pump()
 
@@ -286,6 +289,7 @@ class Driver:
                 self._out.append(output)
         if self._unsaved and not self._is_storing:
             self._is_storing = True
+            self._all_stored = trio.Event()
             self._store_woken.set()
         if not self._is_storing:
             self._emit()
@@ -298,7 +302,8 @@ class Driver:
         if self._out:
             continuation = self.node.addressing.continuation()
             self._continuing.note(continuation, self._store.written)
-        while self._out:
+        # What is carried out may be an input itself, and write a row.
+        while self._out and not self._is_storing:
             self._carry(self._out.popleft())
 
     def _carry(self, output: Output) -> None:

@@ -18,7 +18,7 @@ from swarmnet.node.outputs import Output, Recertified
 from swarmnet.runtime import driving
 from swarmnet.runtime.driving import Driver
 from swarmnet.swim.outputs import SendDatagram
-from swarmnet.tables.outputs import Save
+from swarmnet.tables.outputs import Outbid, Save
 from tests.agent_parts.test_store import ME, row
 
 THERE = Address(bytes([192, 0, 2, 1]), 7946)
@@ -173,6 +173,24 @@ def test_a_certificate_is_told_before_the_row_that_speaks_of_it(world: World) ->
         world.slow.set()
 
     world.run(act)
+
+
+def test_what_is_written_while_something_is_carried_out_holds_back_the_rest(
+    world: World,
+) -> None:
+    async def act() -> None:
+        def write(output: Output) -> None:
+            world.want(Save(row(b"x", b"1")), datagram("of it"))
+
+        world.driver._told = write
+        world.want(datagram("before"), Outbid(2), datagram("after"))
+        assert world.log == ["noted", "sent before"]
+        await world.driver.stored()
+        while "sent of it" not in world.log:
+            await trio.lowlevel.checkpoint()
+
+    world.run(act)
+    assert world.log[2:] == ["stored x", "noted", "sent after", "sent of it"]
 
 
 def test_a_command_returns_once_all_is_stored(world: World) -> None:
