@@ -171,6 +171,8 @@ class Certifying:
             sealed_key = await trio.to_thread.run_sync(
                 _sealed_anew, held.sealed, passphrase, made
             )
+        # Meanwhile there may have come another certificate.
+        held = self._life.standing
         self.restand(
             replace(
                 held,
