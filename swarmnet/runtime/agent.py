@@ -12,16 +12,12 @@ import socket
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from ipaddress import IPv4Address
 from pathlib import Path
-from time import monotonic
 from typing import Final
 
 import trio
 
 from swarmnet.errors import Refused
-from swarmnet.node.dataplane import Dataplane
-from swarmnet.node.desired import Place as PlanePlace
 from swarmnet.runtime.answering import answer_member
 from swarmnet.runtime.continuing import Continuing
 from swarmnet.runtime.http import listen, serve_http
@@ -32,17 +28,15 @@ from swarmnet.runtime.logs import set_up_logs
 from swarmnet.runtime.opening import open_kernel
 from swarmnet.runtime.routing import Routing
 from swarmnet.runtime.sandboxes import Sandboxes
+from swarmnet.runtime.showing import describe_failure
 from swarmnet.runtime.standing import Standing, keep_standing, read_standing
-from swarmnet.runtime.steering import settle
+from swarmnet.runtime.steering import clear
 from swarmnet.runtime.store import Store
 
 SOCKET: Final = "api.sock"
 LEAVING: Final = "leaving"
 """The key under which it is kept that this host has left, and is clearing up."""
 LEAVE_S: Final = 10.0
-RETRIES_MAX: Final = 4
-NOBODY: Final = PlanePlace("", IPv4Address("127.0.0.1"))
-"""Who is in no network."""
 
 log = logging.getLogger("swarmnet")
 
@@ -167,13 +161,9 @@ class Agent:
         self.store.wipe()
 
     def _clear(self) -> None:
-        plane = Dataplane(NOBODY)
-        plane.start(monotonic(), self.kernel.names())
-        plane.complete(monotonic())
-        settle(plane, self.kernel, RETRIES_MAX)
-        for failure in plane.failures():
-            log.warning("left behind", extra={"facts": {"what": str(failure)}})
-        self.kernel.clean()
+        for failure in clear(self.kernel).failures():
+            what = describe_failure(failure)
+            log.warning("left behind", extra={"facts": {"what": what}})
 
     async def abandon(self, life: Life) -> None:
         """End a life that came to nothing."""

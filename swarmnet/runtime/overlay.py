@@ -14,7 +14,6 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from ipaddress import IPv4Address
 from pathlib import Path
 from time import monotonic
 from typing import Final
@@ -26,7 +25,6 @@ from swarmnet.kernel.firewall import OURS, Table
 from swarmnet.kernel.ownership import ours
 from swarmnet.kernel.state import HOST, Namespace, Unreadable
 from swarmnet.node.dataplane import Dataplane
-from swarmnet.node.desired import Place
 from swarmnet.runtime.kernel import Kernel
 from swarmnet.runtime.locking import locked
 from swarmnet.runtime.opening import open_kernel
@@ -39,13 +37,9 @@ from swarmnet.runtime.showing import (
     show_namespace,
 )
 from swarmnet.runtime.state_file import StateFile, parse_state
-from swarmnet.runtime.steering import Recorder, settle
+from swarmnet.runtime.steering import RETRIES_MAX, Recorder, clear, settle
 
 RUN_DIR: Final = "/run/swarmnet"
-RETRIES_MAX: Final = 4
-"""So often what is refused is tried again before it is told."""
-NOBODY: Final = Place("", IPv4Address("127.0.0.1"))
-"""Who is in no network."""
 
 
 class Group(click.Group):
@@ -154,9 +148,7 @@ def remove(options: tuple[str, str]) -> None:
     Example: python -m swarmnet.runtime.overlay remove
     """
     with _owned(options[0]) as (kernel, _):
-        plane = Dataplane(NOBODY)
-        _settle(plane, kernel, options[1])
-        kernel.clean()
+        _report(clear(kernel), options[1])
 
 
 @main.command()
@@ -225,6 +217,11 @@ def _settle(plane: Dataplane, kernel: Kernel, form: str) -> None:
     plane.start(monotonic(), kernel.names())
     plane.complete(monotonic())
     settle(plane, kernel, RETRIES_MAX)
+    _report(plane, form)
+
+
+def _report(plane: Dataplane, form: str) -> None:
+    """Tell what the kernel has refused."""
     failures = list(plane.failures())
     for warning in plane.desired.warnings():
         _complain(f"warning: {warning}")

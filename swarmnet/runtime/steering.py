@@ -1,12 +1,20 @@
 """Carries out what the data plane wants of a kernel; blocks while it does."""
 
+from ipaddress import IPv4Address
 from time import monotonic, sleep
+from typing import Final
 
 from swarmnet.kernel.operations import Operation
 from swarmnet.node.dataplane import Dataplane
+from swarmnet.node.desired import Place
 from swarmnet.node.kernel_news import Apply, Forget, Read
 from swarmnet.node.looking import look_at
 from swarmnet.runtime.kernel import Kernel
+
+RETRIES_MAX: Final = 4
+"""So often what is refused is tried again before it is told."""
+NOBODY: Final = Place("", IPv4Address("127.0.0.1"))
+"""Who is in no network."""
 
 
 def settle(plane: Dataplane, kernel: Kernel, retries_max: int) -> None:
@@ -32,6 +40,16 @@ def settle(plane: Dataplane, kernel: Kernel, retries_max: int) -> None:
                 _wait(plane)
             case _:
                 continue
+
+
+def clear(kernel: Kernel) -> Dataplane:
+    """Remove all that is ours from a kernel; return who knows what it refused."""
+    plane = Dataplane(NOBODY)
+    plane.start(monotonic(), kernel.names())
+    plane.complete(monotonic())
+    settle(plane, kernel, RETRIES_MAX)
+    kernel.clean()
+    return plane
 
 
 def _wait(plane: Dataplane) -> None:

@@ -83,7 +83,7 @@ class Views:
             "role": None if role is None else role.name.lower(),
             "state": self.state(node),
             "address": None if address is None else str(address),
-            "data_path_address": self._data_path(node),
+            "data_path_address": data_path_of(life, node),
             "incarnation": None if version is None else version[1],
             "boot_epoch": None if version is None else version[0],
             "rtt_s": None if rtt is None else round(rtt, 6),
@@ -118,11 +118,6 @@ class Views:
             return "unknown"
         is_degraded = state is State.ALIVE and node in self._node.swim.degraded()
         return "degraded" if is_degraded else state.name.lower()
-
-    def _data_path(self, node: NodeId) -> str | None:
-        if node == self._life.me:
-            return str(self._life.standing.place.vtep)
-        return data_path_of(self._life, node)
 
     # Networks
 
