@@ -5,6 +5,7 @@ removal, a network's own row) has all of that network read anew.
 """
 
 from collections.abc import Iterator
+from typing import Final
 
 from swarmnet.cnm.driver import check_options
 from swarmnet.cnm.endpoint import (
@@ -32,6 +33,9 @@ from swarmnet.tables.engine import Tables
 from swarmnet.tables.facts import attachment_about
 from swarmnet.tables.row import ATTACHMENT, NETWORK
 
+ALONE_S: Final = 10.0
+"""So long a node that knows of nobody else takes itself for one that has forgotten."""
+
 
 class Overlaying:
     """Keeps a data plane in step with the rows. `carry` after every input.
@@ -41,7 +45,9 @@ class Overlaying:
 
     __slots__ = (
         "_addressing",
+        "_alone_until",
         "_attachments",
+        "_has_waited",
         "_me",
         "_networks",
         "_nodes",
@@ -62,6 +68,8 @@ class Overlaying:
         self._addressing = addressing
         self._nodes: dict[Scope, dict[NodeId, None]] = {}
         self._stale: dict[Scope, None] = {}
+        self._alone_until: float | None = None
+        self._has_waited = False
         self.plane: Dataplane | None = None
         if seat is not None:
             place = Place(me.hex(), seat.vtep, seat.port, seat.mtu, seat.has_firewall)
@@ -72,12 +80,16 @@ class Overlaying:
 
     def handle_timeout(self, now: float) -> None:
         """Let the data plane do what is due."""
+        if self._alone_until is not None and now >= self._alone_until:
+            self._alone_until, self._has_waited = None, True
         if self.plane is not None:
             self.plane.handle_timeout(now)
 
     def poll_timeout(self) -> float | None:
         """Return when `handle_timeout` is wanted next."""
-        return None if self.plane is None else self.plane.poll_timeout()
+        due = None if self.plane is None else self.plane.poll_timeout()
+        both = (due, self._alone_until)
+        return min((one for one in both if one is not None), default=None)
 
     def carry(self, now: float) -> list[KernelOutput]:
         """Tell the data plane what has changed; return what it wants done."""
@@ -126,8 +138,24 @@ class Overlaying:
         # No network goes while we take part in it.
         are_known = all(networks.get(one) for one in scopes if one != CLUSTER)
         is_whole = are_known and all(tables.is_informed(one) for one in scopes)
-        if is_whole and tables.has_all and addressing.is_quiet:
+        if not (is_whole and tables.has_all and addressing.is_quiet):
+            return
+        if not self._may_have_forgotten(now):
             plane.complete(now)
+
+    def _may_have_forgotten(self, now: float) -> bool:
+        """Return whether others may be in our networks whom we do not know any more.
+
+        A process that was killed may have kept nothing of those whom it had just met.
+        """
+        tables = self._tables
+        is_alone = all(one == self._me for one in tables.rules.standing())
+        if self._has_waited or not is_alone or len(tables.scopes()) == 1:
+            self._alone_until = None
+            return False
+        if self._alone_until is None:
+            self._alone_until = now + ALONE_S
+        return True
 
     def _note_network(self, network: Scope) -> None:
         """Also others with its VNIs may count from now on, or no more."""
