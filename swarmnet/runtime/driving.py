@@ -40,8 +40,9 @@ from swarmnet.tables.outputs import Save, Unsave
 LATE_S_MIN: Final = 0.01
 """A process that is later than this was held up."""
 WALL_EVERY_S: Final = 5.0
-KEEP_FIRST_S: Final = 0.5
-KEEP_EVERY_S: Final = 5.0
+KEEP_EVERY_S: Final = 0.5
+KEEP_REST: Final = 10.0
+"""So many times as long as it took to keep what is known it is not kept again."""
 STORE_AGAIN_S: Final = 1.0
 
 ENDED: Final = "the node has stopped: see status, and try again"
@@ -250,11 +251,22 @@ class Driver:
         self.act(lambda node, now: node.verified(now, wanted.number, verdicts))
 
     async def _keep_known(self) -> None:
-        """Keep what is known of others from time to time, and once more at the end."""
-        await trio.sleep(KEEP_FIRST_S)
+        """Keep what is known of others soon after it changes."""
+        kept: object = None
         while True:
-            await self.keep_known()
             await trio.sleep(KEEP_EVERY_S)
+            known = self._known()
+            if known != kept:
+                began = monotonic()
+                await self.keep_known()
+                kept = known
+                await trio.sleep(KEEP_REST * (monotonic() - began))
+
+    def _known(self) -> object:
+        """Return what differs whenever others' rows or states do."""
+        tables = self.node.tables
+        digests = [tables.digest(scope) for scope in tables.scopes()]
+        return digests, dict(self.node.states())
 
     async def keep_known(self) -> None:
         """Keep what is known of others, for the next start."""
