@@ -74,6 +74,8 @@ class Host:
         self.run_dir = folder / self.name / "run"
         self.log = folder / self.name / "log"
         self.log.parent.mkdir(mode=0o755)
+        self.python_path: Path | None = None
+        """Where the agent looks for modules first."""
         self.process: subprocess.Popen[bytes] | None = None
         self._switch = port_fd
 
@@ -113,13 +115,20 @@ class Host:
             command = (*PYTHON, "agent", "--data-dir", str(self.data_dir))
             self.process = subprocess.Popen(
                 ("nsenter", f"--net={self.netns}", *before, *command),
-                env={**os.environ, "SWARMNET_RUN_DIR": str(self.run_dir)},
+                env={**os.environ, **self._environment()},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
             )
         if wait:
             until(f"{self.name} serves", self.serves, within_s=START_S)
+
+    def _environment(self) -> dict[str, str]:
+        paths = [str(self.python_path or ""), os.environ.get("PYTHONPATH", "")]
+        return {
+            "SWARMNET_RUN_DIR": str(self.run_dir),
+            "PYTHONPATH": os.pathsep.join(one for one in paths if one),
+        }
 
     def serves(self) -> bool:
         """Return whether the agent answers."""
@@ -272,6 +281,13 @@ class Host:
         with closing(sqlite3.connect(self.data_dir / DATABASE)) as database:
             found = database.execute("SELECT value FROM meta WHERE key = ?", (key,))
             return bytes(found.fetchone()[0])
+
+    def forget(self, *tables: str) -> None:
+        """Let the data directory hold nothing of these."""
+        with closing(sqlite3.connect(self.data_dir / DATABASE)) as database:
+            for table in tables:
+                database.execute(f"DELETE FROM {table}")
+            database.commit()
 
     def listen(self, port: int) -> socket.socket:
         """Return a socket that listens on the host itself."""

@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import Callable
 from contextlib import ExitStack
 from random import Random
-from signal import SIGINT
+from signal import SIGCONT, SIGINT, SIGSTOP
 from threading import Thread
 from time import sleep
 
@@ -39,6 +39,28 @@ def test_ping_loses_nothing_while_agents_are_killed(make_world: MakeWorld) -> No
     sent, received = map(int, re.findall(r"(\d+) (?:packets|received)", told))
     # The last one may be under way.
     assert sent - received <= 1, told[-300:]
+
+
+def test_who_has_forgotten_everybody_takes_nothing_down(make_world: MakeWorld) -> None:
+    world = make_world(2)
+    world.begin()
+    host, other = world
+    host.post("networks", name="web")
+    world.until_known("web")
+    host.sandbox("a", "web")
+    ip = other.sandbox("b", "web")
+    until("reached", host.pings, "a", ip)
+    host.kill()
+    host.forget("known", "members")
+    other.signal(SIGSTOP)
+    host.start()
+    until("it is settled", lambda: host.get("status")["in_sync"])
+    command = host.inside("a", *PING, "-c", "100", ip)
+    told = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    other.signal(SIGCONT)
+    assert "100 packets transmitted, 100 received" in told
+    world.until_alive()
+    assert host.pings("a", ip)
 
 
 class Connects:
