@@ -12,7 +12,6 @@ from swarmnet.kernel.state import HOST
 from swarmnet.node.networks import KnownNetwork
 from swarmnet.overlay.naming import box_of
 from swarmnet.runtime.life import Life
-from swarmnet.runtime.views import Views
 
 KINDS: Final = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
 
@@ -23,7 +22,7 @@ def check_ports(life: Life, publish: Sequence[str]) -> None:
     Raises:
         Refused: a port is in use, or the text is none.
     """
-    taken = _published(life)
+    taken = _published(life) if publish else []
     for text in publish:
         port = parse_publish(text)
         user = next((by for one, by in taken if _overlap(one, port)), None)
@@ -40,11 +39,9 @@ def check_ports(life: Life, publish: Sequence[str]) -> None:
 
 
 def _published(life: Life) -> list[tuple[Publish, str]]:
-    views = Views(life)
     return [
-        (parse_publish(text), f"sandbox {sandbox.name}")
-        for sandbox in life.sandboxes.all()
-        for one in views.endpoints_in(sandbox.name)
+        (parse_publish(text), f"sandbox {one.facts.sandbox}")
+        for one in life.own_endpoints()
         for text in one.facts.publish
     ]
 

@@ -18,10 +18,11 @@ from swarmnet.cnm.sandbox import Sandbox
 from swarmnet.crypto.admission import Admitted, Admitter
 from swarmnet.crypto.certificate import Role
 from swarmnet.errors import Refused
-from swarmnet.ids import Address, NodeId
+from swarmnet.ids import CLUSTER, Address, NodeId
 from swarmnet.kernel.operations import Failure
 from swarmnet.node.calls import Called, Replied
 from swarmnet.node.dataplane import Dataplane
+from swarmnet.node.endpoints import KnownEndpoint
 from swarmnet.node.engine import Node
 from swarmnet.node.kernel_news import Drifted
 from swarmnet.node.outputs import (
@@ -237,6 +238,12 @@ class Life:
         """Let it be over."""
         self.end = self.end or end
         self._ended.set()
+
+    def own_endpoints(self) -> Iterator[KnownEndpoint]:
+        """Yield this node's endpoints, of all networks."""
+        for scope in self.node.tables.scopes():
+            if scope != CLUSTER:
+                yield from self.node.addressing.endpoints.all(scope, self.me)
 
     # Whom we let in
 

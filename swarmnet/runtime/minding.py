@@ -8,7 +8,7 @@ import trio
 
 from swarmnet.cnm.network import Prefix
 from swarmnet.errors import Refused
-from swarmnet.ids import CLUSTER, Scope
+from swarmnet.ids import Scope
 from swarmnet.kernel.state import HOST, Unreadable
 from swarmnet.overlay.facts import foreign_prefixes
 from swarmnet.runtime.driving import Driver
@@ -61,12 +61,9 @@ def _let_go(life: "Life", sandbox: str) -> None:
 
 def _orphans(life: "Life") -> list[tuple[Scope, bytes]]:
     """Return our endpoints whose sandbox is not known here."""
-    endpoints = life.node.addressing.endpoints
     return [
-        (scope, one.id)
-        for scope in life.node.tables.scopes()
-        if scope != CLUSTER
-        for one in endpoints.all(scope, life.me)
+        (one.network, one.id)
+        for one in life.own_endpoints()
         if life.sandboxes.get(one.facts.sandbox) is None
     ]
 

@@ -212,18 +212,15 @@ class Views:
 
     def endpoints_in(self, sandbox: str) -> list[KnownEndpoint]:
         """Return our endpoints in a sandbox."""
-        endpoints = self._node.addressing.endpoints
-        return [
-            one
-            for scope in self._node.tables.scopes()
-            if scope != CLUSTER
-            for one in endpoints.all(scope, self._life.me)
-            if one.facts.sandbox == sandbox
-        ]
+        own = self._life.own_endpoints()
+        return [one for one in own if one.facts.sandbox == sandbox]
 
     def sandboxes(self, netns_of: Mapping[str, str]) -> list[Json]:
         """Return `sandbox ls`; `netns_of` says where those are that we made."""
         names = self.network_names()
+        inside: dict[str, list[KnownEndpoint]] = {}
+        for known in self._life.own_endpoints():
+            inside.setdefault(known.facts.sandbox, []).append(known)
         return [
             {
                 "name": one.name,
@@ -235,7 +232,7 @@ class Views:
                         "mac": self.endpoint(known)["mac"],
                         **addresses_of(known),
                     }
-                    for known in self.endpoints_in(one.name)
+                    for known in inside.get(one.name, ())
                 ],
             }
             for one in self._life.sandboxes.all()
