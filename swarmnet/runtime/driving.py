@@ -10,7 +10,7 @@ must blame itself before it blames a peer.
 """
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import inf
 from time import monotonic, time
 from typing import Final, Protocol, TypeVar
@@ -100,6 +100,8 @@ class Driver:
         self._claims_woken = trio.Event()
         self.lag_s = 0.0
         """The longest that this process was late, in the last `WALL_EVERY_S`."""
+        self.late_s = 0.0
+        """All time that it was late by more than `LATE_S_MIN`."""
 
     # Inputs
 
@@ -113,6 +115,7 @@ class Driver:
         late = now - self._deadline
         if late > LATE_S_MIN:
             self.lag_s = max(self.lag_s, late)
+            self.late_s += late
             self.node.note_late(now, late)
         try:
             return verb(self.node, now)
@@ -165,6 +168,10 @@ class Driver:
         if isinstance(outcome, Failed):
             raise Refused(outcome.reason)
         return outcome.result
+
+    def counters(self) -> Mapping[str, int]:
+        """Return how often something happened to what is sent and received."""
+        return {**self._datagrams.counters, **self._streams.counters}
 
     async def stored(self) -> None:
         """Wait until all that was written is on the disk."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from enum import StrEnum
 from pathlib import Path
 from secrets import token_bytes
-from time import time
+from time import monotonic, time
 from typing import Final
 
 import trio
@@ -43,6 +43,7 @@ from swarmnet.runtime.datagrams import Datagrams
 from swarmnet.runtime.driving import Driver
 from swarmnet.runtime.feed import Feed
 from swarmnet.runtime.hand import Hand
+from swarmnet.runtime.health import Settledness
 from swarmnet.runtime.inquiring import Inquiring
 from swarmnet.runtime.kernel import Kernel
 from swarmnet.runtime.minding import follow_routes, mind_sandboxes
@@ -115,8 +116,8 @@ class Life:
         self._hand = Hand(
             kernel, self._tell_plane, told=self._note_drift, refused=self._note_refused
         )
-        self.feed = Feed(self.node.tables)
-        self.driver.hand, self.driver.after = self._hand, self._tell_feed
+        self.feed, self.settledness = Feed(self.node.tables), Settledness()
+        self.driver.hand, self.driver.after = self._hand, self._follow
         self.certifying = Certifying(self, standing)
         self.inquiring = Inquiring(self)
         self.tokens = self.node.certification.tokens.book
@@ -320,7 +321,8 @@ class Life:
             case _:
                 return
 
-    def _tell_feed(self) -> None:
+    def _follow(self) -> None:
+        self.settledness.note(monotonic(), self.plane)
         for event in self.feed.poll():
             self.news.tell({"time": time(), **event})
 

@@ -16,6 +16,7 @@ from swarmnet.runtime.http import Answer, Request, Unserved
 from swarmnet.runtime.json_fields import Fields
 from swarmnet.runtime.life import Life
 from swarmnet.runtime.membership import MembershipCommands
+from swarmnet.runtime.telemetry import PATHS, Telemetry
 from swarmnet.runtime.views import Json, Views
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class Routing:
     def __init__(self, agent: "Agent") -> None:
         self._agent = agent
         self._membership = MembershipCommands(agent)
+        self._telemetry = Telemetry(agent)
         self._routes = [
             (method, re.compile(pattern.replace("REF", "([^/]+)") + r"\Z"), handler)
             for method, pattern, handler in self._table()
@@ -75,6 +77,8 @@ class Routing:
             Unserved: there is no such request, or its body is malformed.
             Refused: what it asks cannot be; nothing has changed.
         """
+        if request.path in PATHS:
+            return await self._telemetry.serve(request)
         methods = []
         for method, pattern, handler in self._routes:
             match = pattern.match(request.path)

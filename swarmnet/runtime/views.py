@@ -14,6 +14,7 @@ from swarmnet.node.network_facts import NetworkFlag
 from swarmnet.node.networks import KnownNetwork
 from swarmnet.node.seat import decode_seat_untrusted
 from swarmnet.overlay.mtu import network_mtu
+from swarmnet.runtime.health import in_sync
 from swarmnet.runtime.life import Life
 from swarmnet.swim.outputs import State
 from swarmnet.tables.facts import attachment_about
@@ -243,10 +244,9 @@ class Views:
     def status(self, version: str) -> Json:
         """Return `status`."""
         life, node = self._life, self._node
-        tables, addressing = node.tables, node.addressing
+        addressing = node.addressing
         states = [self.state(one) for one in self.node_names()]
         kinds = ("alive", "degraded", "suspect", "dead")
-        in_sync = tables.has_all and all(map(tables.is_complete, tables.scopes()))
         return {
             "node": life.me.hex(),
             "name": life.standing.name,
@@ -257,7 +257,7 @@ class Views:
             "version": version,
             "members": {kind: states.count(kind) for kind in kinds},
             "networks": len(addressing.networks.standing()),
-            "in_sync": in_sync,
+            "in_sync": in_sync(node),
             "last_convergence_s": None,
             "warnings": list(self.warnings()),
         }

@@ -108,11 +108,13 @@ class Host:
 
     # The agent
 
-    def start(self, *before: str, wait: bool = True) -> None:
+    def start(
+        self, *before: str, wait: bool = True, options: Sequence[str] = ()
+    ) -> None:
         """Start the agent, by a command that goes `before` it, and wait for it."""
         assert self.process is None, f"{self.name}: runs"
         with self.log.open("ab") as log:
-            command = (*PYTHON, "agent", "--data-dir", str(self.data_dir))
+            command = (*PYTHON, "agent", "--data-dir", str(self.data_dir), *options)
             self.process = subprocess.Popen(
                 ("nsenter", f"--net={self.netns}", *before, *command),
                 env={**os.environ, **self._environment()},

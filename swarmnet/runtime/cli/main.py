@@ -77,8 +77,19 @@ def main() -> None:
     show_default=True,
     help="The least that it logs.",
 )
+@click.option(
+    "--metrics-addr",
+    metavar="IP:PORT",
+    help="Where monitors may read /metrics, /healthz and /readyz by TCP as well.",
+)
 @click.pass_obj
-def agent(console: Console, data_dir: str, log_format: str, log_level: str) -> None:
+def agent(
+    console: Console,
+    data_dir: str,
+    log_format: str,
+    log_level: str,
+    metrics_addr: str | None,
+) -> None:
     """Run this host's agent, in the foreground."""
     # The other commands start before all that it needs would be loaded.
     runtime = importlib.import_module("swarmnet.runtime.agent")
@@ -87,6 +98,7 @@ def agent(console: Console, data_dir: str, log_format: str, log_level: str) -> N
         run_dir=console.run_dir,
         log_format=log_format,
         log_level=log_level,
+        metrics_addr=metrics_addr,
     )
 
 
