@@ -6,17 +6,17 @@ from typing import Final
 import click
 
 from swarmnet import __version__
-from swarmnet.runtime.cli.grammar import Command, Console, Root
+from swarmnet.runtime.cli.grammar import DATA_DIR, Command, Console, Root
 
 PROGRAM: Final = "swarmnet"
 COMPLETE_VARIABLE: Final = "_SWARMNET_COMPLETE"
-DATA_DIR: Final = "/var/lib/swarmnet"
 PLACES: Final = {
     **dict.fromkeys(("ca", "init", "join", "join-token", "leave", "unlock"), "cluster"),
     "network": "networks",
     "node": "nodes",
     "sandbox": "sandboxes",
     **dict.fromkeys(("explain", "monitor", "status"), "truth"),
+    "reset": "resetting",
 }
 """Commands, and the modules that they are loaded from when they are needed."""
 SETTINGS: Final = {"max_content_width": 90, "help_option_names": ["-h", "--help"]}
