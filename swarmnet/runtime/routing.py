@@ -15,6 +15,7 @@ from swarmnet.runtime.explaining import Explaining
 from swarmnet.runtime.http import Answer, Request, Unserved
 from swarmnet.runtime.json_fields import Fields
 from swarmnet.runtime.life import Life
+from swarmnet.runtime.logs import recent
 from swarmnet.runtime.membership import MembershipCommands
 from swarmnet.runtime.telemetry import PATHS, Telemetry
 from swarmnet.runtime.views import Json, Views
@@ -68,6 +69,7 @@ class Routing:
             ("DELETE", "/v1/sandboxes/REF", self._remove_sandbox),
             ("GET", "/v1/explain/REF", self._explain),
             ("GET", "/v1/monitor", self._monitor),
+            ("GET", "/v1/log", self._log),
         ]
 
     async def serve(self, request: Request) -> Answer:
@@ -242,6 +244,16 @@ class Routing:
     async def _monitor(self, fields: Fields, _: str) -> Answer:
         taken(fields)
         return self._life().news.lines()
+
+    async def _log(self, fields: Fields, _: str) -> Answer:
+        taken(fields)
+        return [{key: as_plain(one) for key, one in said.items()} for said in recent]
+
+
+def as_plain(value: object) -> object:
+    """Return what JSON has, or the text of what it has not."""
+    is_plain = value is None or isinstance(value, bool | int | float | str)
+    return value if is_plain else str(value)
 
 
 def read(take: Callable[[], T]) -> T:

@@ -16,6 +16,7 @@ PLACES: Final = {
     "node": "nodes",
     "sandbox": "sandboxes",
     **dict.fromkeys(("explain", "monitor", "status"), "truth"),
+    "bundle": "bundling",
     "reset": "resetting",
 }
 """Commands, and the modules that they are loaded from when they are needed."""
