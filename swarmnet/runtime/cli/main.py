@@ -20,7 +20,8 @@ PLACES: Final = {
     "reset": "resetting",
 }
 """Commands, and the modules that they are loaded from when they are needed."""
-SETTINGS: Final = {"max_content_width": 90, "help_option_names": ["-h", "--help"]}
+HELP: Final = ["-h", "--help"]
+SETTINGS: Final = {"max_content_width": 90, "help_option_names": HELP}
 
 
 class Swarmnet(Root):

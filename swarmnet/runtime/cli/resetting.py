@@ -34,7 +34,7 @@ NOTHING_FOUND = "nothing of swarmnet was found"
 )
 @click.pass_obj
 def reset(console: Console, *, wipes: bool, is_sure: bool, data_dir: str) -> None:
-    """Remove every object of swarmnet from this host, and list what was found.
+    """Remove all of swarmnet from this host, and tell what it was.
 
     It works after a crash, and wants no agent: stop it first. What is not swarmnet's is
     not touched. Other members are not told: they take the node for dead until it starts
