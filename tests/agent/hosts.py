@@ -74,6 +74,7 @@ class Host:
         self.run_dir = folder / self.name / "run"
         self.log = folder / self.name / "log"
         self.log.parent.mkdir(mode=0o755)
+        self.program: tuple[str, ...] = PYTHON
         self.python_path: Path | None = None
         """Where the agent looks for modules first."""
         self.process: subprocess.Popen[bytes] | None = None
@@ -114,7 +115,7 @@ class Host:
         """Start the agent, by a command that goes `before` it, and wait for it."""
         assert self.process is None, f"{self.name}: runs"
         with self.log.open("ab") as log:
-            command = (*PYTHON, "agent", "--data-dir", str(self.data_dir), *options)
+            command = (*self.program, "agent", f"--data-dir={self.data_dir}", *options)
             self.process = subprocess.Popen(
                 ("nsenter", f"--net={self.netns}", *before, *command),
                 env={**os.environ, **self._environment()},
@@ -248,7 +249,7 @@ class Host:
     def run(self, *words: str, within_s: float = CALL_S) -> Printed:
         """Run the command `swarmnet`, as a user does."""
         done = subprocess.run(
-            (*PYTHON, "--run-dir", str(self.run_dir), *words),
+            (*self.program, "--run-dir", str(self.run_dir), *words),
             capture_output=True,
             text=True,
             check=False,
