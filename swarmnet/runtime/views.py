@@ -258,7 +258,7 @@ class Views:
             "members": {kind: states.count(kind) for kind in kinds},
             "networks": len(addressing.networks.standing()),
             "in_sync": in_sync,
-            "last_convergence_s": None,
+            "last_convergence_s": tables.last_convergence_s,
             "warnings": list(self.warnings()),
         }
 
