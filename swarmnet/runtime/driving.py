@@ -84,16 +84,21 @@ class Driver:
         self._streams.is_known = node.knows
         self.hand: Hands | None = None
         self.after: Callable[[], object] = lambda: None
-        """Is called after every input."""
+        """Is called after every input by which rows may have changed."""
+        # Up to which stir of the node it was called, and its continuation was noted.
+        self._told_stirs = -1
+        self._noted = (-1, -1)
         self._out: deque[Output] = deque()
         self._unsaved: list[Save | Unsave] = []
         self._is_storing = False
         self._is_over = False
         self._store_woken = trio.Event()
         self._all_stored = trio.Event()
+        self._look_at = 0.0
+        self._kept: object = None
+        self._known_changed = trio.Event()
         self._deadline = inf
-        self._sleeps_until = -inf
-        self._timer_woken = trio.Event()
+        self._sleep = trio.CancelScope()
         self._waiting: dict[int, trio.Event] = {}
         self._results: dict[int, Done | Failed] = {}
         self._claims: deque[VerifySignatures] = deque()
@@ -118,7 +123,10 @@ class Driver:
             return verb(self.node, now)
         finally:
             self._pump()
-            self.after()
+            self._look(now)
+            if self.node.stirs != self._told_stirs:
+                self._told_stirs = self.node.stirs
+                self.after()
 
     def tell_plane(self, verb: Verb) -> None:
         """Tell the node's data plane something."""
@@ -126,12 +134,7 @@ class Driver:
 
     def receive_datagrams(self, batch: Sequence[tuple[Address, bytes]]) -> None:
         """Take what has come by UDP."""
-
-        def receive(node: Node, now: float) -> None:
-            for source, data in batch:
-                node.receive_datagram(now, source, data)
-
-        self.act(receive)
+        self.act(lambda node, now: node.receive_datagrams(now, batch))
 
     def receive_packet(self, source: Address, data: bytes) -> bool:
         """Take what has come by TCP; return whether it was a peer's."""
@@ -198,13 +201,17 @@ class Driver:
 
     async def _keep_time(self) -> None:
         while True:
-            self._timer_woken = trio.Event()
-            self._sleeps_until = self._deadline
-            wait_s = max(0.0, self._deadline - monotonic())
-            with trio.move_on_after(wait_s):
-                await self._timer_woken.wait()
+            self._sleep = trio.CancelScope()
+            self._wake_at_deadline()
+            with self._sleep:
+                await trio.sleep_forever()
             if monotonic() >= self._deadline:
                 self.act(lambda node, now: node.handle_timeout(now))
+
+    def _wake_at_deadline(self) -> None:
+        """Let the sleep end at the deadline: later as well, so that none is in vain."""
+        ahead = self._deadline - monotonic()
+        self._sleep.deadline = trio.current_time() + ahead
 
     async def _tell_wall(self) -> None:
         while True:
@@ -250,17 +257,25 @@ class Driver:
     def _tell_verdicts(self, wanted: VerifySignatures, verdicts: list[bool]) -> None:
         self.act(lambda node, now: node.verified(now, wanted.number, verdicts))
 
+    def _look(self, now: float) -> None:
+        """See now and then whether others' rows or states have changed.
+
+        Only an input changes them, so it needs no timer of its own.
+        """
+        if now >= self._look_at:
+            self._look_at = now + KEEP_EVERY_S
+            if self._known() != self._kept:
+                self._known_changed.set()
+
     async def _keep_known(self) -> None:
         """Keep what is known of others soon after it changes."""
-        kept: object = None
         while True:
-            await trio.sleep(KEEP_EVERY_S)
-            known = self._known()
-            if known != kept:
-                began = monotonic()
-                await self.keep_known()
-                kept = known
-                await trio.sleep(KEEP_REST * (monotonic() - began))
+            await self._known_changed.wait()
+            self._known_changed = trio.Event()
+            known, began = self._known(), monotonic()
+            await self.keep_known()
+            self._kept = known
+            await trio.sleep(KEEP_REST * (monotonic() - began))
 
     def _known(self) -> object:
         """Return what differs whenever others' rows or states do."""
@@ -306,12 +321,15 @@ class Driver:
         if not self._is_storing:
             self._emit()
         deadline = self.node.poll_timeout()
-        self._deadline = inf if deadline is None else deadline
-        if self._deadline < self._sleeps_until:
-            self._timer_woken.set()
+        deadline = inf if deadline is None else deadline
+        if deadline != self._deadline:
+            self._deadline = deadline
+            self._wake_at_deadline()
 
     def _emit(self) -> None:
-        if self._out:
+        mark = (self.node.stirs, self._store.written)
+        if self._out and mark != self._noted:
+            self._noted = mark
             continuation = self.node.addressing.continuation()
             self._continuing.note(continuation, self._store.written)
         # What is carried out may be an input itself, and write a row.

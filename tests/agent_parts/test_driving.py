@@ -33,9 +33,13 @@ class Scripted:
         self.deadline: float | None = None
         self.late: list[float] = []
         self.timeouts = 0
+        self.stirs = 0
         self.addressing = SimpleNamespace(
             continuation=lambda: Continuation((1,), is_sure=True)
         )
+        self.tables = SimpleNamespace(scopes=tuple)
+        self.states: Callable[[], object] = dict
+        self.save = lambda: SimpleNamespace(members=dict)
 
     def knows(self, head: bytes) -> bool:
         return not head
@@ -74,7 +78,8 @@ class World:
         datagrams = SimpleNamespace(send=self._send, run=self._rest)
         streams = SimpleNamespace(send=self._send, run=self._rest)
         self.written = 0
-        store = SimpleNamespace(save=self._save, written=0)
+        keep = self._keep
+        store = SimpleNamespace(save=self._save, keep=keep, written=0)
         self.driver = Driver(
             ME,
             cast("Any", self.node),
@@ -99,6 +104,9 @@ class World:
             raise Refused("the disk is full")
         self.log.append("stored " + " ".join(one.row.key.decode() for one in changes))
 
+    def _keep(self, rows: list[object], members: list[object]) -> None:
+        assert rows == members == []
+
     def _note(self, now: Continuation, written: int) -> None:
         assert (now.lives, written) == ((1,), 0)
         if self.log[-1:] != ["noted"]:
@@ -106,6 +114,7 @@ class World:
 
     def want(self, *outputs: Output) -> None:
         def act(*_: object) -> None:
+            self.node.stirs += 1
             self.node.wanted.extend(outputs)
 
         self.driver.act(act)
@@ -227,3 +236,18 @@ def test_timeouts_come_when_they_are_due_and_lateness_is_told_first(
         assert world.node.late[0] == pytest.approx(2.0, abs=0.5)
 
     world.run(act)
+
+
+def test_after_a_probe_that_found_all_as_it_was_nobody_is_asked(world: World) -> None:
+    calls: list[int] = []
+
+    async def act() -> None:
+        world.driver.after = lambda: calls.append(world.node.stirs)
+        world.want(datagram("news"))
+        world.driver.act(lambda node, now: None)
+        world.node.wanted.append(datagram("answer"))
+        world.driver.act(lambda node, now: None)
+
+    world.run(act)
+    assert calls == [1]
+    assert world.log == ["noted", "sent news", "sent answer"]

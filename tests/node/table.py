@@ -48,6 +48,8 @@ class Table:
         self.passed: list[tuple[int, Send]] = []
         self.notes: list[tuple[int, Output]] = []
         self.drop: Callable[[int, Send], bool] = lambda _number, _send: False
+        self.batch_s: float | None = None
+        """Datagrams for a node that come within so long are handed over together."""
         self.verified = 0
         """How many signatures nodes have given out to be verified."""
         self.nodes: dict[int, Node] = {}
@@ -128,6 +130,22 @@ class Table:
             node.receive_datagram(self.now, address(source), data)
         self._drain(target)
 
+    def _give_batch(self, target: int, first: tuple[int, bytes]) -> None:
+        """Hand over a datagram, and those that come soon after it."""
+        assert self.batch_s is not None
+        batch, later = [(address(first[0]), first[1])], []
+        while self._heap and self._heap[0][0] <= self.now + self.batch_s:
+            mail = heappop(self._heap)
+            _, _, source, to, data, streamed = mail
+            if to == target and not streamed:
+                batch.append((address(source), data))
+            else:
+                later.append(mail)
+        for mail in later:
+            heappush(self._heap, mail)
+        self.nodes[target].receive_datagrams(self.now, batch)
+        self._drain(target)
+
     def run(self, seconds: float) -> None:
         """Let time pass."""
         end = self.now + seconds
@@ -144,6 +162,9 @@ class Table:
             self.now = max(self.now, min(due[0], arrival))
             if arrival <= due[0]:
                 _, _, source, target, data, streamed = heappop(self._heap)
+                if self.batch_s is not None and not streamed:
+                    self._give_batch(target, (source, data))
+                    continue
                 self.give(source, target, data, streamed=streamed)
             else:
                 self.nodes[due[1]].handle_timeout(self.now)
