@@ -18,6 +18,7 @@ from benchmarks import (
     addresses,
     agent_connect,
     agent_failures,
+    agent_flood,
     agent_rest,
     asymmetric,
     attach,
@@ -100,6 +101,7 @@ QUESTIONS: Final[dict[str, Question]] = {
         agent_connect.QUESTION,
         agent_failures.QUESTION,
         agent_rest.QUESTION,
+        agent_flood.QUESTION,
     )
 }
 

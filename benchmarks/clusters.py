@@ -90,6 +90,12 @@ class Switch:
             (*enter, *command), stdout=out, stderr=subprocess.STDOUT
         )
 
+    def talk(self, index: int, *command: str) -> "subprocess.Popen[bytes]":
+        """Start a process on a host that is spoken to by its input and output."""
+        enter = ("nsenter", f"--net={path_of(self.hosts[index])}")
+        pipe = subprocess.PIPE
+        return subprocess.Popen((*enter, *command), stdin=pipe, stdout=pipe)
+
 
 class Agents:
     """Agents on the hosts of a switch; a context that ends all of them."""

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks import (
+    agent_flood,
     attach,
+    golang,
     kernel_dump,
     kernel_entries,
     one_row,
@@ -17,6 +19,7 @@ from benchmarks import (
 )
 from benchmarks.cli import QUESTIONS, call
 from benchmarks.hosts import NAMED, PREFIX, Ground
+from benchmarks.lab import PEER
 from benchmarks.values import Question, Row
 
 needs_root = pytest.mark.skipif(
@@ -82,6 +85,27 @@ def test_networks_come_and_go_without_a_trace() -> None:
     assert rows[-1].measure == "2 networks removed: descriptors left"
     assert rows[-1].ours.worst == 0
     assert len(thousand_networks.leaking((1, 3))) == 1
+
+
+@needs_root
+@pytest.mark.slow
+def test_everybody_answers_a_flood() -> None:
+    rows = agent_flood.measured(agent_flood.Size(8, 1, 0.3, 0.0))
+    peer = PEER if golang.missing() is None else None
+    check_rows(rows, *3 * (peer, agent_flood.LOOP), peer, peer, peer, peer)
+    assert all(row.ours.median > 0 for row in rows[:-1])
+
+
+def test_what_is_missing_of_a_peer_is_said_in_a_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(golang, "which", lambda _: None)
+    assert golang.missing() == "no go: install golang-go"
+    monkeypatch.setattr(golang, "which", lambda _: "go")
+    package = "github.com/nobody/nothing"
+    assert golang.missing(package) == (
+        f"no {package}: install golang-github-nobody-nothing-dev"
+    )
 
 
 @needs_root
