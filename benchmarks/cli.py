@@ -18,6 +18,7 @@ from benchmarks import (
     addresses,
     agent_connect,
     agent_failures,
+    agent_fifty,
     agent_flood,
     agent_rest,
     asymmetric,
@@ -102,6 +103,7 @@ QUESTIONS: Final[dict[str, Question]] = {
         agent_failures.QUESTION,
         agent_rest.QUESTION,
         agent_flood.QUESTION,
+        agent_fifty.QUESTION,
     )
 }
 

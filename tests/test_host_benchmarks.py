@@ -1,6 +1,7 @@
 """The benchmarks on real kernels: what they measure is there, and nothing is left."""
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,12 +9,14 @@ from pathlib import Path
 import pytest
 
 from benchmarks import (
+    agent_fifty,
     agent_flood,
     attach,
     golang,
     kernel_dump,
     kernel_entries,
     one_row,
+    serf,
     thousand_networks,
     throughput,
 )
@@ -94,6 +97,18 @@ def test_everybody_answers_a_flood() -> None:
     peer = PEER if golang.missing() is None else None
     check_rows(rows, *3 * (peer, agent_flood.LOOP), peer, peer, peer, peer)
     assert all(row.ours.median > 0 for row in rows[:-1])
+
+
+@needs_root
+@pytest.mark.slow
+def test_agents_see_each_other_and_hold_the_same() -> None:
+    size = agent_fifty.Size(3, networks=2, settle_s=0.0, rest_s=0.5)
+    has_serf = shutil.which("serf") is not None
+    peer = agent_fifty.theirs(size) if has_serf else None
+    rows = agent_fifty.rows_of(size, agent_fifty.ours(size), peer)
+    name = serf.NAME if has_serf else None
+    check_rows(rows, name, name, name, None, name, name, name, name)
+    assert rows[3].ours.worst == 0
 
 
 def test_what_is_missing_of_a_peer_is_said_in_a_line(
