@@ -14,7 +14,7 @@ the first, one after the other, those of serf as well.
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -34,6 +34,7 @@ from swarmnet.runtime.cli.client import connected, listen
 
 AT_ONCE: Final = 5
 """Agents started together: more on two cores only wait for each other."""
+JOIN_TRIES: Final = 60
 SHOWN: Final = ("id", "name", "role", "address", "data_path_address", "incarnation")
 """What all must say alike of a member; the rest is how one sees it."""
 
@@ -56,12 +57,14 @@ QUICK: Final = Size(20, networks=5, settle_s=3.0, rest_s=8.0)
 class Found:
     """What was found of one kind of agents; times in s, memory in MiB.
 
-    `started` is how long it took to start all, `taken` by how much the machine's
+    `started` is how long it took to start all, `again` how many joins were refused for
+    want of time, `taken` by how much the machine's
     available memory has shrunk; `used` is in per cent of a core, of each.
     """
 
     started: float
     joined: float
+    again: int
     heard: Sequence[float]
     differ: int
     resident: float
@@ -100,9 +103,12 @@ def ours(size: Size) -> Found:
         for first in range(0, size.hosts, AT_ONCE):
             agents.start_all(range(first, min(size.hosts, first + AT_ONCE)))
         started = monotonic() - began
-        agents.begin_first(last)
+        agents.begin_first(1)
+        again = sum(_join(agents, index) for index in range(1, last))
+        for index in range(last):
+            until(f"agent {index}", partial(_is_whole, agents, index, last))
         began = monotonic()
-        agents.join(last)
+        again += _join(agents, last)
         for index in range(size.hosts):
             until(f"agent {index}", partial(_is_whole, agents, index, size.hosts))
         joined = monotonic() - began
@@ -116,11 +122,21 @@ def ours(size: Size) -> Found:
         return Found(
             started,
             joined,
+            again,
             times,
             _differing(agents, size),
             *memory_of(pids, free),
             used_by(pids, size.rest_s),
         )
+
+
+def _join(agents: Agents, index: int) -> int:
+    """Let a host join, as often as it takes; return how often it was refused."""
+    for tries in range(JOIN_TRIES):
+        with suppress(Refused):
+            agents.join(index)
+            return tries
+    raise RuntimeError(f"host {index} cannot join")
 
 
 def _is_whole(agents: Agents, index: int, count: int) -> bool:
@@ -130,14 +146,11 @@ def _is_whole(agents: Agents, index: int, count: int) -> bool:
 
 def _networks_of(run_dir: str) -> Iterable[tuple[str, float]]:
     """Yield the networks that become known to an agent, each with the time of that."""
-    try:
-        with connected(run_dir) as sock:
-            for event in listen(sock, "/v1/monitor"):
-                assert isinstance(event, dict), "events are objects"
-                if event["kind"] == "network":
-                    yield str(event["name"]), float(str(event["time"]))
-    except Refused:
-        return
+    with suppress(Refused), connected(run_dir) as sock:
+        for event in listen(sock, "/v1/monitor"):
+            assert isinstance(event, dict), "events are objects"
+            if event["kind"] == "network":
+                yield str(event["name"]), float(str(event["time"]))
 
 
 def _made(agents: Agents, heard: Heard, size: Size) -> list[float]:
@@ -179,11 +192,11 @@ def theirs(size: Size) -> Found:
         agents = [_rpc(switch, index, stack) for index in range(size.hosts)]
         started = monotonic() - began
         for index in range(1, last):
-            _join(agents[index])
+            _join_serf(agents[index])
         for one in agents[:last]:
             until("serf", partial(_sees, one, last))
         began = monotonic()
-        _join(agents[last])
+        _join_serf(agents[last])
         for one in agents:
             until("serf", partial(_sees, one, size.hosts))
         joined = monotonic() - began
@@ -198,7 +211,7 @@ def theirs(size: Size) -> Found:
             times.append(heard.last(f"net{number}", size.hosts) - began)
         sleep(size.settle_s)
         used = memory_of(pids, free), used_by(pids, size.rest_s)
-        return Found(started, joined, times, 0, *used[0], used[1])
+        return Found(started, joined, 0, times, 0, *used[0], used[1])
 
 
 def _rpc(switch: Switch, index: int, stack: ExitStack) -> serf.Rpc:
@@ -207,7 +220,7 @@ def _rpc(switch: Switch, index: int, stack: ExitStack) -> serf.Rpc:
     return found
 
 
-def _join(agent: serf.Rpc) -> None:
+def _join_serf(agent: serf.Rpc) -> None:
     agent.ask("join", {"Existing": [f"{address_of(0)}:{serf.PORT}"], "Replay": False})
 
 
@@ -268,12 +281,20 @@ def rows_of(size: Size, found: Found, peer: Found | None) -> list[Row]:
         targets=(Target(Of.WORST, 0.0),),
         note=f"members, and {size.networks} networks",
     )
+    refused = Row(
+        "joins that had to be tried again",
+        "",
+        Clock.WALL,
+        spread(OURS, [float(found.again)]),
+        note="refused after 5 s without an answer",
+    )
     known = "a new network until all know it, serf: a user event"
     return [
         row(f"start of {hosts} agents", "s", lambda one: [one.started], least=False),
         row("last join until all see all", "s", lambda one: [one.joined], least=True),
         row(known, "s", lambda one: one.heard, least=True),
         differ,
+        refused,
         row("memory: sum of RSS", "MiB", lambda one: [one.resident], least=False),
         row("memory: sum of PSS", "MiB", lambda one: [one.shared_out], least=False),
         row("memory of the machine", "MiB", lambda one: [one.taken], least=False),
