@@ -59,7 +59,7 @@ class Size:
     settle_s: float
 
 
-FULL: Final = Size(MEMBERS, rounds=11, pour_s=3.0, settle_s=SETTLE_S)
+FULL: Final = Size(MEMBERS, rounds=7, pour_s=2.0, settle_s=SETTLE_S)
 QUICK: Final = Size(MEMBERS // 4, rounds=2, pour_s=1.0, settle_s=2.0)
 
 
