@@ -38,13 +38,13 @@ def rested(rest_s: float) -> list[Row]:
         joined = _join_last(agents)
         sleep(SETTLE_S)
         pids = [process.pid for process in agents.processes.values()]
-        before = [_cpu_ticks(pid) for pid in pids]
+        before = [cpu_ticks(pid) for pid in pids]
         sleep(rest_s)
         used = [
-            100 * (_cpu_ticks(pid) - was) / ticks / rest_s
+            100 * (cpu_ticks(pid) - was) / ticks / rest_s
             for pid, was in zip(pids, before, strict=True)
         ]
-        memory = [_resident_mib(pid) for pid in pids]
+        memory = [resident_mib(pid) for pid in pids]
     return [
         _row(f"CPU at rest, {HOSTS} hosts", "% of a core", used, CPU_PERCENT),
         _row("memory at rest", "MiB", memory, MEMORY_MIB),
@@ -71,12 +71,14 @@ def _shows_all(agents: Agents) -> bool:
     )
 
 
-def _cpu_ticks(pid: int) -> int:
+def cpu_ticks(pid: int) -> int:
+    """Return the CPU time that a process has used, in ticks of the clock."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return int(fields[11]) + int(fields[12])
 
 
-def _resident_mib(pid: int) -> float:
+def resident_mib(pid: int) -> float:
+    """Return how much memory a process holds, what it shares included."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) / 1024

@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from threading import Thread
 from time import monotonic, sleep
@@ -90,6 +91,12 @@ class Switch:
             (*enter, *command), stdout=out, stderr=subprocess.STDOUT
         )
 
+    def talk(self, index: int, *command: str) -> "subprocess.Popen[bytes]":
+        """Start a process on a host that is spoken to by its input and output."""
+        enter = ("nsenter", f"--net={path_of(self.hosts[index])}")
+        pipe = subprocess.PIPE
+        return subprocess.Popen((*enter, *command), stdin=pipe, stdout=pipe)
+
 
 class Agents:
     """Agents on the hosts of a switch; a context that ends all of them."""
@@ -121,12 +128,21 @@ class Agents:
 
     def start(self, index: int) -> None:
         """Start an agent, and wait until it serves."""
+        self.start_all((index,))
+
+    def start_all(self, indices: Sequence[int]) -> None:
+        """Start some agents at once, and wait until all serve."""
+        for index in indices:
+            self._launch(index)
+        for index in indices:
+            until(f"agent {index}", partial(self._serves, index))
+
+    def _launch(self, index: int) -> None:
         log = (self._folder / f"{index}.log").open("ab")
         self._stack.callback(log.close)
         command = (sys.executable, "-m", "swarmnet", "--run-dir", self.run_dir(index))
         data = ("agent", "--data-dir", str(self._folder / str(index)))
         self.processes[index] = self.switch.start(index, *command, *data, out=log)
-        until(f"agent {index}", lambda: self._serves(index))
 
     def _serves(self, index: int) -> bool:
         code = self.processes[index].poll()
