@@ -268,6 +268,8 @@ class Views:
         for told in (life.trouble, life.fenced_by, life.no_firewall):
             if told is not None:
                 yield told
+        if by := node.disowned_by():
+            yield life.disowned(by)
         if life.standing.sealed is not None and life.standing.root is None:
             yield "the root's key is sealed: no manager can be made here; unlock it"
         yield from node.addressing.networks.warnings()
