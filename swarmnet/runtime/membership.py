@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
-from swarmnet.crypto.certificate import Role
+from swarmnet.crypto.certificate import Chain, Role
 from swarmnet.crypto.token import Token
 from swarmnet.errors import Refused
 from swarmnet.ids import Address
@@ -199,15 +199,32 @@ class MembershipCommands:
                 f"node {reference}: a manager does not demote itself; ask another"
             )
         life.store.check_room()
-        life.certifying.change_role(node, role)
-        with trio.move_on_after(ROLE_S):
-            while views.role(node) is not role:
-                await trio.sleep(ROLE_LOOK_S)
-            await life.driver.stored()
-            return {"id": node.hex(), "name": life.name_of(node), "role": word}
-        raise Refused(
-            f"node {reference}: has not said within {ROLE_S:.0f} s that it is"
-        )
+        made = life.certifying.change_role(node, role)
+        try:
+            with trio.fail_after(ROLE_S):
+                while views.role(node) is not role:
+                    await trio.sleep(ROLE_LOOK_S)
+                await life.driver.stored()
+        except BaseException as error:
+            if role is Role.MANAGER:
+                await self._take_back(life, made)
+            if isinstance(error, trio.TooSlowError):
+                raise Refused(
+                    f"node {reference}: did not answer within {ROLE_S:.0f} s, and stays"
+                    " what it was: see swarmnet node ls, and try again once it lives"
+                ) from None
+            raise
+        return {"id": node.hex(), "name": life.name_of(node), "role": word}
+
+    @staticmethod
+    async def _take_back(life: Life, promotion: Chain) -> None:
+        with trio.move_on_after(ROLE_S, shield=True) as scope:
+            await life.certifying.take_back(promotion)
+        if scope.cancelled_caught:
+            raise Refused(
+                "the promotion cannot be taken back: swarmnet node demote it, once this"
+                " node writes rows again (swarmnet status)"
+            )
 
     # Tokens
 
