@@ -3,7 +3,8 @@
 Every input goes through `act`, and what the engine then wants is carried out in order.
 Own rows come first: whatever else came out with them waits until they are on the disk,
 written by another thread, all that came meanwhile in one commit. So nothing is said, or
-acknowledged, that a crash could unsay.
+acknowledged, that a crash could unsay. A leave that we hear of is kept likewise: who
+leaves goes once we have said that we know, and nobody says it again.
 
 Time in which this process did not run is told to the engine before anything else: it
 must blame itself before it blames a peer.
@@ -32,10 +33,17 @@ from swarmnet.node.outputs import (
 from swarmnet.runtime.continuing import Continuing
 from swarmnet.runtime.datagrams import Datagrams
 from swarmnet.runtime.hand import Verb
-from swarmnet.runtime.store import Store
+from swarmnet.runtime.store import MemberFacts, Store
 from swarmnet.runtime.streams import Streams
-from swarmnet.swim.outputs import Deliver, SendDatagram, SendStream
+from swarmnet.swim.outputs import (
+    Deliver,
+    MemberChanged,
+    SendDatagram,
+    SendStream,
+    State,
+)
 from swarmnet.tables.outputs import Save, Unsave
+from swarmnet.tables.row import Row
 
 LATE_S_MIN: Final = 0.01
 """A process that is later than this was held up."""
@@ -87,6 +95,8 @@ class Driver:
         """Is called after every input."""
         self._out: deque[Output] = deque()
         self._unsaved: list[Save | Unsave] = []
+        self._has_unkept_leave = False
+        self._keeping = trio.Lock()
         self._is_storing = False
         self._is_over = False
         self._store_woken = trio.Event()
@@ -215,16 +225,24 @@ class Driver:
     async def _write_rows(self) -> None:
         while True:
             self._store_woken = trio.Event()
-            if not self._unsaved:
+            if not self._has_to_store():
                 await self._store_woken.wait()
                 continue
+            if self._has_unkept_leave:
+                self._has_unkept_leave = False
+                # If it cannot be written, it is tried again as all that is known.
+                await self.keep_known()
             batch, self._unsaved = self._unsaved, []
-            await self._store_batch(batch)
-            self._is_storing = bool(self._unsaved)
+            if batch:
+                await self._store_batch(batch)
+            self._is_storing = self._has_to_store()
             if not self._is_storing:
                 self._all_stored.set()
                 self._emit()
                 self._pump()
+
+    def _has_to_store(self) -> bool:
+        return bool(self._unsaved) or self._has_unkept_leave
 
     async def _store_batch(self, batch: Sequence[Save | Unsave]) -> None:
         while True:
@@ -269,7 +287,15 @@ class Driver:
         return digests, dict(self.node.states())
 
     async def keep_known(self) -> None:
-        """Keep what is known of others, for the next start."""
+        """Keep what is known of others, for the next start; the last word holds."""
+        async with self._keeping:
+            rows, members = self._facts_known()
+            try:
+                await trio.to_thread.run_sync(self._store.keep, rows, members)
+            except Refused as refused:
+                self._troubled(str(refused))
+
+    def _facts_known(self) -> tuple[list[Row], list[MemberFacts]]:
         tables, me = self.node.tables, self._me
         rows = [
             row
@@ -282,10 +308,7 @@ class Driver:
             for node, one in self.node.save().members().items()
             if node != me
         ]
-        try:
-            await trio.to_thread.run_sync(self._store.keep, rows, members)
-        except Refused as refused:
-            self._troubled(str(refused))
+        return rows, members
 
     # Outputs
 
@@ -298,8 +321,9 @@ class Driver:
                 # A later life begins with these; rows that speak of them follow.
                 self._told(output)
             else:
+                self._has_unkept_leave |= _is_leave(output)
                 self._out.append(output)
-        if self._unsaved and not self._is_storing:
+        if self._has_to_store() and not self._is_storing:
             self._is_storing = True
             self._all_stored = trio.Event()
             self._store_woken.set()
@@ -343,6 +367,10 @@ class Driver:
     def _take_claims(self, wanted: VerifySignatures) -> None:
         self._claims.append(wanted)
         self._claims_woken.set()
+
+
+def _is_leave(output: Output) -> bool:
+    return isinstance(output, MemberChanged) and output.current is State.LEFT
 
 
 def _verdicts(wanted: VerifySignatures) -> list[bool]:
