@@ -68,7 +68,7 @@ class Driver:
     """Drives one node until cancelled.
 
     `told` hears of everything that is nobody else's to carry out. `troubled` hears why
-    rows cannot be written, in a line.
+    rows cannot be written, in a line, and None once they can be again.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class Driver:
         continuing: Continuing,
         *,
         told: Callable[[Output], object],
-        troubled: Callable[[str], object],
+        troubled: Callable[[str | None], object],
     ) -> None:
         self.node = node
         self._me = me
@@ -96,6 +96,7 @@ class Driver:
         self._out: deque[Output] = deque()
         self._unsaved: list[Save | Unsave] = []
         self._has_unkept_leave = False
+        self._is_troubled = False
         self._keeping = trio.Lock()
         self._is_storing = False
         self._is_over = False
@@ -250,10 +251,17 @@ class Driver:
                 await trio.to_thread.run_sync(self._store.save, batch)
             except Refused as refused:
                 # What waits must not be said before it is written.
-                self._troubled(str(refused))
+                self._note_written(refused)
                 await trio.sleep(STORE_AGAIN_S)
             else:
+                self._note_written(None)
                 return
+
+    def _note_written(self, refused: Refused | None) -> None:
+        """Tell why something was not written, and once that something was again."""
+        if refused is not None or self._is_troubled:
+            self._troubled(None if refused is None else str(refused))
+        self._is_troubled = refused is not None
 
     async def _verify(self) -> None:
         while True:
@@ -276,8 +284,8 @@ class Driver:
             known = self._known()
             if known != kept:
                 began = monotonic()
-                await self.keep_known()
-                kept = known
+                if await self.keep_known():
+                    kept = known
                 await trio.sleep(KEEP_REST * (monotonic() - began))
 
     def _known(self) -> object:
@@ -286,14 +294,20 @@ class Driver:
         digests = [tables.digest(scope) for scope in tables.scopes()]
         return digests, dict(self.node.states())
 
-    async def keep_known(self) -> None:
-        """Keep what is known of others, for the next start; the last word holds."""
+    async def keep_known(self) -> bool:
+        """Keep what is known of others, for the next start; the last word holds.
+
+        Returns whether it could be written.
+        """
         async with self._keeping:
             rows, members = self._facts_known()
             try:
                 await trio.to_thread.run_sync(self._store.keep, rows, members)
             except Refused as refused:
-                self._troubled(str(refused))
+                self._note_written(refused)
+                return False
+            self._note_written(None)
+            return True
 
     def _facts_known(self) -> tuple[list[Row], list[MemberFacts]]:
         tables, me = self.node.tables, self._me

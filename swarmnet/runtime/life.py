@@ -355,9 +355,9 @@ class Life:
         """Return who takes this node for removed, and the cure."""
         return show_disowned([self.name_of(node) or node.hex() for node in by])
 
-    def note_trouble(self, text: str) -> None:
-        """Take note of why something cannot be written."""
-        if text != self.trouble:
+    def note_trouble(self, text: str | None) -> None:
+        """Take note of why something cannot be written; None: it can be again."""
+        if text not in (None, self.trouble):
             self._say("warning", text=text)
         self.trouble = text
 

@@ -138,9 +138,11 @@ class MembershipCommands:
         """Leave the cluster.
 
         Raises:
-            Refused: it would be left without a manager.
+            Refused: it would be left without a manager; or its keys cannot be deleted,
+                so that the next process would be the node that has left.
         """
         async with self._agent.changing:
+            life.store.check_writable()
             if not is_forced and life.standing.role is Role.MANAGER:
                 self._check_other_managers(life)
             await self._agent.leave(life)

@@ -258,7 +258,7 @@ class Views:
             "networks": len(addressing.networks.standing()),
             "in_sync": in_sync,
             "last_convergence_s": None,
-            "warnings": list(self.warnings()),
+            "warnings": list(dict.fromkeys(self.warnings())),
         }
 
     def warnings(self) -> Iterable[str]:
@@ -267,6 +267,10 @@ class Views:
         for told in (life.trouble, life.fenced_by, life.no_firewall):
             if told is not None:
                 yield told
+        try:
+            life.store.check_room()
+        except Refused as refused:
+            yield str(refused)
         if by := node.disowned_by():
             yield life.disowned(by)
         if life.standing.sealed is not None and life.standing.root is None:
