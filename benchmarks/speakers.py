@@ -19,7 +19,7 @@ from swarmnet.crypto.certificate import Subject
 from swarmnet.crypto.channel import Parcel
 from swarmnet.crypto.channels import Channels
 from swarmnet.crypto.settings import ChannelSettings
-from swarmnet.crypto.switchboard import Transmit
+from swarmnet.crypto.switchboard import Received, Transmit
 from swarmnet.ids import Address
 from swarmnet.node.envelope import SWIM, wrap_swim
 from swarmnet.runtime.standing import Standing
@@ -106,7 +106,7 @@ class Member:
         while (output := channels.poll_output()) is not None:
             if isinstance(output, Transmit):
                 out.append(output.data)
-            elif output.data[:1] == SWIM:
+            elif isinstance(output, Received) and output.data[:1] == SWIM:
                 frames.append(output.data[1:])
         for frame in frames:
             for message in decode_frame_untrusted(frame).messages:

@@ -298,10 +298,13 @@ class Node(NodeViews):
             moved = False
             while (given := channels.poll_output()) is not None:
                 moved = True
-                if isinstance(given, Transmit):
-                    self._transmit(given)
-                else:
-                    self._take(now, given)
+                match given:
+                    case Transmit():
+                        self._transmit(given)
+                    case Received():
+                        self._take(now, given)
+                    case _:
+                        self._outputs.append(given)
             self._collect()
             while (wanted := plane.poll_output()) is not None:
                 moved = True

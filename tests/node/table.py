@@ -17,6 +17,7 @@ from swarmnet.node.engine import Node
 from swarmnet.node.outputs import Output, VerifySignatures
 from swarmnet.node.settings import NodeSettings
 from swarmnet.swim.outputs import SendDatagram, SendStream, State
+from swarmnet.swim.roster import Roster
 from swarmnet.tables.codec import encode_body
 from swarmnet.tables.engine import Tables
 from swarmnet.tables.row import SIGN_DOMAIN, Flag, Name
@@ -66,9 +67,13 @@ class Table:
         return self.pki.node(number)
 
     def start(
-        self, number: int, boot_epoch: int = 1, rows: StoredRows | None = None
+        self,
+        number: int,
+        boot_epoch: int = 1,
+        rows: StoredRows | None = None,
+        view: Roster | None = None,
     ) -> Node:
-        """Start a node that has no view; put it in the place of one that was there."""
+        """Start a node in the place of one that was there; `view` is whom it knows."""
         directory = self.pki.directory()
         others = range(1, self.count + 1) if self.known else (number,)
         for other in others:
@@ -82,6 +87,7 @@ class Table:
             random,
             random_bytes=random.randbytes,
             boot_epoch=boot_epoch,
+            view=view,
         )
         self.nodes[number] = node
         self.directories[number] = directory
