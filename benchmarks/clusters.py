@@ -9,11 +9,9 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
-from pathlib import Path
 from threading import Thread
 from time import monotonic, sleep
 from types import TracebackType
@@ -105,8 +103,8 @@ class Agents:
         self.switch = Switch(ground, count)
         self._ground = ground
         self._stack = ExitStack()
-        folder = tempfile.TemporaryDirectory(prefix="swarmnet-bench-data-")
-        self._folder = Path(self._stack.enter_context(folder))
+        # Data and logs go with the ground, or else by the next run.
+        self._folder = ground.run_dir()
         self._run_dirs = [ground.run_dir() for _ in range(count)]
         self.processes: dict[int, subprocess.Popen[bytes]] = {}
 
