@@ -1,7 +1,8 @@
 """What does an agent cost at rest, how soon does a host join, what does a restart lose?
 
-Expected: four probes a second, each with an answer, sealed; the sandboxes of a host are
-looked at every 30 s. The data plane is the kernel's, so a restart loses nothing.
+Expected: eight probes a second, each with an answer, sealed, some 23 wakes of half a
+millisecond on cores whose caches are cold; the sandboxes of a host are looked at every
+30 s. The data plane is the kernel's, so a restart loses nothing.
 """
 
 import os
@@ -53,19 +54,23 @@ def rested(rest_s: float) -> list[Row]:
 
 
 def _join_last(agents: Agents) -> float:
+    """Let the last join nine hosts at rest, that hold some networks."""
     agents.begin_first(HOSTS - 1)
     for number in range(ROWS):
         agents.call(0, "POST", "networks", {"name": f"n{number}"})
+    others = range(HOSTS - 1)
+    until("all rows", lambda: all(_shows_all(agents, i, HOSTS - 1) for i in others))
+    sleep(SETTLE_S)
     began = monotonic()
     agents.join(HOSTS - 1)
-    until("all rows", lambda: _shows_all(agents))
+    until("all rows", lambda: _shows_all(agents, HOSTS - 1, HOSTS))
     return monotonic() - began
 
 
-def _shows_all(agents: Agents) -> bool:
-    status = agents.call(HOSTS - 1, "GET", "status")
+def _shows_all(agents: Agents, index: int, hosts: int) -> bool:
+    status = agents.call(index, "GET", "status")
     return bool(
-        status["members"]["alive"] == HOSTS
+        status["members"]["alive"] == hosts
         and status["networks"] == ROWS
         and status["in_sync"]
     )
