@@ -23,6 +23,8 @@ from swarmnet.runtime.cli.outcomes import NoAgent
 
 SWITCH_PORT: Final = "p{}"
 UPLINK: Final = "eth0"
+NEIGHBOURS_MAX: Final = 25
+"""So many hosts learn their neighbours as hosts do."""
 WAIT_S: Final = 60.0
 POLL_S: Final = 0.005
 ENDING_S: Final = 10.0
@@ -58,6 +60,26 @@ class Switch:
         run_inside(self._fd, "ip", "link", "set", "br0", "up")
         for index, fd in enumerate(self.hosts):
             self._join(index, fd)
+        if count > NEIGHBOURS_MAX:
+            self._acquaint()
+
+    def _acquaint(self) -> None:
+        """Let all know each other's MACs: so many would not fit the kernel's table.
+
+        It has 1,024 neighbours of its own learning, of all namespaces together
+        (net.ipv4.neigh.default.gc_thresh3), and loses packets beyond; permanent ones
+        do not count.
+        """
+        about = ("-json", "link", "show", "dev", UPLINK)
+        macs = [json.loads(run_inside(fd, "ip", *about))[0] for fd in self.hosts]
+        for index, fd in enumerate(self.hosts):
+            lines = [
+                f"neigh add {address_of(other)} lladdr {one['address']}"
+                f" dev {UPLINK} nud permanent\n"
+                for other, one in enumerate(macs)
+                if other != index
+            ]
+            run_inside(fd, "ip", "-batch", "-", text="".join(lines))
 
     def _join(self, index: int, fd: int) -> None:
         port = SWITCH_PORT.format(index)
