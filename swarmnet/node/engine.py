@@ -241,9 +241,11 @@ class Node(NodeViews):
         self, now: float, batch: Iterable[tuple[Address, bytes]]
     ) -> None:
         """Take all that has come at once: what follows the rows is done once."""
+        self._note_time(now)
         self._plane.hold()
         for source, data in batch:
-            self.receive_datagram(now, source, data)
+            self._channels.receive_datagram(now, source, data)
+        self._settle(now, stirs=False)
         self._plane.release(now)
         self._settle(now, stirs=False)
 

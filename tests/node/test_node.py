@@ -162,7 +162,9 @@ def test_a_revoked_node_is_cut_off_at_once() -> None:
         if who != 3 and output.address == address(3)
     ]
     assert Kind.TRANSPORT not in to_three
-    assert Kind.RESPONSE not in to_three
+    # It is answered only that it was removed, and has no session by that.
+    assert set(table.nodes[3].disowned_by()) == {table.id(1), table.id(2)}
+    assert ALIVE not in table.views()[3].values()
 
 
 def test_an_expired_certificate_ends_channels_but_not_what_was_said() -> None:
