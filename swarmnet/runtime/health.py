@@ -19,6 +19,28 @@ UNSETTLED_S_MAX: Final = 10.0
 """Looks at the kernel, and changes to it, are over within so long; or are refused."""
 
 
+class Lateness:
+    """How late a loop was, as its driver finds out.
+
+    `lag_s` is the longest since `begin`, which is called every few seconds, `total_s`
+    all of it.
+    """
+
+    __slots__ = ("lag_s", "total_s")
+
+    def __init__(self) -> None:
+        self.lag_s = self.total_s = 0.0
+
+    def note(self, late_s: float) -> None:
+        """The loop was late once."""
+        self.lag_s = max(self.lag_s, late_s)
+        self.total_s += late_s
+
+    def begin(self) -> None:
+        """Look for the longest anew."""
+        self.lag_s = 0.0
+
+
 class Settledness:
     """Since when a kernel is not what it should be, as far as a data plane knows."""
 
@@ -29,7 +51,7 @@ class Settledness:
         self._was_settled = False
 
     def note(self, now: float, plane: "Dataplane") -> None:
-        """Take note of how it is now: to be called after every input."""
+        """Take note of how it is now: to be called whenever that may have changed."""
         if plane.is_settled:
             self._since, self._was_settled = None, True
         elif self._since is None:
@@ -40,6 +62,7 @@ class Settledness:
 
         While it is looked at or changed it can be, unless that takes long.
         """
+        self.note(now, plane)
         if not (plane.is_started and plane.is_complete and self._was_settled):
             return "the kernel is being programmed: wait"
         refused = next(plane.failures(), None)
@@ -61,10 +84,11 @@ def in_sync(node: Node) -> bool:
 
 def illness(life: "Life | None") -> str | None:
     """Return why this process is not well, or None."""
-    if life is not None and life.driver.lag_s > LAG_S_MAX:
+    lag_s = 0.0 if life is None else life.driver.lateness.lag_s
+    if lag_s > LAG_S_MAX:
         return (
-            f"the loop was held up for {life.driver.lag_s:.1f} s within the last 5 s,"
-            f" want {LAG_S_MAX:.0f} s at most: give this host more processor time"
+            f"the loop was held up for {lag_s:.1f} s within the last 5 s, want"
+            f" {LAG_S_MAX:.0f} s at most: give this host more processor time"
         )
     return None
 

@@ -43,14 +43,14 @@ def _self(sheet: m.Sheet, life: Life, now: float) -> None:
     role = standing.role.name.lower()
     sheet.put(m.NODE, 1, life.me.hex(), standing.name, cluster, role)
     sheet.put(m.IN_SYNC, int(in_sync(node)))
-    took = getattr(node.tables, "last_convergence_s", None)
+    took = node.tables.last_convergence_s
     if took is not None:
-        sheet.put(m.LAST_CONVERGENCE, float(took))
+        sheet.put(m.LAST_CONVERGENCE, took)
     chain = life.directory.chain(life.me)
     if chain is not None:
         sheet.put(m.CERTIFICATE, chain.certificate.terms.not_after)
-    sheet.put(m.LAG, driver.lag_s)
-    sheet.put(m.LATE, driver.late_s)
+    sheet.put(m.LAG, driver.lateness.lag_s)
+    sheet.put(m.LATE, driver.lateness.total_s)
     sheet.put(m.SANDBOXES, len(life.sandboxes.all()))
 
 
