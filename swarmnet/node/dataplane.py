@@ -31,7 +31,7 @@ from swarmnet.kernel.state import HOST, Host, Namespace
 from swarmnet.kernel.work import Work
 from swarmnet.node.caution import Caution
 from swarmnet.node.desired import Desired, Place
-from swarmnet.node.entry_news import entry_work, is_expected
+from swarmnet.node.entry_news import entry_work, has_entry_news, is_expected
 from swarmnet.node.kernel_news import (
     Apply,
     Drifted,
@@ -139,6 +139,7 @@ class Dataplane(Wishes):
                 continue
             held = self._held.namespaces.get(name)
             was_left = held is not None and name not in self._touched
+            was_left = was_left and not has_entry_news(self.desired, name)
             if found[name] is None and self._is_adopted(name):
                 # What was adopted is kept alive, though its path is gone.
                 self._outputs.append(Forget(name))

@@ -62,6 +62,12 @@ def entry_work(
     return work.ordered()
 
 
+def has_entry_news(desired: Desired, namespace: str) -> bool:
+    """Return whether keys have changed of which a namespace was not told yet."""
+    followed = desired.networks.get(namespace.removeprefix("net/"))
+    return followed is not None and bool(followed.book.changed)
+
+
 def _change(work: Work, followed: Followed, held: Held, key: Key) -> None:
     sort, index, about = key
     where = (namespace_of(followed.network.id), device_of(index))

@@ -23,7 +23,7 @@ from swarmnet.kernel.operations import (
 from swarmnet.kernel.ownership import ours
 from swarmnet.kernel.state import HOST, Entries, Namespace
 from swarmnet.node.dataplane import LOOK_AFTER_S, RESYNC_S
-from swarmnet.node.kernel_news import Apply, EntryNews, Missed, OtherNews
+from swarmnet.node.kernel_news import Apply, EntryNews, Missed, OtherNews, Read
 from swarmnet.overlay.entries import Sort
 from tests.node.overlays import (
     ADOPTED,
@@ -217,6 +217,21 @@ def test_own_changes_are_no_drift() -> None:
             life.plane.receive_news(life.now, OtherNews(name))
         life.run(1.0)
     assert (life.drifts, life.plane.counters["drifted"]) == ([], 0)
+
+
+def test_a_row_that_comes_while_its_network_is_read_is_no_drift() -> None:
+    life = born()
+    plane = life.plane
+    plane.receive_news(life.now, OtherNews(NET))
+    life.now += LOOK_AFTER_S
+    plane.handle_timeout(life.now)
+    look = plane.poll_output()
+    assert isinstance(look, Read)
+    plane.put_endpoint(life.now, "red", endpoint(4))
+    plane.receive_read(life.now, look.number, {NET: life.kernel.read(NET)})
+    life.calm()
+    assert is_planned(life)
+    assert (life.drifts, plane.counters["drifted"]) == ([], 0)
 
 
 def test_a_miss_of_somebody_known_is_looked_into_and_any_other_counted() -> None:
