@@ -54,8 +54,8 @@ class PathFacts:
     """What was tried with one peer; None is what could not be.
 
     `to` is from here, `back` from there. `silence` is why the peer took no part, ""
-    if it did. `networks` are those that both take part in, with their MTU and how
-    much encapsulation takes.
+    if it did; `is_awaited`: it should have. `networks` are those that both
+    take part in, with their MTU and how much encapsulation takes.
     """
 
     node: str
@@ -70,6 +70,7 @@ class PathFacts:
     size_back: PathSize | None = None
     networks: Sequence[tuple[str, int, int]] = ()
     is_member: bool = True
+    is_awaited: bool = False
 
 
 def check_path(facts: PathFacts) -> Iterator[Finding]:
@@ -112,8 +113,10 @@ def _silent(facts: PathFacts) -> Finding:
     elif facts.tcp_to.error:
         cure = f"mend {facts.port}/tcp first"
     else:
-        cure = "see that the agent runs there: systemctl status swarmnet"
+        cure = "see that the agent runs there: systemctl restart swarmnet"
     told = f"its part was not tried: {facts.silence}"
+    if facts.is_awaited and not facts.tcp_to.error:
+        return failure("peer answers", told, cure, facts.node)
     return skipped("peer answers", told, cure, facts.node)
 
 

@@ -2,6 +2,7 @@
 
 import errno
 import socket
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Final
@@ -14,6 +15,7 @@ from swarmnet.ids import Address
 BUFFER_BYTES: Final = 4 << 20
 """What the kernel may hold for a node that is busy elsewhere; it doubles it."""
 DATAGRAM_BYTES_MAX: Final = 65_535
+TOKEN_BYTES: Final = 16
 DRAIN_MAX: Final = 256
 """So many are taken before others get a turn."""
 FAMILIES: Final = {4: socket.AF_INET, 16: socket.AF_INET6}
@@ -23,7 +25,9 @@ _ANY: Final = {socket.AF_INET: "0.0.0.0", socket.AF_INET6: "::"}
 class Datagrams:
     """The UDP sockets of one port. `close` them.
 
-    `counters` says how many could not be sent, for whatever reason.
+    `counters` says how many could not be sent, for whatever reason. A datagram that
+    begins with a key of `awaited`, of `TOKEN_BYTES`, is counted there by its size, and
+    handed to nobody.
     """
 
     def __init__(self, port: int) -> None:
@@ -33,6 +37,7 @@ class Datagrams:
             Refused: somebody has the port, or neither family is there.
         """
         self.counters = {"datagrams_unsent": 0}
+        self.awaited: dict[bytes, Counter[int]] = {}
         self._sockets = {
             family: found
             for family in FAMILIES.values()
@@ -74,8 +79,18 @@ class Datagrams:
         while True:
             await trio.lowlevel.wait_readable(one)
             batch = list(_drain(one))
+            if self.awaited:
+                batch = [(at, data) for at, data in batch if not self._counts(data)]
             if batch:
                 receive(batch)
+
+    def _counts(self, data: bytes) -> bool:
+        """Count a datagram that somebody awaits; return whether it is one."""
+        found = self.awaited.get(data[:TOKEN_BYTES])
+        if found is None:
+            return False
+        found[len(data)] += 1
+        return True
 
 
 def _drain(one: socket.socket) -> Iterator[tuple[Address, bytes]]:

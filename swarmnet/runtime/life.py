@@ -40,6 +40,7 @@ from swarmnet.runtime.beginning import begin_pools
 from swarmnet.runtime.certifying import Certifying
 from swarmnet.runtime.continuing import Continuing
 from swarmnet.runtime.datagrams import Datagrams
+from swarmnet.runtime.doctor.taking_part import TakingPart
 from swarmnet.runtime.driving import Driver
 from swarmnet.runtime.feed import Feed
 from swarmnet.runtime.hand import Hand
@@ -118,7 +119,7 @@ class Life:
         self.feed = Feed(self.node.tables)
         self.driver.hand, self.driver.after = self._hand, self._tell_feed
         self.certifying = Certifying(self, standing)
-        self.inquiring = Inquiring(self)
+        self.inquiring, self.taking_part = Inquiring(self), TakingPart()
         self.tokens = self.node.certification.tokens.book
         self.admitting = Admitting(
             self.managers, self.certifying.keep_serial, self._note_admitted
@@ -161,6 +162,11 @@ class Life:
         return self.driver.node
 
     @property
+    def datagrams(self) -> Datagrams:
+        """The sockets of this node's UDP port."""
+        return self._datagrams
+
+    @property
     def plane(self) -> Dataplane:
         """The data plane, to be looked at."""
         plane = self.node.dataplane
@@ -184,6 +190,7 @@ class Life:
             nursery.start_soon(self._hand.run)
             nursery.start_soon(follow_routes, self.driver, self.kernel)
             nursery.start_soon(mind_sandboxes, self)
+            nursery.start_soon(self.taking_part.run)
             nursery.start_soon(self.certifying.end_old_roots)
             await self._ended.wait()
             await self.driver.stored()

@@ -10,6 +10,7 @@ from swarmnet.doctor.finding import Finding, Verdict, finding_untrusted, ok, wor
 from swarmnet.doctor.host import FORWARD, HostFacts, check_host
 from swarmnet.doctor.ports import Holder, PortFacts, VxlanDevice, check_ports
 from swarmnet.doctor.rights import USEFUL, WANTED, RightsFacts, check_rights
+from swarmnet.doctor.sandboxes import ByHand, check_by_hand
 from swarmnet.doctor.storage import StorageFacts, check_storage
 
 FAIL, WARN, OK, SKIP = Verdict.FAIL, Verdict.WARN, Verdict.OK, Verdict.SKIP
@@ -129,6 +130,20 @@ def test_a_data_path_address_that_is_gone() -> None:
     (found,) = bad(check_host(HostFacts(vtep="10.9.9.1")))
     assert (found.check, found.verdict) == ("data-path address", FAIL)
     assert "10.9.9.1" in found.evidence
+
+
+def test_addresses_set_by_hand() -> None:
+    assert bad(check_by_hand([])) == []
+    one = ByHand("10.0.1.9", 32, "lo", "sandbox a", "web", "/run/a", "sandbox b on n1")
+    (found,) = check_by_hand([one])
+    assert (found.check, found.verdict) == ("address by hand", FAIL)
+    assert found.evidence.endswith(
+        "on lo in sandbox a, set by hand: it is sandbox b on n1's"
+    )
+    assert found.cure == "nsenter --net=/run/a ip address del 10.0.1.9/32 dev lo"
+    (found,) = check_by_hand([ByHand("10.0.1.9", 24, "tun0", "the host", "web")])
+    assert found.cure == "ip address del 10.0.1.9/24 dev tun0"
+    assert "no row gives it" in found.evidence
 
 
 @pytest.mark.parametrize(

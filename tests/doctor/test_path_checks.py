@@ -107,6 +107,14 @@ def test_a_peer_that_is_not_reached(error: str, cure: str) -> None:
     assert "it does not answer" in rest.evidence
 
 
+def test_a_peer_that_is_reached_and_silent() -> None:
+    facts = replace(WELL, silence="it does not answer")
+    assert [one.verdict for one in check_path(facts)] == [OK, SKIP]
+    tcp, rest = check_path(replace(facts, is_awaited=True))
+    assert (tcp.verdict, rest.check, rest.verdict) == (OK, "peer answers", FAIL)
+    assert "systemctl restart swarmnet" in rest.cure
+
+
 def test_the_search_for_an_mtu_ends() -> None:
     for true in (576, 577, 1000, 1399, 1400, 1500, 8999):
         low, high = 575, 9000
