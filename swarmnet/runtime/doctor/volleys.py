@@ -1,5 +1,6 @@
 """Datagrams sent all at once, and which of them came back."""
 
+import os
 import socket
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -83,7 +84,7 @@ async def send_through(sock: socket.socket, target: Pair, token: bytes) -> str:
         except trio.TooSlowError:
             return f"no end within {CONNECT_S:g} s"
         except OSError as error:
-            return error.strerror or str(error)
+            return os.strerror(error.errno) if error.errno else str(error)
         except trio.BrokenResourceError as error:
             return str(error.__cause__ or error)
     return f"{left} of {len(data)} bytes are missing" if left else ""
