@@ -43,7 +43,7 @@ class Volleys:
         """Send packets of these sizes of IP; return the round trips, by size."""
         sent: dict[bytes, tuple[int, float]] = {}
         came: dict[int, list[float]] = {}
-        ended = trio.Event()
+        ended, is_all_sent = trio.Event(), False
 
         async def take() -> None:
             while True:
@@ -53,7 +53,7 @@ class Volleys:
                     size, at = sent.pop(key, (0, 0.0))
                     if size and data[:TOKEN_BYTES] == self._token:
                         came.setdefault(size, []).append(monotonic() - at)
-                    if not sent:
+                    if is_all_sent and not sent:
                         ended.set()
 
         async with trio.open_nursery() as nursery:
@@ -67,7 +67,8 @@ class Volleys:
                     data = head.ljust(size - self._head, b"\0")
                     await self._sock.sendto(data, (self._host, port))
                 await trio.sleep(APART_S)
-            with trio.move_on_after(WAIT_S):
+            is_all_sent = True
+            with trio.move_on_after(WAIT_S if sent else 0):
                 await ended.wait()
             nursery.cancel_scope.cancel()
         return came
