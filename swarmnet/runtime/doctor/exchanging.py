@@ -28,6 +28,7 @@ SMALL_BYTES: Final = 84
 SMALL_COUNT: Final = 8
 FULL_COUNT: Final = 4
 VOLLEYS_MAX: Final = 2
+SEARCH_S: Final = 0.25
 ROUNDS: Final = 3
 PORT_MAX: Final = 65_535
 SIZE_FORM: Final = re.compile(r"[0-9]{1,5}")
@@ -194,10 +195,12 @@ class _Exchanging:
         """Return the largest packet that comes back, below one that does not."""
         if not small:
             return None
+        # Larger ones take no longer than small ones did, by much.
+        wait_s = min(1.0, max(SEARCH_S, 4 * max(small)))
         low, high = SMALL_BYTES, mtu - 1
         for _ in range(ROUNDS):
             first = SMALLEST if low < SMALLEST < high else low
-            came = await volleys.send(port, sizes_between(first, high))
+            came = await volleys.send(port, sizes_between(first, high), wait_s)
             low = max([low, *came])
             lost = [size for size in sizes_between(first, high) if size > low]
             high = min([high, *(size - 1 for size in lost)])

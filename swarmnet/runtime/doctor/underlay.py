@@ -48,8 +48,8 @@ WALL_MAX: Final = 1e11
 """Of what a peer says that its clock shows, in Unix seconds."""
 SIZES_MAX: Final = 64
 ROUNDS: Final = 3
-LOOKS: Final = 4
-LOOK_S: Final = 0.15
+LOOKS: Final = 3
+LOOK_S: Final = 0.1
 """A datagram may be behind what is said of it: it is looked again so often."""
 CONNECT_S: Final = 1.5
 """Less than a call may take."""

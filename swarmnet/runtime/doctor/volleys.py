@@ -39,8 +39,13 @@ class Volleys:
     def close(self) -> None:
         self._sock.close()
 
-    async def send(self, port: int, sizes: Sequence[int]) -> Mapping[int, list[float]]:
-        """Send packets of these sizes of IP; return the round trips, by size."""
+    async def send(
+        self, port: int, sizes: Sequence[int], wait_s: float = WAIT_S
+    ) -> Mapping[int, list[float]]:
+        """Send packets of these sizes of IP; return the round trips, by size.
+
+        The last is waited for `wait_s`.
+        """
         sent: dict[bytes, tuple[int, float]] = {}
         came: dict[int, list[float]] = {}
         ended, is_all_sent = trio.Event(), False
@@ -68,7 +73,7 @@ class Volleys:
                     await self._sock.sendto(data, (self._host, port))
                 await trio.sleep(APART_S)
             is_all_sent = True
-            with trio.move_on_after(WAIT_S if sent else 0):
+            with trio.move_on_after(wait_s if sent else 0):
                 await ended.wait()
             nursery.cancel_scope.cancel()
         return came
