@@ -109,6 +109,8 @@ async def _here(life: Life, one: KnownEndpoint) -> Comparison:
     for _, ip in one.facts.addresses:
         wanted[f"{name} address {ip}"] = "present"
         held[f"{name} address {ip}"] = "present" if ip.packed in there else None
+    wanted[f"bridge entry of {show_mac(mac)}"] = port_of(one.id.hex())
+    held[f"bridge entry of {show_mac(mac)}"] = space.stations.get(mac)
     wanted["port on the bridge"] = "up"
     held["port on the bridge"] = (
         None if port is None or port.master is None else "up" if port.is_up else "down"
@@ -130,12 +132,14 @@ async def _there(life: Life, one: KnownEndpoint) -> Comparison:
         entries = space.entries.get(device)
         if entries is None:
             return Comparison(missing=f"no device {device}")
-        found, leads = entries.neighbours.get(address.packed), entries.fdb.get(mac)
         neighbour = f"{device} neighbour {address}"
-        wanted[neighbour], held[neighbour] = show_mac(mac), _shown(found)
-        forwarding = f"{device} fdb {show_mac(mac)}"
-        wanted[forwarding] = vtep
-        held[forwarding] = None if not leads else str(ip_address(leads))
+        wanted[neighbour] = show_mac(mac)
+        held[neighbour] = _shown(entries.neighbours.get(address.packed))
+    # Whatever its addresses, its frames go by the device of the first.
+    device = device_of(one.facts.addresses[0][0])
+    forwarding, leads = f"{device} fdb {show_mac(mac)}", space.entries[device].fdb
+    wanted[forwarding] = vtep
+    held[forwarding] = str(ip_address(leads[mac])) if leads.get(mac) else None
     told = f"its neighbour and FDB entries lead to {vtep}"
     return Comparison(wanted, held, told)
 

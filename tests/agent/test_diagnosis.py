@@ -199,6 +199,27 @@ def test_forwarding_that_is_off(world: World) -> None:
     until_well(host)
 
 
+def test_strict_reverse_path_filters(world: World) -> None:
+    host = world[0]
+    ran(host.fd, "ip", "link", "add", "x0", "type", "veth", "peer", "name", "x1")
+    ran(host.fd, "sysctl", "-qw", "net.ipv4.conf.all.rp_filter=1")
+    found = named(host, "rp_filter")
+    assert "strict (all=1, eth0=0) with 3 links" in found["evidence"]
+    ran(host.fd, *found["cure"].split())
+    until_well(host)
+    ran(host.fd, "ip", "link", "del", "x0")
+
+
+def test_an_address_that_is_none(world: World) -> None:
+    done = world[0].says("doctor", "nobody")
+    assert (done.status, done.out) == (1, "")
+    assert "nobody: is neither an address nor a member" in done.err
+    stranger = findings(world[0], "10.99.0.77")
+    silent = [one for one in stranger if one["check"] == "peer answers"]
+    assert [one["verdict"] for one in silent] == ["skip"]
+    assert ("7946/tcp to peer", None) in bad(stranger)
+
+
 def test_a_foreign_vxlan_device(world: World) -> None:
     host = world[0]
     local = ("local", host.ip)

@@ -58,8 +58,11 @@ def reach_alone(text: str, silence: str = NO_AGENT) -> list[Finding]:
     """
     try:
         address = parse_address("address", text)
-    except Refused as refused:
-        raise Refused(f"{refused}: a member's name is known to an agent only") from None
+    except Refused:
+        raise Refused(
+            f"{text[:60]}: is neither an address nor a member that is known here: see"
+            " swarmnet node ls"
+        ) from None
     host = str(ip_address(address.host))
     facts = PathFacts(
         node="",

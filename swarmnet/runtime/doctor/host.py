@@ -87,7 +87,8 @@ def examine(one: Examined) -> list[Finding]:
     try:
         host = _read_host()
     except (Unreadable, OSError) as error:
-        found.append(skipped("host", f"its links cannot be read: {error}", "try again"))
+        told = f"its links, routes and rules cannot be read: {error}"
+        found.append(skipped("host", told, "run doctor as root"))
     else:
         found += check_host(_host(one, host))
         found += check_firewall(_firewall(one, host))
