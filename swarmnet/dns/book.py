@@ -6,12 +6,11 @@ its owner's) is in here without addresses: the name is ours, and nobody has it.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from ipaddress import IPv4Address, IPv6Address
 from math import inf
 from typing import Final, TypeVar
 
 IP = IPv4Address | IPv6Address
-Prefix = IPv4Network | IPv6Network
 K = TypeVar("K")
 WHOLE_S: Final = 5.0
 """A network that was just entered counts as known after that long, whatever is missing:
@@ -36,7 +35,7 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """A network as DNS sees it: its id, the name under which it is shown, and more.
+    """A network as DNS sees it. `name` is that under which it is shown, in lower case.
 
     `is_internal`: it has no way out. It is `whole_at` a time of the monotonic clock:
     before that, a name that is not known may only not have come yet.
@@ -44,7 +43,6 @@ class Domain:
 
     id: str
     name: str
-    prefixes: tuple[Prefix, ...] = ()
     is_internal: bool = False
     whole_at: float = -inf
 
@@ -116,6 +114,11 @@ class Book:
         for zone in self._zones.values():
             yield zone.domain
 
+    def domain(self, network: str) -> Domain | None:
+        """Return what is known of a network itself."""
+        zone = self._zones.get(network)
+        return None if zone is None else zone.domain
+
     # What is told
 
     def set_network(self, domain: Domain) -> None:
@@ -142,7 +145,7 @@ class Book:
     def rename(self, names: Mapping[str, str]) -> None:
         """Show networks under other names, by id; one without keeps its own."""
         for domain in list(self.domains()):
-            name = names.get(domain.id, domain.name).lower()
+            name = names.get(domain.id, domain.name)
             self.set_network(replace(domain, name=name))
 
     def note_whole(self, network: str) -> None:
