@@ -63,6 +63,8 @@ class Forward:
 class Held:
     """A query to be put again in a moment: what it asks for may just be on its way."""
 
+    query: Query
+
 
 @dataclass(frozen=True, slots=True)
 class _Reply:
@@ -210,7 +212,7 @@ class Answering:
         if service is not None:
             return service
         if lookup.may_come(now, query.name):
-            return Held()
+            return Held(query)
         if lookup.is_domain(query.name):
             return _Reply(Code.NOERROR)
         return _Reply(Code.NXDOMAIN) if lookup.is_ours(query.name) else None

@@ -31,6 +31,7 @@ PLAIN_BYTES_MAX: Final = 512
 """What fits a datagram of a client that says nothing else (RFC 1035, section 4.2.1)."""
 EDNS_BYTES: Final = 1232
 """What we say that we take ourselves (DNS flag day 2020)."""
+DATAGRAM_BYTES_MAX: Final = 65_507
 STREAM_BYTES_MAX: Final = 0xFFFF
 HEADER_BYTES: Final = 12
 ID_BYTES: Final = 2
@@ -140,7 +141,7 @@ def decode_query_untrusted(data: bytes) -> Query | Faulty:
         kind,
         room == dns.rdataclass.IN,
         wire + _QUESTION.pack(kind, room),
-        max(PLAIN_BYTES_MAX, message.payload if has_edns else 0),
+        min(max(PLAIN_BYTES_MAX, message.payload * has_edns), DATAGRAM_BYTES_MAX),
         message.edns if has_edns else None,
     )
 

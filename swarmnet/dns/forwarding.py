@@ -12,6 +12,7 @@ from typing import Final
 from swarmnet.dns.answering import Forward
 from swarmnet.dns.codec import (
     Code,
+    Query,
     answer_code_untrusted,
     cut_answer,
     encode_answer,
@@ -67,9 +68,10 @@ class Exchange:
             data = cut_answer(self.forward.query.question, data)
         return with_id(self.forward.query.id, data)
 
-    def fail(self) -> bytes:
-        """Return what the client gets when nobody has answered."""
-        return encode_answer(self.forward.query, Code.SERVFAIL, is_ours=False)
+
+def failure(query: Query) -> bytes:
+    """Return what a client gets when nobody has answered."""
+    return encode_answer(query, Code.SERVFAIL, is_ours=False)
 
 
 class Servers:

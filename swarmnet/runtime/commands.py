@@ -283,6 +283,7 @@ class NetworkCommands:
         life.set_sandbox(sandbox)
         try:
             await self._until(lambda: self._pin_of(name), Scope(b""), name)
+            await life.resolver.follow()
         except BaseException:
             life.sandboxes.drop(name)
             life.drop_sandbox(name)

@@ -49,6 +49,7 @@ from swarmnet.runtime.minding import follow_routes, mind_sandboxes
 from swarmnet.runtime.news import News
 from swarmnet.runtime.opening import read_host
 from swarmnet.runtime.rebuilding import rebuild
+from swarmnet.runtime.resolving import Resolver
 from swarmnet.runtime.sandboxes import Sandboxes
 from swarmnet.runtime.showing import describe, describe_failure, show_namespace
 from swarmnet.runtime.standing import Standing
@@ -119,6 +120,7 @@ class Life:
         self.driver.hand, self.driver.after = self._hand, self._tell_feed
         self.certifying = Certifying(self, standing)
         self.inquiring = Inquiring(self)
+        self.resolver = Resolver(self)
         self.tokens = self.node.certification.tokens.book
         self.admitting = Admitting(
             self.managers, self.certifying.keep_serial, self._note_admitted
@@ -184,6 +186,7 @@ class Life:
             nursery.start_soon(self._hand.run)
             nursery.start_soon(follow_routes, self.driver, self.kernel)
             nursery.start_soon(mind_sandboxes, self)
+            nursery.start_soon(self.resolver.run)
             nursery.start_soon(self.certifying.end_old_roots)
             await self._ended.wait()
             await self.driver.stored()
@@ -216,11 +219,13 @@ class Life:
             self.begun.set()
 
     def set_sandbox(self, sandbox: Sandbox) -> None:
-        """Let the data plane have a sandbox."""
+        """Let the data plane have a sandbox, and names be resolved in it."""
         self._tell_plane(lambda plane, now: plane.set_sandbox(now, sandbox))
+        self.resolver.wake(sandbox.name)
 
     def drop_sandbox(self, name: str) -> None:
-        """Take a sandbox from the data plane."""
+        """Take a sandbox from the data plane; what we have open in it goes."""
+        self.resolver.drop(name)
         self._tell_plane(lambda plane, now: plane.drop_sandbox(now, name))
 
     def _tell_plane(self, verb: Callable[[Dataplane, float], object]) -> None:

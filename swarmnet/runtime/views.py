@@ -272,6 +272,7 @@ class Views:
             yield "the root's key is sealed: no manager can be made here; unlock it"
         yield from node.addressing.networks.warnings()
         yield from life.plane.desired.warnings()
+        yield from life.resolver.warnings()
         yield from node.certification.renewing.warnings()
         for wait in node.addressing.waits():
             if wait.held_back:

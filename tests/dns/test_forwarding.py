@@ -7,7 +7,14 @@ import dns.rrset
 import pytest
 
 from swarmnet.dns.answering import Forward
-from swarmnet.dns.forwarding import ANSWER_S, FAILED_S, Exchange, Servers, Verdict
+from swarmnet.dns.forwarding import (
+    ANSWER_S,
+    FAILED_S,
+    Exchange,
+    Servers,
+    Verdict,
+    failure,
+)
 from tests.dns.world import World
 
 
@@ -101,7 +108,7 @@ def test_what_does_not_fit_the_client_is_cut() -> None:
 
 
 def test_a_failure_is_told_as_one() -> None:
-    found = dns.message.from_wire(exchange().fail())
+    found = dns.message.from_wire(failure(exchange().forward.query))
     assert (found.id, found.rcode()) == (77, dns.rcode.SERVFAIL)
     assert not found.flags & dns.flags.AA
 
