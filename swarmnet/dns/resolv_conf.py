@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Final
 
+HOST_FILE: Final = "/etc/resolv.conf"
 ADDRESS: Final = "127.0.0.11"
 """Where a sandbox's resolver is; Docker's is there too."""
 PORT: Final = 53

@@ -26,6 +26,7 @@ from swarmnet.runtime.life import BEGIN, End, Life
 from swarmnet.runtime.locking import locked
 from swarmnet.runtime.logs import set_up_logs
 from swarmnet.runtime.opening import open_kernel
+from swarmnet.runtime.resolving import FILE as RESOLV_CONF
 from swarmnet.runtime.routing import Routing
 from swarmnet.runtime.sandboxes import Sandboxes
 from swarmnet.runtime.showing import describe_failure
@@ -157,6 +158,7 @@ class Agent:
         sandboxes = Sandboxes(self.store, self.run_dir)
         for sandbox in sandboxes.all():
             sandboxes.drop(sandbox.name)
+        (self.run_dir / RESOLV_CONF).unlink(missing_ok=True)
         await trio.to_thread.run_sync(self._clear)
         self.store.wipe()
 

@@ -17,9 +17,8 @@ import trio
 from swarmnet.dns.answering import Forward
 from swarmnet.dns.codec import STREAM_BYTES_MAX
 from swarmnet.dns.forwarding import ANSWER_S, Exchange, Servers, Verdict, failure
-from swarmnet.dns.resolv_conf import PORT, parse_resolv_conf
+from swarmnet.dns.resolv_conf import HOST_FILE, PORT, parse_resolv_conf
 
-FILE: Final = "/etc/resolv.conf"
 LENGTH_BYTES: Final = 2
 """Before each message on a stream (RFC 1035, section 4.2.2)."""
 STRANGE_MAX: Final = 64
@@ -33,7 +32,7 @@ class Failed(Exception):
 class Forwarder:
     """Asks the host's servers, one after the other."""
 
-    def __init__(self, counters: Counter[str], file: str = FILE) -> None:
+    def __init__(self, counters: Counter[str], file: str = HOST_FILE) -> None:
         self._counters = counters
         self._file = file
         self._mark: object = None

@@ -95,6 +95,7 @@ class Life:
         Raises:
             Refused: a port is in use, or something cannot be read or written.
         """
+        self.run_dir = run_dir
         self.store = store
         self.kernel = kernel
         self.standing = standing

@@ -8,6 +8,7 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from random import Random
 from secrets import randbits
 from typing import TYPE_CHECKING, Final
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 import trio
 
 from swarmnet.dns.answering import Answering
+from swarmnet.dns.resolv_conf import HOST_FILE, parse_resolv_conf, write_resolv_conf
 from swarmnet.errors import Refused
 from swarmnet.overlay.naming import box_of
 from swarmnet.runtime.box_resolver import BoxResolver, Desk
@@ -24,6 +26,8 @@ from swarmnet.runtime.dns_sockets import namespace_of, open_sockets
 if TYPE_CHECKING:
     from swarmnet.runtime.life import Life
 
+FILE: Final = "resolv.conf"
+"""In the run directory: to be mounted in containers that we have adopted."""
 LOOK_EVERY_S: Final = 1.0
 LOOK_SOON_S: Final = 0.1
 SOON_ROUNDS: Final = 20
@@ -104,6 +108,8 @@ class Resolver:
                 await self._look(name)
 
     async def _look_at_all(self, number: int) -> None:
+        if number % ALL_ROUNDS == 0:
+            write_file(self._life.run_dir)
         await self.follow()
         for name in self._forget_gone():
             if name in self._boxes and number % ALL_ROUNDS == 0:
@@ -169,3 +175,22 @@ class Resolver:
         box = self._boxes.pop(name, None)
         if box is not None:
             box.close()
+
+
+def write_file(run_dir: Path) -> None:
+    """Write the resolv.conf of sandboxes, if it is another by now.
+
+    It stays the same file: containers have it mounted.
+    """
+    place = run_dir / FILE
+    try:
+        host = Path(HOST_FILE).read_text(errors="replace")
+    except OSError:
+        host = ""
+    text = write_resolv_conf(parse_resolv_conf(host))
+    try:
+        if not place.exists() or place.read_text(errors="replace") != text:
+            place.write_text(text, encoding="utf-8")
+            place.chmod(0o644)
+    except OSError as error:
+        log.warning("%s: not written: %s", place, error.strerror)
