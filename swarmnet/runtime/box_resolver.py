@@ -167,12 +167,13 @@ class BoxResolver:
 
     async def _serve_stream(self, stream: trio.SocketStream) -> None:
         try:
-            async with stream:
-                with suppress(OSError, trio.BrokenResourceError):
-                    while await self._serve_one(stream):
-                        continue
+            # A client that hangs up has had its answers, or wants none.
+            with suppress(OSError, trio.BrokenResourceError):
+                while await self._serve_one(stream):
+                    continue
         finally:
             self._streams -= 1
+            stream.socket.close()
 
     async def _serve_one(self, stream: trio.SocketStream) -> bool:
         """Answer the next query of a connection; return whether there was one."""

@@ -45,14 +45,7 @@ class Forwarder:
         answers = _Answers(exchange, is_stream=forward.bytes_max >= STREAM_BYTES_MAX)
         asked: list[str] = []
         with trio.move_on_after(ANSWER_S):
-            async with trio.open_nursery() as nursery:
-                for server in self._servers.ordered(monotonic()):
-                    asked.append(server)
-                    failed = trio.Event()
-                    nursery.start_soon(self._ask_one, server, answers, nursery, failed)
-                    # Whoever is late may still answer while the next is asked.
-                    with trio.move_on_after(self._servers.share_s()):
-                        await failed.wait()
+            await self._ask_all(answers, asked)
         for server in asked:
             is_good = server == answers.server
             self._servers.note(monotonic(), server, is_good=is_good)
@@ -60,6 +53,18 @@ class Forwarder:
             self._counters["dns_unanswered"] += 1
             return answers.failure or failure(forward.query)
         return answers.best
+
+    async def _ask_all(self, answers: "_Answers", asked: list[str]) -> None:
+        """Ask one after the other, until one has answered; note who was asked."""
+        share_s = self._servers.share_s()
+        async with trio.open_nursery() as nursery:
+            for server in self._servers.ordered(monotonic()):
+                asked.append(server)
+                failed = trio.Event()
+                nursery.start_soon(self._ask_one, server, answers, nursery, failed)
+                # Whoever is late may still answer while the next is asked.
+                with trio.move_on_after(share_s):
+                    await failed.wait()
 
     async def _ask_one(
         self,

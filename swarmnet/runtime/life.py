@@ -95,12 +95,10 @@ class Life:
         Raises:
             Refused: a port is in use, or something cannot be read or written.
         """
-        self.run_dir = run_dir
-        self.store = store
+        self.run_dir, self.store = run_dir, store
         self.kernel = kernel
         self.standing = standing
-        self.me = standing.identity.node
-        self.no_firewall = no_firewall
+        self.me, self.no_firewall = standing.identity.node, no_firewall
         self.news = News()
         self.sandboxes = Sandboxes(store, run_dir)
         self.trouble: str | None = None

@@ -71,19 +71,22 @@ class Resolver:
 
     async def run(self) -> None:
         """Serve until cancelled."""
-        number = 0
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             try:
-                while True:
-                    await self._look_at_all(number)
-                    number += 1
-                    with trio.move_on_after(LOOK_EVERY_S):
-                        await self._woken.wait()
-                    if self._woken.is_set():
-                        await self._look_soon()
+                await self._look_on()
             finally:
                 self._nursery = None
+
+    async def _look_on(self) -> None:
+        number = 0
+        while True:
+            await self._look_at_all(number)
+            number += 1
+            with trio.move_on_after(LOOK_EVERY_S):
+                await self._woken.wait()
+            if self._woken.is_set():
+                await self._look_soon()
 
     async def _look_soon(self) -> None:
         """Look often for a while; of one name there may be another namespace by now."""

@@ -74,8 +74,8 @@ class Host:
         self.run_dir = folder / self.name / "run"
         self.log = folder / self.name / "log"
         self.log.parent.mkdir(mode=0o755)
-        self.python_path: Path | None = None
-        """Where the agent looks for modules first."""
+        self.python_path: Path | None = None  # where it looks for modules first
+        self.resolv_conf: Path | None = None  # what it has as /etc/resolv.conf
         self.process: subprocess.Popen[bytes] | None = None
         self._switch = port_fd
 
@@ -111,8 +111,11 @@ class Host:
     def start(self, *before: str, wait: bool = True) -> None:
         """Start the agent, by a command that goes `before` it, and wait for it."""
         assert self.process is None, f"{self.name}: runs"
+        if self.resolv_conf is not None:
+            mount = f'mount --bind {self.resolv_conf} /etc/resolv.conf && exec "$@"'
+            before = ("unshare", "--mount", "sh", "-c", mount, "sh", *before)
+        command = (*PYTHON, "agent", "--data-dir", str(self.data_dir))
         with self.log.open("ab") as log:
-            command = (*PYTHON, "agent", "--data-dir", str(self.data_dir))
             self.process = subprocess.Popen(
                 ("nsenter", f"--net={self.netns}", *before, *command),
                 env={**os.environ, **self._environment()},
