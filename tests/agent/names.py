@@ -58,10 +58,12 @@ def asked(
     return found
 
 
-def told(host: Host, sandbox: str, name: str, kind: str = "A") -> list[str]:
+def told(
+    host: Host, sandbox: str, name: str, kind: str = "A", *, by_tcp: bool = False
+) -> list[str]:
     """Return the code of an answer and its records, sorted; or why there is none."""
     try:
-        answer = asked(host, sandbox, name, kind)
+        answer = asked(host, sandbox, name, kind, by_tcp=by_tcp)
     except (OSError, dns.exception.DNSException) as error:
         return [type(error).__name__]
     code = dns.rcode.to_text(answer.rcode())
