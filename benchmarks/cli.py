@@ -25,6 +25,7 @@ from benchmarks import (
     channels,
     coordinates,
     crash,
+    dns,
     fidelity,
     flood,
     idle,
@@ -100,6 +101,7 @@ QUESTIONS: Final[dict[str, Question]] = {
         agent_connect.QUESTION,
         agent_failures.QUESTION,
         agent_rest.QUESTION,
+        dns.QUESTION,
     )
 }
 
