@@ -38,6 +38,7 @@ WINDOW: Final = 32
 """So many queries are under way at once."""
 RESOLVER: Final = ("127.0.0.11", 53)
 DNSMASQ: Final = "dnsmasq"
+PAUSE_S, ASK_AGAIN_S = 0.1, 0.0005
 ANSWER_MS, CHANGE_MS, PER_SECOND = 1.0, 20.0, 5_000.0
 TICKS: Final = os.sysconf("SC_CLK_TCK")
 
@@ -138,37 +139,57 @@ def per_core(client: Client, pid: int, queries: Sequence[bytes]) -> float:
     return len(queries) / used if used else float("inf")
 
 
+class Asked:
+    """What was measured of one server: times in ms, and rates."""
+
+    def __init__(self) -> None:
+        self.times: list[float] = []
+        self.rates: list[float] = []
+        self.first: list[float] = []
+        """Rates of questions that were not put before."""
+
+    def ask(self, client: Client, pid: int, asked: int, trials: int) -> None:
+        """Ask for all names in turn."""
+        names = [query_of(name_of(number)) for number in range(COUNT)]
+        queries = list(islice(cycle(names), asked))
+        for trial in range(trials):
+            self.times += client.times_ms(queries[: asked // 10])
+            self.rates.append(per_core(client, pid, queries))
+            news = [
+                query_of(mixed(number % COUNT, 1 + trial * 16 + number // COUNT))
+                for number in range(min(asked, 10 * COUNT))
+            ]
+            self.first.append(per_core(client, pid, news))
+
+
 def served(sizes: tuple[int, int]) -> list[Row]:
     """Ask our resolver and dnsmasq the same, in turn."""
-    asked, trials = sizes
-    queries = list(islice(cycle(query_of(name_of(n)) for n in range(COUNT)), asked))
-    found: dict[str, tuple[list[float], list[float]]] = {}
-    first: list[float] = []
-    with Ground() as ground, ExitStack() as stack:
+    found: dict[str, Asked] = {}
+    with Ground() as ground:
         for name, command in _servers(ground):
-            client, pid = stack.enter_context(started(ground, *command))
-            times, rates = found[name] = [], []
-            for trial in range(trials):
-                times += client.times_ms(queries[: asked // 10])
-                rates.append(per_core(client, pid, queries))
-                if name == OURS:
-                    news = [
-                        query_of(mixed(n % COUNT, 1 + trial * 16 + n // COUNT))
-                        for n in range(min(asked, 10 * COUNT))
-                    ]
-                    first.append(per_core(client, pid, news))
-    peer = found.get(DNSMASQ)
+            found[name] = Asked()
+            with started(ground, *command) as (client, pid):
+                found[name].ask(client, pid, *sizes)
+    ours, peer = found[OURS], found.get(DNSMASQ)
     return [
         Row(
             f"an answer for a local name of {COUNT}",
             "ms",
             Clock.WALL,
-            spread(OURS, found[OURS][0]),
-            None if peer is None else spread(DNSMASQ, peer[0]),
+            spread(OURS, ours.times),
+            None if peer is None else spread(DNSMASQ, peer.times),
             (Target(Of.MEDIAN, ANSWER_MS),),
         ),
-        _rates("answers per second of a core", found[OURS][1], peer and peer[1]),
-        _rates("the same, of questions that were not put before", first, None),
+        _rates(
+            "answers per second of a core",
+            ours.rates,
+            None if peer is None else peer.rates,
+        ),
+        _rates(
+            "the same, of questions not put before",
+            ours.first,
+            None if peer is None else peer.first,
+        ),
     ]
 
 
@@ -218,20 +239,10 @@ def fresh(rounds: int) -> list[Row]:
         agents.call(0, "POST", "sandboxes", {"name": "web-1"})
         fd = os.open(agents.pin(1, "box/asks"), os.O_RDONLY)
         client = Client(ground.keep(fd))
-        query = query_of(name_of(1))
         until("it is served", lambda: _answers(client))
         for _ in range(rounds):
-            for verb, wanted, times in (
-                ("connect", dns.rcode.NOERROR, came),
-                ("disconnect", dns.rcode.NXDOMAIN, went),
-            ):
-                sleep(0.1)
-                path = f"networks/front/{verb}"
-                with _changing(agents, path) as ended:
-                    while client.code(query) != wanted:
-                        sleep(0.0002)
-                    seen = monotonic()
-                times.append((seen - ended[0]) * 1e3)
+            came.append(_changed_ms(agents, client, "connect", dns.rcode.NOERROR))
+            went.append(_changed_ms(agents, client, "disconnect", dns.rcode.NXDOMAIN))
         client.close()
     target = (Target(Of.MEDIAN, CHANGE_MS),)
     note = "negative: before the call returned"
@@ -251,21 +262,25 @@ def fresh(rounds: int) -> list[Row]:
     ]
 
 
-@contextmanager
-def _changing(agents: Agents, path: str) -> Iterator[list[float]]:
-    """Let a change be made meanwhile; when it had returned stands in the list then."""
+def _changed_ms(
+    agents: Agents, client: Client, verb: str, wanted: dns.rcode.Rcode
+) -> float:
+    """Return how long after a call's return its effect is told elsewhere."""
     ended: list[float] = []
 
     def change() -> None:
-        agents.call(0, "POST", path, {"sandbox": "web-1"})
+        agents.call(0, "POST", f"networks/front/{verb}", {"sandbox": "web-1"})
         ended.append(monotonic())
 
+    query = query_of(name_of(1))
+    sleep(PAUSE_S)
     thread = Thread(target=change)
     thread.start()
-    try:
-        yield ended
-    finally:
-        thread.join()
+    while client.code(query) != wanted:
+        sleep(ASK_AGAIN_S)
+    seen = monotonic()
+    thread.join()
+    return (seen - ended[0]) * 1e3
 
 
 def answer(lab: Lab) -> list[Row]:

@@ -98,10 +98,10 @@ def check_alias(text: str) -> None:
     Raises:
         Refused: it is too long, or has an empty part, or a character that none has.
     """
-    parts = text.encode("utf-8", "replace").split(b".")
-    fits = all(1 <= len(part) <= LABEL_BYTES_MAX for part in parts)
+    data = text.encode("utf-8", "replace")
+    fits = all(1 <= len(part) <= LABEL_BYTES_MAX for part in data.split(b"."))
     is_text = text.isprintable() and not any(one.isspace() for one in text)
-    if not (fits and is_text and sum(map(len, parts)) < NAME_BYTES_MAX):
+    if not (fits and is_text and len(data) <= NAME_BYTES_MAX):
         raise Refused(
             f"alias {text[:40]!r}: want a name that can be asked for: parts of 1 to"
             f" {LABEL_BYTES_MAX} bytes between dots, {NAME_BYTES_MAX} at most, no space"

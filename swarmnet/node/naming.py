@@ -84,10 +84,11 @@ def named_of(known: KnownEndpoint, me: NodeId) -> Named:
     """
     facts = known.facts
     is_shown = known.is_effective and not known.is_dormant
-    names = (facts.name, facts.sandbox, *facts.aliases)
+    # Rows may say anything, also nothing.
+    names = (facts.name, facts.sandbox, *facts.aliases, known.id.hex())
     return Named(
         id=_id_of(known.owner, known.id),
-        names=tuple(dict.fromkeys(name.lower() for name in names)),
+        names=tuple(dict.fromkeys(name.lower() for name in names if name)),
         addresses=tuple(ip for _, ip in facts.addresses) if is_shown else (),
         ports=tuple(_ports(facts.publish)),
         box=facts.sandbox if known.owner == me else None,

@@ -1,6 +1,7 @@
 """What hosts tell of each other's endpoints by DNS, and for how long."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from random import Random
 from typing import ClassVar
 
@@ -11,6 +12,7 @@ import pytest
 from swarmnet.dns.answering import Answering
 from swarmnet.ids import Scope
 from swarmnet.node.endpoints import KnownEndpoint
+from swarmnet.node.naming import named_of
 from tests.node.hosts import Hosts, texts
 
 NONE = ["NXDOMAIN"]
@@ -136,3 +138,12 @@ def test_a_network_that_was_made_twice_is_told_under_the_name_it_is_shown_by() -
         hosts.connect(number, network, "here")
         hosts.run(SOON_S)
         assert len(hosts.told(number, f"here.{shown[network]}.internal")) == 2
+
+
+def test_an_endpoint_whose_row_names_nothing_has_its_id() -> None:
+    hosts = NamedHosts()
+    here = hosts.connect(1, hosts.network, "here")
+    nobody = replace(
+        here, facts=replace(here.facts, name="", sandbox="", aliases=("",))
+    )
+    assert named_of(nobody, hosts.id(1)).names == (here.id.hex(),)
