@@ -43,6 +43,10 @@ ANSWER_MS, CHANGE_MS, PER_SECOND = 1.0, 20.0, 5_000.0
 TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 
+Told = tuple[float, float]
+"""When something was told, in ms: after the call had returned, and after it began."""
+
+
 class Client:
     """Asks a resolver in a namespace, by one socket as libc has it."""
 
@@ -229,8 +233,8 @@ def _servers(ground: Ground) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 def fresh(rounds: int) -> list[Row]:
     """Connect a name on one host, and ask for it on another until it is told."""
-    came: list[float] = []
-    went: list[float] = []
+    came: list[Told] = []
+    went: list[Told] = []
     with Ground() as ground, Agents(ground, 2) as agents:
         agents.begin()
         network = agents.call(0, "POST", "networks", {"name": "front"})["id"]
@@ -241,34 +245,39 @@ def fresh(rounds: int) -> list[Row]:
         client = Client(ground.keep(fd))
         until("it is served", lambda: _answers(client))
         for _ in range(rounds):
-            came.append(_changed_ms(agents, client, "connect", dns.rcode.NOERROR))
-            went.append(_changed_ms(agents, client, "disconnect", dns.rcode.NXDOMAIN))
+            came.append(_changed(agents, client, "connect", dns.rcode.NOERROR))
+            went.append(_changed(agents, client, "disconnect", dns.rcode.NXDOMAIN))
         client.close()
-    target = (Target(Of.MEDIAN, CHANGE_MS),)
-    note = "negative: before the call returned"
     return [
-        Row(
-            "a name on another host after its endpoint is connected",
-            *("ms", Clock.WALL, spread(OURS, came)),
-            targets=target,
-            note=note,
-        ),
-        Row(
-            "a name gone on another host after its endpoint is disconnected",
-            *("ms", Clock.WALL, spread(OURS, went)),
-            targets=target,
-            note=f"{note}; who keeps answers keeps them for {TTL_S} s, Docker's 600",
-        ),
+        *_told_rows("a name told on another host, its endpoint connected", came),
+        *_told_rows("a name gone on another host, its endpoint disconnected", went),
     ]
 
 
-def _changed_ms(
+def _told_rows(what: str, told: Sequence[Told]) -> list[Row]:
+    returned, called = zip(*told, strict=True)
+    return [
+        Row(
+            f"{what}: after the call's return",
+            "ms",
+            Clock.WALL,
+            spread(OURS, returned),
+            targets=(Target(Of.MEDIAN, CHANGE_MS),),
+            note=f"negative: before it; TTL {TTL_S} s, Docker's 600",
+        ),
+        Row(f"{what}: after its beginning", "ms", Clock.WALL, spread(OURS, called)),
+    ]
+
+
+def _changed(
     agents: Agents, client: Client, verb: str, wanted: dns.rcode.Rcode
-) -> float:
-    """Return how long after a call's return its effect is told elsewhere."""
+) -> Told:
+    """Let a call change something, and see when that is told elsewhere."""
+    began: list[float] = []
     ended: list[float] = []
 
     def change() -> None:
+        began.append(monotonic())
         agents.call(0, "POST", f"networks/front/{verb}", {"sandbox": "web-1"})
         ended.append(monotonic())
 
@@ -280,7 +289,7 @@ def _changed_ms(
         sleep(ASK_AGAIN_S)
     seen = monotonic()
     thread.join()
-    return (seen - ended[0]) * 1e3
+    return (seen - ended[0]) * 1e3, (seen - began[0]) * 1e3
 
 
 def answer(lab: Lab) -> list[Row]:
