@@ -37,7 +37,9 @@ from swarmnet.dns.codec import (
 from swarmnet.dns.lookup import TOP, Lookup, Match, parse_service
 from swarmnet.errors import BadPacket
 
-KEPT_MAX: Final = 65_536
+Key = tuple[tuple[str, ...], bool, bytes]
+"""Who asks, by networks; whether by TCP; and what, but for the id."""
+KEPT_MAX: Final = 32_768
 """So many records and answers are kept for the same questions, until a name changes."""
 RECORD_BYTES: Final = 16
 """An A record of the question's name; no other is shorter."""
@@ -125,7 +127,7 @@ class Answering:
     def __init__(self, book: Book, random: Random) -> None:
         self._book = book
         self._random = random
-        self._kept: dict[tuple[str, bool, bytes], _Prepared] = {}
+        self._kept: dict[Key, _Prepared] = {}
         self._kept_size = 0
         self._revision = book.revision
         self.counters: Counter[str] = Counter()
@@ -141,7 +143,9 @@ class Answering:
             self._kept.clear()
             self._kept_size = 0
             self._revision = self._book.revision
-        key = (box, is_stream, without_id(data))
+        # Sandboxes in the same networks are told the same.
+        networks = self._book.networks(box)
+        key = (networks, is_stream, without_id(data))
         kept = self._kept.get(key)
         if kept is not None:
             return self._packed(id_of_untrusted(data), kept)
@@ -154,7 +158,7 @@ class Answering:
             self.counters["dns_malformed"] += 1
             return encode_fault(query)
         bytes_max = STREAM_BYTES_MAX if is_stream else query.bytes_max
-        found = self._reply(now, Lookup(self._book, box), query)
+        found = self._reply(now, Lookup(self._book.zones(networks)), query)
         if found is None:
             return Forward(query, data, bytes_max)
         if isinstance(found, Held):
@@ -163,7 +167,7 @@ class Answering:
         self._keep(key, prepared)
         return self._packed(query.id, prepared)
 
-    def _keep(self, key: tuple[str, bool, bytes], prepared: "_Prepared") -> None:
+    def _keep(self, key: Key, prepared: _Prepared) -> None:
         size = 1 + len(key[2]) // RECORD_BYTES + len(prepared.reply.records)
         self._kept_size += size
         if self._kept_size > KEPT_MAX:
@@ -172,7 +176,7 @@ class Answering:
         if size <= KEPT_MAX:
             self._kept[key] = prepared
 
-    def _packed(self, id_: int, prepared: "_Prepared") -> bytes:
+    def _packed(self, id_: int, prepared: _Prepared) -> bytes:
         """Return an answer, its records shuffled, as many as there is room for."""
         self.counters["dns_answered"] += 1
         if prepared.whole is not None:

@@ -95,18 +95,23 @@ class Zone:
 class Book:
     """All networks that this host takes part in. `revision` rises with every change."""
 
-    __slots__ = ("_boxes", "_zones", "revision")
+    __slots__ = ("_boxes", "_inside", "_zones", "revision")
 
     def __init__(self) -> None:
         self._zones: dict[str, Zone] = {}
         self._boxes: dict[str, dict[str, int]] = {}
+        self._inside: dict[str, tuple[str, ...]] = {}
         self.revision = 0
 
     # What is asked
 
-    def zones(self, box: str) -> Sequence[Zone]:
-        """Return the networks that a sandbox is in, in the order of their names."""
-        found = [self._zones[one] for one in self._boxes.get(box, ())]
+    def networks(self, box: str) -> tuple[str, ...]:
+        """Return the ids of the networks that a sandbox is in."""
+        return self._inside.get(box, ())
+
+    def zones(self, networks: Sequence[str]) -> Sequence[Zone]:
+        """Return networks by their ids, in the order of their names."""
+        found = [self._zones[one] for one in networks]
         return sorted(found, key=lambda one: (one.domain.name, one.domain.id))
 
     def domains(self) -> Iterator[Domain]:
@@ -191,8 +196,9 @@ class Book:
         counts[network] = counts.get(network, 0) + by
         if not counts[network]:
             del counts[network]
+        self._inside[named.box] = tuple(sorted(counts))
         if not counts:
-            del self._boxes[named.box]
+            del self._boxes[named.box], self._inside[named.box]
 
 
 def _take(held: dict[K, dict[str, None]], key: K, id_: str) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from swarmnet.dns.book import IP, Book, Named, Zone
+from swarmnet.dns.book import IP, Named, Zone
 
 TOP: Final = "internal"
 """Reserved for private use (ICANN board resolution 2024.07.29.06)."""
@@ -49,21 +49,25 @@ class Service:
 
 
 class Lookup:
-    """Answers for one sandbox, by what is known at this time."""
+    """Answers for who is in some networks, by what is known at this time."""
 
     __slots__ = ("_zones",)
 
-    def __init__(self, book: Book, box: str) -> None:
-        self._zones = book.zones(box)
+    def __init__(self, zones: Sequence[Zone]) -> None:
+        self._zones = zones
 
     def matches(self, name: str) -> list[Match]:
         """Return what a name means in each network, the first to be answered first."""
         inner, is_below = _below_top(name)
-        found = [] if is_below else list(self._in(self._zones, name))
-        for head, tail in _cuts(inner):
+        # An alias may be anything, but not take the place of a name in a network.
+        found = list(self._cut(inner)) if is_below else []
+        found += self._in(self._zones, name)
+        return [*found, *self._cut(name)]
+
+    def _cut(self, name: str) -> Iterator[Match]:
+        for head, tail in _cuts(name):
             zones = [one for one in self._zones if one.domain.name == tail]
-            found += self._in(zones, head)
-        return found
+            yield from self._in(zones, head)
 
     @staticmethod
     def _in(zones: Sequence[Zone], name: str) -> Iterator[Match]:

@@ -9,7 +9,7 @@ import dns.opcode
 import dns.rcode
 import pytest
 
-from swarmnet.dns.answering import Forward, Held
+from swarmnet.dns.answering import KEPT_MAX, Forward, Held
 from swarmnet.dns.book import WHOLE_S
 from swarmnet.dns.codec import TTL_S
 from tests.dns.world import BACK, FRONT, World, named
@@ -86,6 +86,32 @@ def test_names_may_have_dots() -> None:
     for name in ("x.y", "x.y.a.b", "x.y.a.b.internal"):
         assert world.says(name) == ["NOERROR", "10.0.1.9"]
     assert world.says("x.y.internal") == ELSEWHERE
+
+
+def test_an_alias_may_be_below_internal_but_no_network_s_name() -> None:
+    world = World()
+    aliases = ("db.internal", "web.front.internal")
+    world.book.put(BACK.id, named("8", "other", *aliases, at=("10.0.2.8",)))
+    assert world.says("db.internal") == ["NOERROR", "10.0.2.8"]
+    assert world.says("web.front.internal") == ["NOERROR", "10.0.1.4"]
+
+
+def test_a_network_may_be_called_as_the_top() -> None:
+    world = World(replace(FRONT, name="internal"))
+    world.book.put(FRONT.id, named("1", "db", at=("10.0.1.9",), box="both"))
+    for name in ("db", "db.internal", "db.internal.internal"):
+        assert world.says(name) == ["NOERROR", "10.0.1.9"]
+    assert world.says("nobody.internal.internal") == NONE
+    assert world.says("nobody.internal") == ELSEWHERE
+
+
+def test_who_leaves_a_network_is_told_its_names_no_more() -> None:
+    world = World()
+    assert world.says("web") == ["NOERROR", "10.0.1.4"]
+    world.book.drop(FRONT.id, "1")
+    assert world.says("web") == NONE
+    world.book.put(FRONT.id, named("1", "both", at=(), box="both"))
+    assert world.says("web") == ["NOERROR", "10.0.1.4"]
 
 
 @pytest.mark.parametrize(
@@ -364,4 +390,4 @@ def test_memory_for_answers_is_bounded() -> None:
         options = bytes(number % 200)
         world.raw(query + options, is_stream=number % 2 == 0)
     records = sum(len(p.reply.records) for p in world.answering._kept.values())
-    assert records <= 65_536
+    assert records <= KEPT_MAX
