@@ -55,6 +55,7 @@ from swarmnet.runtime.showing import describe, describe_failure, show_namespace
 from swarmnet.runtime.standing import Standing
 from swarmnet.runtime.store import Store
 from swarmnet.runtime.streams import Streams
+from swarmnet.runtime.supervising import KeptSockets
 from swarmnet.swim.outputs import (
     Departed,
     IdentityConflict,
@@ -89,6 +90,7 @@ class Life:
         standing: Standing,
         *,
         no_firewall: str | None,
+        kept: KeptSockets,
     ) -> None:
         """Put a node together.
 
@@ -119,7 +121,7 @@ class Life:
         self.driver.hand, self.driver.after = self._hand, self._tell_feed
         self.certifying = Certifying(self, standing)
         self.inquiring = Inquiring(self)
-        self.resolver = Resolver(self)
+        self.resolver = Resolver(self, kept)
         self.tokens = self.node.certification.tokens.book
         self.admitting = Admitting(
             self.managers, self.certifying.keep_serial, self._note_admitted

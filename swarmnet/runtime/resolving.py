@@ -21,7 +21,8 @@ from swarmnet.errors import Refused
 from swarmnet.overlay.naming import box_of
 from swarmnet.runtime.box_resolver import BoxResolver, Desk
 from swarmnet.runtime.dns_forwarding import Forwarder
-from swarmnet.runtime.dns_sockets import namespace_of, open_sockets
+from swarmnet.runtime.dns_sockets import Opened, namespace_of, open_sockets
+from swarmnet.runtime.supervising import KeptSockets
 
 if TYPE_CHECKING:
     from swarmnet.runtime.life import Life
@@ -43,8 +44,9 @@ log = logging.getLogger("swarmnet")
 class Resolver:
     """Resolves for the sandboxes of one life."""
 
-    def __init__(self, life: "Life") -> None:
+    def __init__(self, life: "Life", kept: KeptSockets) -> None:
         self._life = life
+        self._kept = kept
         answering = Answering(life.node.names, Random(randbits(64)))
         self._desk = Desk(answering, Forwarder(answering.counters))
         self._boxes: dict[str, BoxResolver] = {}
@@ -122,6 +124,7 @@ class Resolver:
 
     def _forget_gone(self) -> list[str]:
         names = {one.name: None for one in self._life.sandboxes.all()}
+        self._kept.retain(names)
         for name in [one for one in self._boxes if one not in names]:
             self.drop(name)
         for name in [one for one in self._troubles if one not in names]:
@@ -132,26 +135,34 @@ class Resolver:
         """Serve in a sandbox, if it is there; in that which it is by now."""
         async with self._looking:
             held = self._boxes.get(name)
+            found = await trio.to_thread.run_sync(self._identity, name)
             if held is not None:
-                found = await trio.to_thread.run_sync(self._identity, name)
                 if found == held.opened.namespace:
                     return
                 self.drop(name)
-            try:
-                opened = await trio.to_thread.run_sync(
-                    open_sockets, lambda: self._open(name), name
-                )
-            except Refused as refused:
-                self._note(name, str(refused))
-                return
-            self._troubles.pop(name, None)
+            opened = None
+            if found is not None:
+                opened = self._kept.take(name, found) or await self._open_new(name)
             if opened is None:
                 return
+            self._troubles.pop(name, None)
             if self._nursery is None or self._life.sandboxes.get(name) is None:
                 opened.close()
                 return
             self._boxes[name] = box = BoxResolver(name, opened, self._desk)
             self._nursery.start_soon(box.run)
+
+    async def _open_new(self, name: str) -> Opened | None:
+        try:
+            opened = await trio.to_thread.run_sync(
+                open_sockets, lambda: self._open(name), name
+            )
+        except Refused as refused:
+            self._note(name, str(refused))
+            return None
+        if opened is not None:
+            self._kept.keep(name, opened)
+        return opened
 
     def _note(self, name: str, why: str) -> None:
         if self._troubles.get(name) != why:
@@ -175,6 +186,7 @@ class Resolver:
     def drop(self, name: str) -> None:
         """Serve in a sandbox no more; then nothing of ours keeps its namespace."""
         self._troubles.pop(name, None)
+        self._kept.forget(name)
         box = self._boxes.pop(name, None)
         if box is not None:
             box.close()

@@ -76,6 +76,7 @@ class Host:
         self.log.parent.mkdir(mode=0o755)
         self.python_path: Path | None = None  # where it looks for modules first
         self.resolv_conf: Path | None = None  # what it has as /etc/resolv.conf
+        self.handed: tuple[int, ...] = ()  # descriptors that it inherits
         self.process: subprocess.Popen[bytes] | None = None
         self._switch = port_fd
 
@@ -122,6 +123,7 @@ class Host:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                pass_fds=self.handed,
             )
         if wait:
             until(f"{self.name} serves", self.serves, within_s=START_S)
@@ -298,11 +300,8 @@ class Host:
 
     def pinned(self) -> list[str]:
         """Return the namespaces that are pinned."""
-        rest = Namespaces(self.run_dir)
-        try:
+        with closing(Namespaces(self.run_dir)) as rest:
             return list(rest.names())
-        finally:
-            rest.close()
 
 
 class World:
