@@ -107,9 +107,8 @@ class Life:
         """Why rows cannot be written."""
         self.fenced_by: str | None = None
         self.end: End | None = None
-        self._ended = trio.Event()
-        self.begun, self.joined = trio.Event(), trio.Event()
-        """Set once a new cluster has its first rows; once a member has answered."""
+        self._ended, self.begun, self.joined = (trio.Event() for _ in range(3))
+        """Set when it is over; once a new cluster has rows; once a member has answered."""
         self.plane_moved = trio.Event()
         """Is set, and made anew, whenever the data plane may have changed."""
         self._datagrams, self._streams = self._ports()
