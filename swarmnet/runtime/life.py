@@ -50,6 +50,7 @@ from swarmnet.runtime.minding import follow_routes, mind_sandboxes
 from swarmnet.runtime.news import News
 from swarmnet.runtime.opening import read_host
 from swarmnet.runtime.rebuilding import rebuild
+from swarmnet.runtime.resolving import Resolver
 from swarmnet.runtime.sandboxes import Sandboxes
 from swarmnet.runtime.showing import (
     describe,
@@ -60,6 +61,7 @@ from swarmnet.runtime.showing import (
 from swarmnet.runtime.standing import Standing
 from swarmnet.runtime.store import Store
 from swarmnet.runtime.streams import Streams
+from swarmnet.runtime.supervising import KeptSockets
 from swarmnet.swim.outputs import (
     Departed,
     IdentityConflict,
@@ -94,26 +96,25 @@ class Life:
         standing: Standing,
         *,
         no_firewall: str | None,
+        kept: KeptSockets,
     ) -> None:
         """Put a node together.
 
         Raises:
             Refused: a port is in use, or something cannot be read or written.
         """
-        self.store = store
+        self.run_dir, self.store = run_dir, store
         self.kernel = kernel
         self.standing = standing
-        self.me = standing.identity.node
-        self.no_firewall = no_firewall
+        self.me, self.no_firewall = standing.identity.node, no_firewall
         self.news = News()
         self.sandboxes = Sandboxes(store, run_dir)
         self.trouble: str | None = None
         """Why rows cannot be written."""
         self.fenced_by: str | None = None
         self.end: End | None = None
-        self._ended = trio.Event()
-        self.begun, self.joined = trio.Event(), trio.Event()
-        """Set once a new cluster has its first rows; once a member has answered."""
+        self._ended, self.begun, self.joined = (trio.Event() for _ in range(3))
+        """Set when it is over; once a new cluster has rows; once a member has answered."""
         self.plane_moved = trio.Event()
         """Is set, and made anew, whenever the data plane may have changed."""
         self._datagrams, self._streams = self._ports()
@@ -125,6 +126,7 @@ class Life:
         self.driver.hand, self.driver.after = self._hand, self._tell_feed
         self.certifying = Certifying(self, standing)
         self.inquiring = Inquiring(self)
+        self.resolver = Resolver(self, kept)
         self.tokens = self.node.certification.tokens.book
         self.admitting = Admitting(
             self.managers, self.certifying.keep_serial, self._note_admitted
@@ -190,6 +192,7 @@ class Life:
             nursery.start_soon(self._hand.run)
             nursery.start_soon(follow_routes, self.driver, self.kernel)
             nursery.start_soon(mind_sandboxes, self)
+            nursery.start_soon(self.resolver.run)
             nursery.start_soon(self.certifying.end_old_roots)
             await self._ended.wait()
             await self.driver.stored()
@@ -222,11 +225,13 @@ class Life:
             self.begun.set()
 
     def set_sandbox(self, sandbox: Sandbox) -> None:
-        """Let the data plane have a sandbox."""
+        """Let the data plane have a sandbox, and names be resolved in it."""
         self._tell_plane(lambda plane, now: plane.set_sandbox(now, sandbox))
+        self.resolver.wake(sandbox.name)
 
     def drop_sandbox(self, name: str) -> None:
-        """Take a sandbox from the data plane."""
+        """Take a sandbox from the data plane; what we have open in it goes."""
+        self.resolver.drop(name)
         self._tell_plane(lambda plane, now: plane.drop_sandbox(now, name))
 
     def _tell_plane(self, verb: Callable[[Dataplane, float], object]) -> None:

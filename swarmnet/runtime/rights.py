@@ -8,9 +8,12 @@ from swarmnet.errors import Refused
 
 WANTED: Final = {"CAP_NET_ADMIN": 12, "CAP_SYS_ADMIN": 21}
 """Links, addresses, firewall; namespaces, and mounts that pin them."""
-USEFUL: Final = ("CAP_NET_BROADCAST", "CAP_SYS_PTRACE", "CAP_CHOWN")
-"""One socket for the news of all namespaces; the namespaces of others' processes; the
-group of the agent's socket. Without them the rest works."""
+USEFUL: Final = (
+    *("CAP_NET_BIND_SERVICE", "CAP_NET_BROADCAST"),
+    *("CAP_SYS_PTRACE", "CAP_CHOWN"),
+)
+"""Port 53 in sandboxes; one socket for the news of all namespaces; the namespaces of
+others' processes; the group of the agent's socket. Without them the rest works."""
 STATUS: Final = "/proc/thread-self/status"
 
 

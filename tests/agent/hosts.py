@@ -74,8 +74,9 @@ class Host:
         self.run_dir = folder / self.name / "run"
         self.log = folder / self.name / "log"
         self.log.parent.mkdir(mode=0o755)
-        self.python_path: Path | None = None
-        """Where the agent looks for modules first."""
+        self.python_path: Path | None = None  # where it looks for modules first
+        self.resolv_conf: Path | None = None  # what it has as /etc/resolv.conf
+        self.handed: tuple[int, ...] = ()  # descriptors that it inherits
         self.process: subprocess.Popen[bytes] | None = None
         self._switch = port_fd
 
@@ -111,14 +112,18 @@ class Host:
     def start(self, *before: str, wait: bool = True) -> None:
         """Start the agent, by a command that goes `before` it, and wait for it."""
         assert self.process is None, f"{self.name}: runs"
+        if self.resolv_conf is not None:
+            mount = f'mount --bind {self.resolv_conf} /etc/resolv.conf && exec "$@"'
+            before = ("unshare", "--mount", "sh", "-c", mount, "sh", *before)
+        command = (*PYTHON, "agent", "--data-dir", str(self.data_dir))
         with self.log.open("ab") as log:
-            command = (*PYTHON, "agent", "--data-dir", str(self.data_dir))
             self.process = subprocess.Popen(
                 ("nsenter", f"--net={self.netns}", *before, *command),
                 env={**os.environ, **self._environment()},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                pass_fds=self.handed,
             )
         if wait:
             until(f"{self.name} serves", self.serves, within_s=START_S)
@@ -295,11 +300,8 @@ class Host:
 
     def pinned(self) -> list[str]:
         """Return the namespaces that are pinned."""
-        rest = Namespaces(self.run_dir)
-        try:
+        with closing(Namespaces(self.run_dir)) as rest:
             return list(rest.names())
-        finally:
-            rest.close()
 
 
 class World:
