@@ -22,8 +22,9 @@ FLOORS: Final = {
     **dict.fromkeys(sorted(GROUND), GROUND),
     **dict.fromkeys(sorted(ROOMS), GROUND),
     **dict.fromkeys(sorted(DRIVERS), GROUND | {"cnm", "kernel"}),
+    "doctor": GROUND,
     "node": BELOW_NODE,
-    "runtime": BELOW_NODE | {"node"},
+    "runtime": BELOW_NODE | {"doctor", "node"},
     "__main__": frozenset({"runtime"}),
 }
 SIM_MAY_IMPORT: Final = BELOW_NODE | {"node"}

@@ -41,7 +41,7 @@ class PlaneViews:
     @property
     def names(self) -> Book:
         """The names of endpoints; none without a seat."""
-        return self._overlaying.naming.book
+        return self._followers.overlaying.naming.book
 
     def states(self) -> Mapping[NodeId, State]:
         """Return every other member's state."""

@@ -140,6 +140,7 @@ class Agent:
                 await life.run()
                 nursery.cancel_scope.cancel()
         finally:
+            life.inquiring.close()
             life.close()
         if life.end is End.REMOVED:
             self.notice = (

@@ -41,6 +41,7 @@ from swarmnet.runtime.beginning import begin_pools
 from swarmnet.runtime.certifying import Certifying
 from swarmnet.runtime.continuing import Continuing
 from swarmnet.runtime.datagrams import Datagrams
+from swarmnet.runtime.doctor.taking_part import TakingPart
 from swarmnet.runtime.driving import Driver
 from swarmnet.runtime.feed import Feed
 from swarmnet.runtime.hand import Hand
@@ -114,7 +115,7 @@ class Life:
         self.fenced_by: str | None = None
         self.end: End | None = None
         self._ended, self.begun, self.joined = (trio.Event() for _ in range(3))
-        """Set when it is over; once a new cluster has rows; once a member has answered."""
+        """Set when it is over; a new cluster has rows; a member has answered."""
         self.plane_moved = trio.Event()
         """Is set, and made anew, whenever the data plane may have changed."""
         self._datagrams, self._streams = self._ports()
@@ -125,7 +126,7 @@ class Life:
         self.feed = Feed(self.node.tables)
         self.driver.hand, self.driver.after = self._hand, self._tell_feed
         self.certifying = Certifying(self, standing)
-        self.inquiring = Inquiring(self)
+        self.inquiring, self.taking_part = Inquiring(self), TakingPart()
         self.resolver = Resolver(self, kept)
         self.tokens = self.node.certification.tokens.book
         self.admitting = Admitting(
@@ -169,6 +170,11 @@ class Life:
         return self.driver.node
 
     @property
+    def datagrams(self) -> Datagrams:
+        """The sockets of this node's UDP port."""
+        return self._datagrams
+
+    @property
     def plane(self) -> Dataplane:
         """The data plane, to be looked at."""
         plane = self.node.dataplane
@@ -193,6 +199,7 @@ class Life:
             nursery.start_soon(follow_routes, self.driver, self.kernel)
             nursery.start_soon(mind_sandboxes, self)
             nursery.start_soon(self.resolver.run)
+            nursery.start_soon(self.taking_part.run)
             nursery.start_soon(self.certifying.end_old_roots)
             await self._ended.wait()
             await self.driver.stored()

@@ -11,6 +11,7 @@ from swarmnet.crypto.certificate import Role
 from swarmnet.errors import Refused
 from swarmnet.node.creating import NetworkWish
 from swarmnet.runtime.commands import ConnectWish, NetworkCommands
+from swarmnet.runtime.doctor.commands import DoctorCommands
 from swarmnet.runtime.explaining import Explaining
 from swarmnet.runtime.http import Answer, Request, Unserved
 from swarmnet.runtime.json_fields import Fields
@@ -34,6 +35,7 @@ class Routing:
     def __init__(self, agent: "Agent") -> None:
         self._agent = agent
         self._membership = MembershipCommands(agent)
+        self._doctor_commands = DoctorCommands(agent)
         self._routes = [
             (method, re.compile(pattern.replace("REF", "([^/]+)") + r"\Z"), handler)
             for method, pattern, handler in self._table()
@@ -66,6 +68,8 @@ class Routing:
             ("DELETE", "/v1/sandboxes/REF", self._remove_sandbox),
             ("GET", "/v1/explain/REF", self._explain),
             ("GET", "/v1/monitor", self._monitor),
+            ("POST", "/v1/doctor", self._doctor),
+            ("POST", "/v1/check", self._check),
         ]
 
     async def serve(self, request: Request) -> Answer:
@@ -234,6 +238,16 @@ class Routing:
     async def _explain(self, fields: Fields, what: str) -> Answer:
         taken(fields)
         return await Explaining(self._life()).explain(what)
+
+    async def _doctor(self, fields: Fields, _: str) -> Answer:
+        address = read(lambda: fields.optional("address", str))
+        taken(fields)
+        return await self._doctor_commands.doctor(address)
+
+    async def _check(self, fields: Fields, _: str) -> Answer:
+        network = read(lambda: fields.optional("network", str))
+        taken(fields)
+        return await self._doctor_commands.check(network)
 
     async def _monitor(self, fields: Fields, _: str) -> Answer:
         taken(fields)

@@ -78,25 +78,25 @@ class Host:
         self.resolv_conf: Path | None = None  # what it has as /etc/resolv.conf
         self.handed: tuple[int, ...] = ()  # descriptors that it inherits
         self.process: subprocess.Popen[bytes] | None = None
-        self._switch = port_fd
+        self.switch = port_fd
 
     # The cable
 
     def plug_in(self) -> None:
         """Join the switch."""
         far = ("peer", "name", "eth0", "netns", self.netns)
-        ran(self._switch, "ip", "link", "add", self.name, "type", "veth", *far)
-        ran(self._switch, "ip", "link", "set", self.name, "master", "sw", "up")
+        ran(self.switch, "ip", "link", "add", self.name, "type", "veth", *far)
+        ran(self.switch, "ip", "link", "set", self.name, "master", "sw", "up")
         ran(self.fd, "ip", "address", "add", f"{self.ip}/24", "dev", "eth0")
         ran(self.fd, "ip", "link", "set", "eth0", "up")
 
     def cut(self) -> None:
         """Pull the cable."""
-        ran(self._switch, "ip", "link", "set", self.name, "down")
+        ran(self.switch, "ip", "link", "set", self.name, "down")
 
     def mend(self) -> None:
         """Put the cable back."""
-        ran(self._switch, "ip", "link", "set", self.name, "up")
+        ran(self.switch, "ip", "link", "set", self.name, "up")
 
     def deafen(self, *others: "Host") -> None:
         """Drop all that comes from some others, and nothing that goes there."""

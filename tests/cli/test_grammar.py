@@ -36,11 +36,11 @@ ALL = dict(commands(main))
 def test_all_commands_are_there() -> None:
     found = " ".join("-".join(words) for words in ALL if words)
     assert found == (
-        "agent ca ca-rotate completion explain init join join-token leave monitor"
-        " network network-connect network-create network-disconnect network-inspect"
-        " network-ls network-rm node node-demote node-inspect node-ls node-promote"
-        " node-rm sandbox sandbox-adopt sandbox-create sandbox-exec sandbox-ls"
-        " sandbox-rm status unlock"
+        "agent ca ca-rotate check completion doctor explain init join join-token leave"
+        " monitor network network-connect network-create network-disconnect"
+        " network-inspect network-ls network-rm node node-demote node-inspect node-ls"
+        " node-promote node-rm sandbox sandbox-adopt sandbox-create sandbox-exec"
+        " sandbox-ls sandbox-rm status unlock"
     )
 
 

@@ -13,6 +13,7 @@ COMPLETE_VARIABLE: Final = "_SWARMNET_COMPLETE"
 DATA_DIR: Final = "/var/lib/swarmnet"
 PLACES: Final = {
     **dict.fromkeys(("ca", "init", "join", "join-token", "leave", "unlock"), "cluster"),
+    **dict.fromkeys(("check", "doctor"), "doctor"),
     "network": "networks",
     "node": "nodes",
     "sandbox": "sandboxes",
