@@ -30,6 +30,9 @@ class HostFacts:
     underlay: str = ""
     vtep: str | None = None
     links: int = 1
+    underlay_mtu: int | None = None
+    mtus: Sequence[tuple[str, int, int]] = ()
+    """Networks with sandboxes here: name, MTU, and what encapsulation takes besides."""
 
 
 def check_host(facts: HostFacts) -> Iterator[Finding]:
@@ -39,6 +42,8 @@ def check_host(facts: HostFacts) -> Iterator[Finding]:
     yield _reverse_path(facts)
     if facts.vtep is not None:
         yield _data_path(facts)
+    if facts.underlay_mtu is not None:
+        yield _link_mtu(facts, facts.underlay_mtu)
 
 
 def _overlaps(facts: HostFacts) -> Iterator[Finding]:
@@ -127,3 +132,19 @@ def _data_path(facts: HostFacts) -> Finding:
         " --data-path-addr"
     )
     return failure("data-path address", told, cure)
+
+
+def _link_mtu(facts: HostFacts, mtu: int) -> Finding:
+    too_large = [one for one in facts.mtus if one[1] + one[2] > mtu]
+    if not too_large:
+        return ok("link mtu", f"{facts.underlay}: {mtu} bytes")
+    name, inner, overhead = max(too_large, key=lambda one: one[1] + one[2])
+    told = (
+        f"{facts.underlay}: {mtu} bytes, and network {name} wants {inner} + {overhead}:"
+        " larger packets of its sandboxes are cut or lost"
+    )
+    cure = (
+        f"ip link set {facts.underlay} mtu {inner + overhead}, or make the network"
+        f" anew: swarmnet network create --opt mtu={mtu - overhead}"
+    )
+    return failure("link mtu", told, cure)

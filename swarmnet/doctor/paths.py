@@ -96,7 +96,11 @@ def _tcp_to(facts: PathFacts) -> Finding:
         told = f"{where} answers after {attempt.seconds * 1000:.1f} ms"
         return ok(check, told, facts.node)
     if "unreachable" in attempt.error.lower() or "route" in attempt.error.lower():
-        cure = f"give this host a route there: ip route get {where.rpartition(':')[0]}"
+        host = where.rpartition(":")[0]
+        cure = (
+            f"see that the host is up, and a route leads there: ip route get {host}; ip"
+            f" neigh show {host}"
+        )
     elif attempt.error == REFUSED:
         cure = "start the agent there: systemctl start swarmnet"
     else:
@@ -163,6 +167,15 @@ def _size(facts: PathFacts, size: PathSize, *, is_to: bool) -> Finding:
     ]
     overhead = next((one for _, _, one in facts.networks), 50)
     remake = f"--opt mtu={size.largest - overhead}"
+    if too_large and size.largest == size.link_mtu:
+        told += f": that link is too small for networks {', '.join(too_large)}"
+        where = "this host" if is_to else f"{facts.node}"
+        wanted = max(mtu + more for _, mtu, more in facts.networks)
+        cure = (
+            f"ip link set LINK mtu {wanted} on {where}, or make the networks anew:"
+            f" swarmnet network create {remake}"
+        )
+        return failure(check, told, cure, facts.node)
     if too_large:
         told += f": too small for networks {', '.join(too_large)}"
         cure = (

@@ -118,7 +118,7 @@ def _span(seconds: float) -> str:
 def _members(facts: StandingFacts) -> Iterator[Finding]:
     bad = 0
     for one in facts.members:
-        found = _member(one)
+        found = check_member(one)
         if found is not None:
             bad += 1
             yield found
@@ -127,7 +127,8 @@ def _members(facts: StandingFacts) -> Iterator[Finding]:
         yield ok("members", told if facts.members else "no other members")
 
 
-def _member(one: MemberFacts) -> Finding | None:
+def check_member(one: MemberFacts) -> Finding | None:
+    """Return why a member is not well, or None if it is."""
     told = f"{one.state}, at {one.address}"
     if one.state in ("dead", "suspect"):
         cure = (

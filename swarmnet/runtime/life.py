@@ -105,8 +105,7 @@ class Life:
             Refused: a port is in use, or something cannot be read or written.
         """
         self.run_dir, self.store = run_dir, store
-        self.kernel = kernel
-        self.standing = standing
+        self.kernel, self.standing = kernel, standing
         self.me, self.no_firewall = standing.identity.node, no_firewall
         self.news = News()
         self.sandboxes = Sandboxes(store, run_dir)

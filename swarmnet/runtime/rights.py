@@ -9,12 +9,17 @@ from swarmnet.errors import Refused
 
 __all__ = ["USEFUL", "WANTED", "check_rights"]
 
-STATUS: Final = "/proc/thread-self/status"
+STATUS: Final = "/proc/{}/status"
+SELF: Final = "thread-self"
 
 
-def effective() -> int:
-    """Return the calling thread's effective capabilities, a bit each."""
-    for line in Path(STATUS).read_text().splitlines():
+def effective(pid: int | str = SELF) -> int:
+    """Return the effective capabilities of a process, a bit each; of this by default.
+
+    Raises:
+        OSError: there is no such process.
+    """
+    for line in Path(STATUS.format(pid)).read_text().splitlines():
         if line.startswith("CapEff:"):
             return int(line.split()[1], 16)
     return 0

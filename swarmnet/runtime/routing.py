@@ -17,6 +17,7 @@ from swarmnet.runtime.http import Answer, Request, Unserved
 from swarmnet.runtime.json_fields import Fields
 from swarmnet.runtime.life import Life
 from swarmnet.runtime.membership import MembershipCommands
+from swarmnet.runtime.unwell import unwell
 from swarmnet.runtime.views import Json, Views
 
 if TYPE_CHECKING:
@@ -121,7 +122,8 @@ class Routing:
         if self._agent.life is None:
             notice = self._agent.notice
             return without_cluster([] if notice is None else [notice])
-        return self._views().status(__version__)
+        life = self._life()
+        return {**Views(life).status(__version__), "unwell": unwell(life)}
 
     async def _init(self, fields: Fields, _: str) -> Answer:
         return await self._membership.init(fields)
@@ -312,4 +314,5 @@ def without_cluster(warnings: list[str]) -> Json:
         "in_sync": None,
         "last_convergence_s": None,
         "warnings": warnings,
+        "unwell": [],
     }

@@ -89,9 +89,9 @@ def doctor_alone(host: Host, *before: str, words: tuple[str, ...] = ()) -> Any:
 
 
 @contextmanager
-def blocked(host: Host, rule: str) -> Iterator[None]:
+def blocked(host: Host, rule: str, hook: str = "input") -> Iterator[None]:
     """Let a host's firewall have a rule, in a chain of what comes in."""
-    chain = "chain in { type filter hook input priority 0;"
+    chain = f"chain in {{ type filter hook {hook} priority 0;"
     ran(host.fd, "nft", f"table inet cut {{ {chain} {rule}; }}; }}")
     try:
         yield

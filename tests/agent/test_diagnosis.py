@@ -12,6 +12,7 @@ import pytest
 from tests.agent.findings import (
     bad,
     blocked,
+    doctor_alone,
     findings,
     inside_network,
     is_well,
@@ -133,6 +134,34 @@ def test_a_way_that_is_narrower_than_its_ends(world: World) -> None:
     until_well(host, "n1")
 
 
+def test_a_link_that_is_too_small(world: World) -> None:
+    host, other = world[0], world[1]
+    ran(other.fd, "ip", "link", "set", "eth0", "mtu", "1400")
+    try:
+        found = named(other, "link mtu")
+        assert "eth0: 1400 bytes, and network web wants 1450 + 50" in found["evidence"]
+        back = named(host, "path mtu from peer", "n1", node="n1")
+        assert "that link is too small for networks web" in back["evidence"]
+        assert "ip link set LINK mtu 1500 on n1" in back["cure"]
+        cure = found["cure"].partition(",")[0]
+        assert cure == "ip link set eth0 mtu 1500"
+        ran(other.fd, *cure.split())
+        until_well(host, "n1")
+    finally:
+        ran(other.fd, "ip", "link", "set", "eth0", "mtu", "1500")
+
+
+def test_what_may_not_go_out(world: World) -> None:
+    host = world[0]
+    with blocked(host, "udp dport 4789 reject", hook="output"):
+        found = bad(findings(host, "n1"))
+        rule = found["firewall", None]
+        assert "4789/udp (VXLAN) going out: table inet cut" in rule["evidence"]
+        assert "nothing came there" in found["vxlan web", "n1"]["evidence"]
+        ran(host.fd, *rule["cure"].split())
+        until_well(host, "n1")
+
+
 def matrix(world: World) -> list[dict[str, Any]]:
     """Return the pairs of `web`, whether they fail or not."""
     found = world[0].post("check", network="web")
@@ -250,6 +279,13 @@ def test_a_member_that_does_not_answer(world: World) -> None:
         done = host.says("check", "web")
         assert done.status == 1
         assert "n1 to n0: n1 is dead" in done.out
+        assert (
+            "member n1: dead, at 10.99.0.2:7946\n    cure:" in host.says("status").out
+        )
+        (hung,) = (one for one in doctor_alone(frozen) if one["check"] == "agent")
+        assert hung["verdict"] == "fail"
+        assert "does not answer within 5 s" in hung["evidence"]
+        assert "systemctl restart swarmnet" in hung["cure"]
     finally:
         frozen.signal(SIGCONT)
     world.until_alive()

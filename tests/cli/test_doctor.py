@@ -1,12 +1,13 @@
 """What doctor and check print, and how they end."""
 
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.cli.conftest import Shell
-from tests.cli.fake_agent import Asked, FakeAgent
+from tests.cli.fake_agent import Asked, FakeAgent, Silence
 
 PORT = {
     "check": "7946/udp to peer",
@@ -45,7 +46,10 @@ def test_findings_stand_in_columns_with_their_cures(
     agent.answer = [WELL, PORT]
     done = shell.run("doctor", "n1")
     assert (done.exit_code, done.stderr) == (1, "")
-    assert agent.asked == [Asked("POST", "/v1/doctor", {"address": "n1"})]
+    assert agent.asked == [
+        Asked("GET", "/v1/status"),
+        Asked("POST", "/v1/doctor", {"address": "n1"}),
+    ]
     assert done.stdout.splitlines() == [
         "VERDICT   CHECK              NODE   EVIDENCE",
         "ok        rights             -      0 of 8 datagrams came",
@@ -79,8 +83,8 @@ def test_the_exit_status_without_an_agent(
 ) -> None:
     run_dir = shell.run_dir
 
-    def alone(data_dir: str, address: str | None) -> list[Any]:
-        assert (data_dir, address) == (str(run_dir), "192.0.2.1")
+    def alone(*given: str | None) -> list[Any]:
+        assert given == (str(run_dir), str(run_dir), "192.0.2.1")
         return [WELL]
 
     monkeypatch.setattr("swarmnet.runtime.doctor.alone.look_alone", alone)
@@ -120,3 +124,18 @@ def test_nothing_to_be_checked(shell: Shell, agent: FakeAgent) -> None:
     assert shell.lines("check") == ["There is no network."]
     agent.answer = [{**WEB, "hosts": [A], "pairs": []}]
     assert shell.lines("check")[1] == "1 host has sandboxes in it: nothing to be tried"
+
+
+def test_an_agent_that_hangs_is_looked_at_from_outside(
+    shell: Shell, agent: FakeAgent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("swarmnet.runtime.cli.doctor.ANSWER_S", 0.05)
+    agent.answer = Silence()
+    done = shell.run("doctor", "--data-dir", str(shell.run_dir / "data"))
+    assert done.exit_code == 1
+    _, first, cure, *_ = done.stdout.splitlines()
+    assert first.startswith("fail      agent")
+    assert first.endswith("the agent does not answer within 0.05 s")
+    assert "systemctl restart swarmnet" in cure
+    # It listens, so it is known which process it is.
+    assert f"the agent (pid {os.getpid()})" in done.stdout

@@ -1,5 +1,6 @@
 """Checks of this host over made-up facts: rights, features, ports, routes, disk."""
 
+from dataclasses import replace
 from ipaddress import ip_network
 from typing import Any
 
@@ -130,6 +131,16 @@ def test_a_data_path_address_that_is_gone() -> None:
     (found,) = bad(check_host(HostFacts(vtep="10.9.9.1")))
     assert (found.check, found.verdict) == ("data-path address", FAIL)
     assert "10.9.9.1" in found.evidence
+
+
+def test_a_link_that_is_too_small_for_a_network() -> None:
+    facts = HostFacts(underlay="e", vtep="10.9.9.1", underlay_mtu=1500)
+    assert bad(check_host(replace(facts, mtus=[("web", 1450, 50)]))) == []
+    (found,) = bad(check_host(replace(facts, mtus=[("web", 8950, 50)])))
+    assert (found.check, found.verdict) == ("link mtu", FAIL)
+    assert "e: 1500 bytes, and network web wants 8950 + 50" in found.evidence
+    assert "ip link set e mtu 9000" in found.cure
+    assert "--opt mtu=1450" in found.cure
 
 
 def test_addresses_set_by_hand() -> None:

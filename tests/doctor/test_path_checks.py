@@ -65,6 +65,13 @@ def bad(findings: Any) -> list[Finding]:
             "--opt mtu=1350",
         ),
         (
+            {"size_back": PathSize(1400, 1400)},
+            "path mtu from peer",
+            FAIL,
+            "of 1400 on the link: that link is too small for networks web",
+            "ip link set LINK mtu 1500 on n1",
+        ),
+        (
             {"size_back": PathSize(1500, 1400), "networks": [("web", 1350, 50)]},
             "path mtu from peer",
             WARN,

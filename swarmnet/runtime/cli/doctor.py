@@ -7,6 +7,7 @@ from typing import Final
 
 import click
 
+from swarmnet.errors import Refused
 from swarmnet.runtime.cli.answers import (
     NOTHING,
     Json,
@@ -16,6 +17,7 @@ from swarmnet.runtime.cli.answers import (
     objects,
     text,
 )
+from swarmnet.runtime.cli.client import SOCKET
 from swarmnet.runtime.cli.grammar import Command, Console
 from swarmnet.runtime.cli.layout import table
 from swarmnet.runtime.cli.main import DATA_DIR
@@ -24,6 +26,10 @@ from swarmnet.runtime.cli.parameters import complete_network, complete_node
 
 DATABASE: Final = "swarmnet.db"
 HEADS: Final = ("VERDICT", "CHECK", "NODE", "EVIDENCE")
+ANSWER_S: Final = 5.0
+"""An agent that does not say its status within this time does not work."""
+RESTART: Final = "see its log (journalctl -u swarmnet), and systemctl restart swarmnet"
+START: Final = "systemctl start swarmnet"
 FAIL: Final = "fail"
 OK: Final = "ok"
 
@@ -50,19 +56,36 @@ def doctor(ctx: click.Context, address: str | None, data_dir: str) -> None:
     here.
     """
     console = ctx.ensure_object(Console)
-    alone = False
-    try:
+    why = _silence(console)
+    if why is None:
         waiting_for = "what is tried out with others"
         body: dict[str, Json] = {"address": address}
         found = console.post("doctor", body=body, waiting_for=waiting_for)
-    except NoAgent as unreached:
-        alone = True
-        found = [_no_agent(str(unreached), data_dir), *_alone(data_dir, address)]
+    else:
+        found = [_no_agent(why, data_dir), *_alone(console.run_dir, data_dir, address)]
     console.show(found, _findings)
     if any(one.get("verdict") == FAIL for one in objects(found)):
         ctx.exit(FAILED)
-    if alone and address is not None:
+    if why is not None and address is not None:
         ctx.exit(NO_AGENT)
+
+
+def _silence(console: Console) -> str | None:
+    """Return why the agent does not answer, or None if it does.
+
+    Raises:
+        NoAgent: it may not be asked by this user.
+    """
+    try:
+        console.get("status", timeout_s=ANSWER_S)
+    except NoAgent as unreached:
+        path = os.path.join(console.run_dir, SOCKET)
+        if os.path.exists(path) and not os.access(path, os.W_OK):
+            raise
+        return str(unreached)
+    except Refused:
+        return f"the agent does not answer within {ANSWER_S:g} s: {RESTART}"
+    return None
 
 
 def _no_agent(why: str, data_dir: str) -> Json:
@@ -71,17 +94,17 @@ def _no_agent(why: str, data_dir: str) -> Json:
     return {
         "check": "agent",
         "node": None,
-        "verdict": FAIL if has_run else "skip",
+        "verdict": FAIL if has_run or cure == RESTART else "skip",
         "evidence": told or why,
-        "cure": "systemctl start swarmnet" if has_run else cure,
+        "cure": START if has_run and cure != RESTART else cure,
     }
 
 
-def _alone(data_dir: str, address: str | None) -> list[Json]:
+def _alone(run_dir: str, data_dir: str, address: str | None) -> list[Json]:
     """Return what can be found out without an agent."""
     # The other commands start before all that it needs would be loaded.
     host = importlib.import_module("swarmnet.runtime.doctor.alone")
-    found: list[Json] = host.look_alone(data_dir, address)
+    found: list[Json] = host.look_alone(run_dir, data_dir, address)
     return found
 
 

@@ -45,6 +45,9 @@ def _glance(answer: Json) -> Iterator[str]:
         yield from block([("cluster", NO_CLUSTER), *_version(found)])
     else:
         yield from block([*_facts(found), *_version(found)])
+    for member in objects(found.get("unwell")):
+        yield f"member {text(member.get('name'))}: {text(member.get('reason'))}"
+        yield f"    cure: {text(member.get('cure'))}"
     warnings = found.get("warnings")
     for warning in warnings if isinstance(warnings, list) else []:
         yield f"warning: {text(warning)}"

@@ -1,6 +1,8 @@
 """What is looked at where no agent runs: this host, and whether a peer is reached."""
 
+import os
 import socket
+import struct
 from collections.abc import Mapping
 from ipaddress import ip_address
 from time import monotonic
@@ -14,18 +16,38 @@ from swarmnet.runtime.locating import parse_address
 
 CONNECT_S: Final = 3.0
 NO_AGENT: Final = "no agent runs here"
+SOCKET: Final = "api.sock"
+PEER: Final = struct.Struct("=iII")
+"""struct ucred of unix(7): pid, uid, gid."""
 
 
-def look_alone(data_dir: str, address: str | None) -> list[Mapping[str, str | None]]:
+def look_alone(
+    run_dir: str, data_dir: str, address: str | None
+) -> list[Mapping[str, str | None]]:
     """Return the findings about this host, and about the way to an address.
 
     Raises:
         Refused: the address is none.
     """
     found: list[Finding] = []
+    known = Examined(data_dir, agent=listener_pid(os.path.join(run_dir, SOCKET)))
     if address is not None:
         found += reach_alone(address)
-    return [one.as_json() for one in (*examine(Examined(data_dir)), *found)]
+    return [one.as_json() for one in (*examine(known), *found)]
+
+
+def listener_pid(path: str) -> int | None:
+    """Return which process listens on a unix socket, or None if none does."""
+    with socket.socket(
+        socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK
+    ) as one:
+        try:
+            one.connect(path)
+            found = one.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, PEER.size)
+        except OSError:
+            return None
+    pid, _, _ = PEER.unpack(found)
+    return int(pid)
 
 
 def reach_alone(text: str, silence: str = NO_AGENT) -> list[Finding]:

@@ -9,13 +9,16 @@ from time import time
 from typing import Final
 
 from swarmnet.doctor.matching import IP
-from swarmnet.doctor.standing import MemberFacts, StandingFacts
+from swarmnet.doctor.standing import StandingFacts
+from swarmnet.ids import NodeId
+from swarmnet.overlay.mtu import overhead_bytes
 from swarmnet.runtime.doctor.by_hand import search_of
 from swarmnet.runtime.doctor.host import Examined
 from swarmnet.runtime.kernel import Kernel
 from swarmnet.runtime.life import Life
 from swarmnet.runtime.showing import describe_failure
 from swarmnet.runtime.store import Store
+from swarmnet.runtime.unwell import members_of
 from swarmnet.runtime.views import Views, data_path_of, iso_time
 
 RECENT_S: Final = 600.0
@@ -46,6 +49,7 @@ def examined(store: Store, life: Life | None, notice: str | None) -> Examined:
             for prefix in one.prefixes
         ),
         pools=tuple(one.prefix for one in networks.pools.pools),
+        mtus=shared_mtus(life, life.me),
         is_full=store.is_full,
         spaces=partial(_spaces, life.kernel),
         by_hand=search_of(life).run,
@@ -56,29 +60,34 @@ def standing_of(life: Life) -> StandingFacts:
     """Return how a node stands in its cluster."""
     views = Views(life)
     terms = life.standing.chain.certificate.terms
-    reaches = life.node.swim.degraded()
-    members = []
-    for node, name in views.node_names().items():
-        if node != life.me:
-            address = life.address_of(node)
-            member = MemberFacts(
-                name or node.hex(),
-                views.state(node),
-                "an unknown address" if address is None else str(address),
-                reaches[node].name if node in reaches else "DIRECT",
-            )
-            members.append(member)
     return StandingFacts(
         name=life.standing.name,
         now=time(),
         not_before=terms.not_before,
         not_after=terms.not_after,
         role=life.standing.role.name.lower(),
-        members=members,
+        members=[facts for _, facts in members_of(life)],
         warnings=list(views.warnings()),
         refusals=[describe_failure(one) for one in life.plane.failures()],
         drifts=list(_drifts(life)),
     )
+
+
+def shared_mtus(life: Life, node: NodeId) -> list[tuple[str, int, int]]:
+    """Return the networks that this node and another take part in.
+
+    Of each its name, its MTU, and what encapsulation takes besides, in bytes.
+    """
+    views, tables = Views(life), life.node.tables
+    overhead = overhead_bytes(life.standing.place.vtep)
+    found = []
+    for known in life.node.addressing.networks.standing():
+        if node in tables.attached(known.id) and views.is_attached(known.id):
+            shown = views.network(known)
+            mtu = shown["mtu"]
+            assert isinstance(mtu, int), mtu
+            found.append((str(shown["name"]), mtu, overhead))
+    return found
 
 
 def _drifts(life: Life) -> Iterator[str]:

@@ -70,6 +70,7 @@ class Examined:
     peers: Sequence[tuple[IP, IP | None]] = ()
     networks: Sequence[tuple[str, Prefix]] = ()
     pools: Sequence[Prefix] = ()
+    mtus: Sequence[tuple[str, int, int]] = ()
     is_full: bool = False
     spaces: Callable[[], Iterator[tuple[str, int]]] = lambda: iter(())
     by_hand: Callable[[], Sequence[ByHand]] | None = None
@@ -98,8 +99,10 @@ def examine(one: Examined) -> list[Finding]:
 
 
 def _rights(one: Examined) -> RightsFacts:
-    who = "this process" if one.agent is None else f"the agent (pid {one.agent})"
-    return RightsFacts(who, effective())
+    if one.agent is None or one.agent == os.getpid():
+        who = "this process" if one.agent is None else f"the agent (pid {one.agent})"
+        return RightsFacts(who, effective())
+    return RightsFacts(f"the agent (pid {one.agent})", effective(one.agent))
 
 
 def _ports(one: Examined) -> PortFacts:
@@ -176,6 +179,8 @@ def _host(one: Examined, host: Namespace) -> HostFacts:
         underlay=underlay,
         vtep=None if one.vtep is None else str(one.vtep),
         links=sum(not is_ours(link) for link in host.links.values()),
+        underlay_mtu=host.links[underlay].mtu if underlay in host.links else None,
+        mtus=one.mtus,
     )
 
 

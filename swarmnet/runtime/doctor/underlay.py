@@ -31,11 +31,12 @@ from swarmnet.doctor.standing import check_clock
 from swarmnet.errors import Refused
 from swarmnet.ids import Address, NodeId
 from swarmnet.overlay.facts import mtu_towards
-from swarmnet.overlay.mtu import UNDERLAY_MTU, overhead_bytes
+from swarmnet.overlay.mtu import UNDERLAY_MTU
 from swarmnet.runtime.datagrams import TOKEN_BYTES
 from swarmnet.runtime.doctor.alone import connect
 from swarmnet.runtime.doctor.echoing import HEADS, udp_socket
 from swarmnet.runtime.doctor.exchanging import counts_untrusted
+from swarmnet.runtime.doctor.here import shared_mtus
 from swarmnet.runtime.life import Life
 from swarmnet.runtime.opening import read_host
 from swarmnet.runtime.views import Views, data_path_of
@@ -120,22 +121,8 @@ class _Trial:
             udp_back=back[1],
             size_to=PathSize(link_mtu, largest),
             size_back=back[2],
-            networks=self._networks(),
+            networks=shared_mtus(self._life, self._peer),
         )
-
-    def _networks(self) -> list[tuple[str, int, int]]:
-        """Return the networks that both take part in: name, MTU, encapsulation."""
-        views, tables = Views(self._life), self._life.node.tables
-        overhead = overhead_bytes(self._life.standing.place.vtep)
-        found = []
-        for known in self._life.node.addressing.networks.standing():
-            both = tables.attached(known.id)
-            if self._peer in both and views.is_attached(known.id):
-                shown = views.network(known)
-                mtu = shown["mtu"]
-                assert isinstance(mtu, int), mtu
-                found.append((str(shown["name"]), mtu, overhead))
-        return found
 
     async def _there(self, link_mtu: int) -> tuple[int, int | None]:
         """Return how many datagrams came there, and the largest packet that did."""
