@@ -108,7 +108,7 @@ class Life:
         self.fenced_by: str | None = None
         self.end: End | None = None
         self._ended, self.begun, self.joined = (trio.Event() for _ in range(3))
-        """Set when it is over; once a new cluster has rows; once a member has answered."""
+        """Set when it is over; when a new cluster has rows; when a member answers."""
         self.plane_moved = trio.Event()
         """Is set, and made anew, whenever the data plane may have changed."""
         self._datagrams, self._streams = self._ports()
