@@ -18,6 +18,8 @@ from benchmarks import (
     addresses,
     agent_connect,
     agent_failures,
+    agent_fifty,
+    agent_flood,
     agent_rest,
     asymmetric,
     attach,
@@ -101,6 +103,8 @@ QUESTIONS: Final[dict[str, Question]] = {
         agent_connect.QUESTION,
         agent_failures.QUESTION,
         agent_rest.QUESTION,
+        agent_flood.QUESTION,
+        agent_fifty.QUESTION,
         dns.QUESTION,
     )
 }

@@ -62,6 +62,12 @@ def entry_work(
     return work.ordered()
 
 
+def has_changed_keys(desired: Desired, name: str) -> bool:
+    """Return whether entries of a namespace are to change by what came meanwhile."""
+    networks = desired.networks.items()
+    return any(one.book.changed and namespace_of(key) == name for key, one in networks)
+
+
 def _change(work: Work, followed: Followed, held: Held, key: Key) -> None:
     sort, index, about = key
     where = (namespace_of(followed.network.id), device_of(index))

@@ -63,6 +63,11 @@ class Naming:
         """Forget an endpoint."""
         self.book.drop(network.hex(), _id_of(owner, key))
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether rows of a network are still coming, as far as is known."""
+        return bool(self._late)
+
     def settle(self, now: float) -> None:
         """Look which networks are known by now, with all that is in them."""
         for network, whole_at in list(self._late.items()):

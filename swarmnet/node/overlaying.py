@@ -11,8 +11,6 @@ from swarmnet.cnm.driver import check_options
 from swarmnet.cnm.endpoint import (
     Endpoint,
     Publish,
-    is_station,
-    mac_of,
     parse_publish,
 )
 from swarmnet.cnm.network import Attachment, Network, Subnet
@@ -278,8 +276,7 @@ def endpoint_value(known: KnownEndpoint, me: NodeId) -> Endpoint:
         node=known.owner.hex(),
         sandbox=facts.sandbox,
         addresses=addresses,
-        # What no single station can have, no row can give it.
-        mac=facts.mac if facts.mac and is_station(facts.mac) else mac_of(addresses),
+        mac=facts.station,
         publish=tuple(_published(facts.publish)) if known.owner == me else (),
     )
 

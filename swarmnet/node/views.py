@@ -59,6 +59,10 @@ class NodeViews:
         """Return whether a packet that begins so names a session with a member."""
         return self._channels.knows(head)
 
+    def disowned_by(self) -> list[NodeId]:
+        """Return the peers that have last said that they take us for removed."""
+        return self._channels.disowned_by()
+
     @property
     def dataplane(self) -> Dataplane | None:
         """The data plane, to be looked at; None without a seat."""

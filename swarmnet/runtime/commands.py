@@ -27,6 +27,7 @@ from swarmnet.node.networks import KnownNetwork
 from swarmnet.overlay.naming import box_of, namespace_of
 from swarmnet.runtime.checking import (
     check_address,
+    check_mac,
     check_namespace,
     check_ports,
 )
@@ -151,6 +152,8 @@ class NetworkCommands:
             )
         known = self._views.find_network(reference)
         wanted = self._endpoint_wish(known, sandbox, wish)
+        if wanted.mac is not None:
+            await check_mac(self._life, known, wanted.mac)
         made = await self._submit(lambda a, now: a.connect(now, wanted))
         assert isinstance(made, KnownEndpoint), "it is the endpoint"
         try:

@@ -5,7 +5,7 @@ It holds what a running node has around it. Nothing of the data plane ends with 
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
 from secrets import token_bytes
@@ -17,6 +17,7 @@ import trio
 from swarmnet.cnm.sandbox import Sandbox
 from swarmnet.crypto.admission import Admitted, Admitter
 from swarmnet.crypto.certificate import Role
+from swarmnet.crypto.switchboard import Disowned
 from swarmnet.errors import Refused
 from swarmnet.ids import CLUSTER, Address, NodeId
 from swarmnet.kernel.operations import Failure
@@ -51,7 +52,12 @@ from swarmnet.runtime.opening import read_host
 from swarmnet.runtime.rebuilding import rebuild
 from swarmnet.runtime.resolving import Resolver
 from swarmnet.runtime.sandboxes import Sandboxes
-from swarmnet.runtime.showing import describe, describe_failure, show_namespace
+from swarmnet.runtime.showing import (
+    describe,
+    describe_failure,
+    show_disowned,
+    show_namespace,
+)
 from swarmnet.runtime.standing import Standing
 from swarmnet.runtime.store import Store
 from swarmnet.runtime.streams import Streams
@@ -299,6 +305,8 @@ class Life:
                 if node == self.me:
                     self._say("warning", text="this node was removed by a manager")
                     self.finish(End.REMOVED)
+            case Disowned(peer):
+                self._say("warning", text=self.disowned((peer,)))
             case RenewalWanted():
                 self.certifying.renew(output)
             case Recertified() | RootsChanged():
@@ -348,9 +356,13 @@ class Life:
         chain = self.directory.chain(node)
         return None if chain is None else chain.certificate.subject.name
 
-    def note_trouble(self, text: str) -> None:
-        """Take note of why something cannot be written."""
-        if text != self.trouble:
+    def disowned(self, by: Sequence[NodeId]) -> str:
+        """Return who takes this node for removed, and the cure."""
+        return show_disowned([self.name_of(node) or node.hex() for node in by])
+
+    def note_trouble(self, text: str | None) -> None:
+        """Take note of why something cannot be written; None: it can be again."""
+        if text not in (None, self.trouble):
             self._say("warning", text=text)
         self.trouble = text
 

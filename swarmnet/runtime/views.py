@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from swarmnet.cnm.endpoint import mac_of, show_mac
+from swarmnet.cnm.endpoint import show_mac
 from swarmnet.cnm.network import Attachment
 from swarmnet.crypto.certificate import Role
 from swarmnet.dns.resolv_conf import ADDRESS
@@ -194,7 +194,6 @@ class Views:
 
     def endpoint(self, one: KnownEndpoint) -> Json:
         """Return one endpoint."""
-        addresses = [address for _, address in one.facts.addresses]
         if not one.is_effective:
             state = "void"
         else:
@@ -205,7 +204,7 @@ class Views:
             "sandbox": one.facts.sandbox,
             "node": one.owner.hex(),
             "node_name": self._life.name_of(one.owner),
-            "mac": show_mac(one.facts.mac or mac_of(addresses)),
+            "mac": show_mac(one.facts.station),
             **addresses_of(one),
             "aliases": list(one.facts.aliases),
             "state": state,
@@ -260,8 +259,8 @@ class Views:
             "members": {kind: states.count(kind) for kind in kinds},
             "networks": len(addressing.networks.standing()),
             "in_sync": in_sync,
-            "last_convergence_s": None,
-            "warnings": list(self.warnings()),
+            "last_convergence_s": tables.last_convergence_s,
+            "warnings": list(dict.fromkeys(self.warnings())),
         }
 
     def warnings(self) -> Iterable[str]:
@@ -270,6 +269,12 @@ class Views:
         for told in (life.trouble, life.fenced_by, life.no_firewall):
             if told is not None:
                 yield told
+        try:
+            life.store.check_room()
+        except Refused as refused:
+            yield str(refused)
+        if by := node.disowned_by():
+            yield life.disowned(by)
         if life.standing.sealed is not None and life.standing.root is None:
             yield "the root's key is sealed: no manager can be made here; unlock it"
         yield from node.addressing.networks.warnings()

@@ -49,6 +49,8 @@ REFUSALS: Final = [
     ("network connect --ip6 fd00::9 web free", "fd00::9"),
     ("network connect --mac 01:00:5e:00:00:01 web free", "01:00:5e:00:00:01"),
     ("network connect --mac zz web free", "zz"),
+    ("network connect --mac {first_mac} web free", "first on n0"),
+    ("network connect --mac {other_mac} web free", "other on n1"),
     ("network connect --publish 8080:80 web free", "8080"),
     ("network connect --publish 0:80 web free", "0"),
     ("network connect --publish 80 web free", "80"),
@@ -95,6 +97,8 @@ def words(cluster: World) -> dict[str, str]:
         "ip1": cluster[1].ip,
         "first": first,
         "other": other,
+        "first_mac": str(host.endpoints("web")[first]["mac"]),
+        "other_mac": str(host.endpoints("web")[other]["mac"]),
         "host": host.netns,
         "first_netns": str(host.run_dir / "netns/box/first"),
     }

@@ -8,6 +8,7 @@ import pytest
 
 from sim.kernel.fake import FakeKernel
 from sim.kernel.faults import NO_FAULTS, Faults
+from swarmnet.cnm.endpoint import mac_of
 from swarmnet.cnm.sandbox import Sandbox
 from swarmnet.kernel.firewall import OURS
 from swarmnet.kernel.links import Kind, Link
@@ -23,7 +24,7 @@ from swarmnet.kernel.operations import (
 from swarmnet.kernel.ownership import ours
 from swarmnet.kernel.state import HOST, Entries, Namespace
 from swarmnet.node.dataplane import LOOK_AFTER_S, RESYNC_S
-from swarmnet.node.kernel_news import Apply, EntryNews, Missed, OtherNews
+from swarmnet.node.kernel_news import Apply, EntryNews, Missed, OtherNews, Read
 from swarmnet.overlay.entries import Sort
 from tests.node.overlays import (
     ADOPTED,
@@ -216,6 +217,21 @@ def test_own_changes_are_no_drift() -> None:
         for name in (HOST, *life.kernel.names()):
             life.plane.receive_news(life.now, OtherNews(name))
         life.run(1.0)
+    assert (life.drifts, life.plane.counters["drifted"]) == ([], 0)
+
+
+def test_what_comes_while_it_is_looked_is_no_drift() -> None:
+    life = born()
+    life.plane.receive_news(life.now, OtherNews(NET))
+    life.now += LOOK_AFTER_S
+    life.plane.handle_timeout(life.now)
+    late = replace(REMOTE[0], id="e" * 32, addresses=(ip_address("10.0.1.77"),))
+    late = replace(late, mac=mac_of(late.addresses))
+    life.plane.put_endpoint(life.now, "red", late)
+    assert isinstance(life.plane._outputs[0], Read)
+    life.calm()
+    assert is_planned(life)
+    assert life.kernel.read(NET).entries["vxlan0"].fdb.get(late.mac) is not None
     assert (life.drifts, life.plane.counters["drifted"]) == ([], 0)
 
 
