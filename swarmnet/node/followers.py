@@ -50,7 +50,7 @@ class Followers:
     def is_waiting(self) -> bool:
         """Whether they must be asked whatever happens, for nothing tells them."""
         plane, naming = self.overlaying.plane, self.overlaying.naming
-        return naming.is_waiting or (plane is not None and not plane.is_complete)
+        return plane is not None and (not plane.is_complete or naming.is_waiting)
 
     def carry(
         self, now: float, address_of: Callable[[NodeId], Address | None]

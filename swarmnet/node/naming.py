@@ -65,7 +65,7 @@ class Naming:
 
     @property
     def is_waiting(self) -> bool:
-        """Whether there are networks of which more may come."""
+        """Whether rows of a network are still coming, as far as is known."""
         return bool(self._late)
 
     def settle(self, now: float) -> None:
