@@ -1,8 +1,20 @@
 """A real exchange through VXLAN, from a sandbox here to a sandbox there and back."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
-from swarmnet.doctor.finding import Finding, failure, ok, skipped, warning
+from swarmnet.doctor.finding import (
+    TEXT_CHARACTERS_MAX,
+    Finding,
+    failure,
+    ok,
+    skipped,
+    warning,
+)
+
+NUMBER_MAX: Final = 1e6
+"""Of a time in seconds, a share, or a size in bytes, as a member tells it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,3 +127,22 @@ def exchange_as_json(one: Exchange, port: int) -> dict[str, object]:
         "tcp": None if one.tcp is None else not one.tcp,
         "reason": reason or None,
     }
+
+
+def went_untrusted(value: Mapping[str, object]) -> dict[str, object]:
+    """Read how a member says that an exchange went; what is strange is null."""
+    reason = value.get("reason")
+    return {
+        "ok": value.get("ok") is True,
+        "rtt_s": _number(value.get("rtt_s")),
+        "loss": _number(value.get("loss")),
+        "path_mtu": _number(value.get("path_mtu")),
+        "tcp": value.get("tcp") if isinstance(value.get("tcp"), bool) else None,
+        "reason": None if reason is None else str(reason)[:TEXT_CHARACTERS_MAX],
+    }
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return value if 0 <= value < NUMBER_MAX else None

@@ -129,8 +129,8 @@ class Inquiring:
 async def _answered(called: Called, answer: Answering) -> object:
     try:
         return {"answer": await answer(called.peer, _read(called.body))}
-    except Refused as refused:
-        return {"error": str(refused)}
+    except (Refused, OSError) as error:
+        return {"error": str(error)}
 
 
 def _read(body: bytes) -> Question:

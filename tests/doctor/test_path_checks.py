@@ -5,7 +5,12 @@ from typing import Any
 
 import pytest
 
-from swarmnet.doctor.exchange import Exchange, check_exchange, exchange_as_json
+from swarmnet.doctor.exchange import (
+    Exchange,
+    check_exchange,
+    exchange_as_json,
+    went_untrusted,
+)
 from swarmnet.doctor.finding import Finding, Verdict
 from swarmnet.doctor.paths import (
     Attempt,
@@ -211,6 +216,17 @@ def test_an_exchange(change: dict[str, Any], word: str, cure: str) -> None:
     assert (found.check, found.verdict, found.node) == ("vxlan web", FAIL, "n1")
     assert word in found.evidence
     assert cure in found.cure
+
+
+def test_what_members_say_of_an_exchange_is_read_totally() -> None:
+    told = exchange_as_json(replace(GOOD, answered=6), 4789)
+    assert went_untrusted(told) == told
+    nothing = dict.fromkeys(("rtt_s", "loss", "path_mtu", "tcp", "reason"))
+    junk: Any
+    for junk in ("x", [], {}, True, -1, 10**400, float("nan"), float("inf")):
+        read = went_untrusted(dict.fromkeys(told, junk))
+        assert {**read, "tcp": None, "reason": None} == {**nothing, "ok": junk is True}
+        assert str(junk)[:500] == read["reason"]
 
 
 def test_an_exchange_that_loses_or_cannot_be() -> None:

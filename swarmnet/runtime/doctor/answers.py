@@ -48,21 +48,21 @@ async def answer_probe(
         Refused: it cannot be answered, or too much is under way.
     """
     match question:
-        case {"ask": "probe-open", "network": str(network), "versions": list(some)}:
-            return await _open(life, _scope(network), _token(question), some)
+        case {"ask": "probe-open", "network": str(network)}:
+            return await _open(life, peer, _scope(network), question)
         case {"ask": "probe-told"}:
             return {"came": life.taking_part.came(_token(question))}
         case {"ask": "probe-count"}:
             awaited = life.datagrams.awaited
-            found = life.taking_part.await_datagrams(awaited, _token(question))
+            found = life.taking_part.await_datagrams(peer, awaited, _token(question))
             return {"came": dict(found), "wall": time()}
         case {"ask": "probe-send"}:
             return await answer_send(life, peer, _token(question), question)
         case {"ask": "probe-begin", "what": "host"}:
-            return {"job": life.taking_part.begin(partial(_look, life))}
+            return {"job": life.taking_part.begin(peer, partial(_look, life))}
         case {"ask": "probe-begin", "what": "row", "network": str(network)}:
             known = Views(life).find_network(network)
-            return {"job": life.taking_part.begin(partial(fill_row, life, known))}
+            return {"job": life.taking_part.begin(peer, partial(fill_row, life, known))}
         case {"ask": "probe-job", "job": int(number), "after": int(after)}:
             return life.taking_part.report(number, max(0, after))
         case _:
@@ -87,30 +87,39 @@ def _scope(text: str) -> Scope:
 
 
 async def _look(life: Life, job: Job) -> None:
-    """Look at this host for a member."""
-    known = examined(life.store, life, None)
-    found = await trio.to_thread.run_sync(lambda: examine(known))
+    """Look at this host for a member, one at a time: it costs a second of work."""
+    async with life.taking_part.looking:
+        known = examined(life.store, life, None)
+        found = await trio.to_thread.run_sync(lambda: examine(known))
     job.found += [one.as_json() for one in found]
 
 
 async def _open(
-    life: Life, network: Scope, token: bytes, versions: list[object]
+    life: Life, peer: NodeId, network: Scope, question: Mapping[str, object]
 ) -> Json:
     """Open an echo in a sandbox of ours that is in a network."""
-    life.taking_part.check_room()
-    found = [one for one in seats(life, network) if one[1].version in versions]
+    token, versions = _token(question), question.get("versions")
+    life.taking_part.check_room(peer)
+    wanted = versions if isinstance(versions, list) else []
+    found = [one for one in seats(life, network) if one[1].version in wanted]
     if not found:
         name = life.standing.name
         return {"idle": f"no sandbox of {name} is in it with such an address"}
     sandbox, ip = found[0]
     try:
-        return await _serve(life, token, sandbox, ip)
+        echo = await _echo(life, token, sandbox, ip)
     except OSError as error:
         told = error.strerror or str(error)
         raise Refused(f"sandbox {sandbox}: no socket at {ip}: {told}") from None
+    try:
+        life.taking_part.serve(peer, echo)
+    except Refused:
+        echo.close()
+        raise
+    return {"ip": str(ip), "udp": echo.ports[0], "tcp": echo.ports[1]}
 
 
-async def _serve(life: Life, token: bytes, sandbox: str, ip: IP) -> Json:
+async def _echo(life: Life, token: bytes, sandbox: str, ip: IP) -> Echo:
     udp = await trio.to_thread.run_sync(
         partial(within, open_box(life, sandbox), partial(udp_socket, ip))
     )
@@ -121,6 +130,4 @@ async def _serve(life: Life, token: bytes, sandbox: str, ip: IP) -> Json:
     except (OSError, Refused):
         udp.close()
         raise
-    echo = Echo(token, udp, tcp)
-    life.taking_part.serve(echo)
-    return {"ip": str(ip), "udp": echo.ports[0], "tcp": echo.ports[1]}
+    return Echo(token, udp, tcp)

@@ -18,6 +18,7 @@ from swarmnet.runtime.datagrams import TOKEN_BYTES
 from swarmnet.runtime.linux import run_in
 
 LIVES_S: Final = 8.0
+AGAIN_S: Final = 0.05
 TCP_BYTES: Final = 64 << 10
 DATAGRAM_BYTES_MAX: Final = 65_535
 NUMBER_BYTES: Final = 4
@@ -86,6 +87,11 @@ class Echo:
         """Return how many datagrams came, by their size."""
         return {size: len(numbers) for size, numbers in self._came.items()}
 
+    def close(self) -> None:
+        """Close what was never served."""
+        self._udp.close()
+        self._tcp.socket.close()
+
     async def serve(self) -> None:
         """Send back what comes, and close the sockets in the end."""
         with trio.move_on_after(LIVES_S):
@@ -113,6 +119,9 @@ class Echo:
                 stream = await self._tcp.accept()
                 async with stream:
                     await self._send_back(stream)
+                continue
+            # There may be no descriptor left: not so fast.
+            await trio.sleep(AGAIN_S)
 
     async def _send_back(self, stream: trio.SocketStream) -> None:
         data = b""

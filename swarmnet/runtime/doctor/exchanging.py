@@ -1,11 +1,11 @@
 """The near side of an exchange through VXLAN, from a sandbox of ours to a peer's."""
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from secrets import token_bytes
-from statistics import median
 from typing import Final
 
 import trio
@@ -27,7 +27,10 @@ SMALL_BYTES: Final = 84
 """An IP packet as ping sends it."""
 SMALL_COUNT: Final = 8
 FULL_COUNT: Final = 4
+VOLLEYS_MAX: Final = 2
 ROUNDS: Final = 3
+PORT_MAX: Final = 65_535
+SIZE_FORM: Final = re.compile(r"[0-9]{1,5}")
 TRIALS: Final = 5
 AGAIN_S: Final = 0.3
 
@@ -74,8 +77,8 @@ async def exchange(life: Life, peer: NodeId, known: KnownNetwork) -> Exchange:
         answer = await _ask_patiently(life, peer, question)
         if "idle" in answer:
             return replace(began, error=str(answer["idle"]), is_idle=True)
-        target = parse_ip("address", str(answer.get("ip")))
-        ports = answer.get("udp"), answer.get("tcp")
+        target = _target_untrusted(life, peer, known.id, answer.get("ip"))
+        ports = _port_untrusted(answer, "udp"), _port_untrusted(answer, "tcp")
         sandbox, source = next(one for one in ours if one[1].version == target.version)
         began = replace(began, source=str(source), target=str(target))
         return await _Exchanging(life, peer, token, began).run(sandbox, ports)
@@ -84,6 +87,22 @@ async def exchange(life: Life, peer: NodeId, known: KnownNetwork) -> Exchange:
     except OSError as error:
         told = f"a socket in the sandbox: {error.strerror or error}"
         return replace(began, error=told)
+
+
+def _target_untrusted(life: Life, peer: NodeId, network: Scope, text: object) -> IP:
+    """Return the address that a peer names, if it has an endpoint there."""
+    target = parse_ip("address", str(text)[:60])
+    for one in life.node.addressing.endpoints.all(network, peer):
+        if one.is_effective and target in [ip for _, ip in one.facts.addresses]:
+            return target
+    raise Refused(f"it named {target}, which is not known here to be its own")
+
+
+def _port_untrusted(answer: Mapping[str, object], key: str) -> int:
+    port = answer.get(key)
+    if not isinstance(port, int) or not 1 <= port <= PORT_MAX:
+        raise Refused("it answers something else: update it")
+    return port
 
 
 async def _ask_patiently(
@@ -120,10 +139,8 @@ class _Exchanging:
         self._target = parse_ip("address", began.target)
         self._head = HEADS[self._target.version]
 
-    async def run(self, sandbox: str, ports: tuple[object, object]) -> Exchange:
+    async def run(self, sandbox: str, ports: tuple[int, int]) -> Exchange:
         udp_port, tcp_port = ports
-        assert isinstance(udp_port, int), udp_port
-        assert isinstance(tcp_port, int), tcp_port
         box = open_box(self._life, sandbox)
         try:
             udp = await trio.to_thread.run_sync(
@@ -146,21 +163,28 @@ class _Exchanging:
         return replace(found, tcp=await send_through(tcp, target, self._token))
 
     async def _datagrams(self, volleys: Volleys, port: int) -> Exchange:
-        mtu = self._began.mtu
+        mtu, rounds = self._began.mtu, 0
         sizes = [SMALL_BYTES] * SMALL_COUNT + [mtu] * FULL_COUNT
-        came = await volleys.send(port, sizes)
-        small, full = came.get(SMALL_BYTES, []), came.get(mtu, [])
+        small: list[float] = []
+        full: list[float] = []
+        while rounds < VOLLEYS_MAX and not (small and full):
+            # A host that stood still for a second is no fault of the way.
+            rounds += 1
+            came = await volleys.send(port, sizes)
+            small += came.get(SMALL_BYTES, [])
+            full += came.get(mtu, [])
         arrived = await self._arrived()
         largest = mtu if full else await self._search(volleys, port, mtu, small)
         return replace(
             self._began,
-            sent=SMALL_COUNT,
+            sent=SMALL_COUNT * rounds,
             answered=len(small),
             arrived=None if arrived is None else arrived.get(SMALL_BYTES, 0),
-            full_sent=FULL_COUNT,
+            full_sent=FULL_COUNT * rounds,
             full_answered=len(full),
             full_arrived=None if arrived is None else arrived.get(mtu, 0),
-            round_trip_s=round(median(small), 6) if small else None,
+            # The least: what the two processes took is no part of the way.
+            round_trip_s=round(min(small), 6) if small else None,
             path_mtu=largest,
         )
 
@@ -197,5 +221,5 @@ def counts_untrusted(found: object, head: int) -> dict[int, int]:
     return {
         int(size) + head: count
         for size, count in (counts if isinstance(counts, dict) else {}).items()
-        if str(size).isdigit() and isinstance(count, int)
+        if SIZE_FORM.fullmatch(str(size)) and isinstance(count, int)
     }

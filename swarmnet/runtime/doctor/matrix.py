@@ -5,7 +5,7 @@ from typing import Final
 
 import trio
 
-from swarmnet.doctor.exchange import exchange_as_json
+from swarmnet.doctor.exchange import exchange_as_json, went_untrusted
 from swarmnet.errors import Refused
 from swarmnet.ids import NodeId
 from swarmnet.node.networks import KnownNetwork
@@ -57,16 +57,18 @@ async def _row(
         job = Job()
         await fill_row(life, known, job)
         return job.found
-    found: dict[object, Json] = {}
+    found: dict[str, Json] = {}
     told = "it did not tell"
     try:
         question = {"what": "row", "network": known.id.hex()}
         async for pair in have_done(life, host, question):
-            found[pair.get("to")] = pair
+            found[str(pair.get("to"))] = went_untrusted(pair)
     except Refused as refused:
         told = str(refused)
     return [
-        found.get(other.hex(), _failed(life, host, other, told))
+        {**_ends(life, host, other), **found[other.hex()]}
+        if other.hex() in found
+        else _failed(life, host, other, told)
         for other in hosts
         if other != host
     ]

@@ -4,20 +4,23 @@ All of it is bounded, and ends by itself.
 """
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
 import trio
 
 from swarmnet.errors import Refused
+from swarmnet.ids import NodeId
 from swarmnet.runtime.doctor.echoing import Echo
 
-ECHOES_MAX: Final = 64
-COUNTED_MAX: Final = 64
+ECHOES_MAX: Final = 256
+COUNTED_MAX: Final = 256
 COUNTED_S: Final = 10.0
-JOBS_MAX: Final = 8
+JOBS_MAX: Final = 64
+SHARE: Final = 8
+"""One member may have as much under way as this part of what all may."""
 JOB_S: Final = 120.0
 ITEMS_MAX: Final = 32
 """So many findings, or pairs, go into one answer."""
@@ -31,6 +34,8 @@ class Job:
     found: list[Json] = field(default_factory=list)
     is_done: bool = False
     error: str = ""
+    fetched: trio.Event = field(default_factory=trio.Event)
+    """Set once whoever asked has all of it."""
 
 
 class TakingPart:
@@ -41,6 +46,9 @@ class TakingPart:
         self._echoes: dict[bytes, Echo] = {}
         self._jobs: dict[int, Job] = {}
         self._number = 0
+        self.looking = trio.Lock()
+        """Held by whoever looks at this host for a member."""
+        self._shares: Counter[tuple[str, NodeId | None]] = Counter()
 
     async def run(self) -> None:
         """Serve what was begun until cancelled."""
@@ -56,28 +64,48 @@ class TakingPart:
             raise Refused("this node has only just begun, or ends: try again")
         self._nursery.start_soon(task)
 
+    @contextmanager
+    def _share(self, kind: str, peer: NodeId | None) -> Iterator[None]:
+        """Count what is under way of a kind, in all and for a member."""
+        places = [(kind, None), (kind, peer)]
+        self._shares.update(places)
+        try:
+            yield
+        finally:
+            self._shares.subtract(places)
+
+    def _check(self, kind: str, peer: NodeId | None, most: int) -> None:
+        in_all, of_peer = self._shares[kind, None], self._shares[kind, peer]
+        if in_all >= most or (peer is not None and of_peer >= most // SHARE):
+            told = f"{in_all} {kind} are under way here, {of_peer} of yours"
+            raise Refused(f"{told}: try again")
+
     # Echoes
 
-    def check_room(self) -> None:
+    def check_room(self, peer: NodeId) -> None:
         """Refuse one more echo if there are too many.
 
         Raises:
             Refused: there are.
         """
-        if len(self._echoes) >= ECHOES_MAX:
-            raise Refused(f"{ECHOES_MAX} exchanges are under way here: try again")
+        self._check("exchanges", peer, ECHOES_MAX)
 
-    def serve(self, echo: Echo) -> None:
-        """Let an echo be answered, until it ends by itself."""
+    def serve(self, peer: NodeId, echo: Echo) -> None:
+        """Let an echo be answered, until it ends by itself.
+
+        Raises:
+            Refused: this node ends.
+        """
 
         async def run() -> None:
             try:
-                await echo.serve()
+                with self._share("exchanges", peer):
+                    await echo.serve()
             finally:
                 self._echoes.pop(echo.token, None)
 
-        self._echoes[echo.token] = echo
         self._start(run)
+        self._echoes[echo.token] = echo
 
     def came(self, token: bytes) -> dict[int, int]:
         """Return what came to an echo: how many datagrams by their size.
@@ -93,23 +121,28 @@ class TakingPart:
     # Datagrams to the node's own port
 
     def await_datagrams(
-        self, awaited: dict[bytes, Counter[int]], token: bytes
+        self,
+        peer: NodeId | None,
+        awaited: dict[bytes, Counter[int]],
+        token: bytes,
     ) -> Counter[int]:
         """Let datagrams be counted that begin with a token, for `COUNTED_S`.
+
+        `peer` is who asks for it, None for this node itself.
 
         Raises:
             Refused: too many tokens are awaited.
         """
         if token in awaited:
             return awaited[token]
-        if len(awaited) >= COUNTED_MAX:
-            raise Refused(f"{COUNTED_MAX} trials are under way here: try again")
+        self._check("trials", peer, COUNTED_MAX)
         found: Counter[int] = Counter()
         awaited[token] = found
 
         async def forget() -> None:
             try:
-                await trio.sleep(COUNTED_S)
+                with self._share("trials", peer):
+                    await trio.sleep(COUNTED_S)
             finally:
                 awaited.pop(token, None)
 
@@ -118,31 +151,25 @@ class TakingPart:
 
     # Jobs
 
-    def begin(self, work: Callable[[Job], Awaitable[object]]) -> int:
-        """Begin a job; return its number.
+    def begin(self, peer: NodeId, work: Callable[[Job], Awaitable[object]]) -> int:
+        """Begin a job for a member; return its number.
 
         Raises:
             Refused: too many are under way.
         """
-        if len(self._jobs) >= JOBS_MAX:
-            raise Refused(f"{JOBS_MAX} members look at this host: try again")
+        self._check("looks", peer, JOBS_MAX)
         self._number += 1
         number, job = self._number, Job()
 
         async def run() -> None:
-            with trio.move_on_after(JOB_S):
-                try:
-                    await work(job)
-                except Refused as refused:
-                    job.error = str(refused)
-                finally:
-                    job.is_done = True
-                # Whoever asked fetches it within this time.
-                await trio.sleep(COUNTED_S)
+            with self._share("looks", peer), trio.move_on_after(JOB_S):
+                await _carry_out(work, job)
+                with trio.move_on_after(COUNTED_S):
+                    await job.fetched.wait()
             self._jobs.pop(number, None)
 
-        self._jobs[number] = job
         self._start(run)
+        self._jobs[number] = job
         return number
 
     def report(self, number: int, after: int) -> Json:
@@ -159,6 +186,15 @@ class TakingPart:
         some = job.found[after : after + ITEMS_MAX]
         is_all = job.is_done and after + len(some) == len(job.found)
         if is_all:
-            with suppress(KeyError):
-                del self._jobs[number]
+            job.fetched.set()
         return {"found": some, "done": is_all}
+
+
+async def _carry_out(work: Callable[[Job], Awaitable[object]], job: Job) -> None:
+    """Let a job be done; what it meets is told to whoever asked for it."""
+    try:
+        await work(job)
+    except (Refused, OSError) as error:
+        job.error = str(error)
+    finally:
+        job.is_done = True

@@ -44,6 +44,8 @@ from swarmnet.runtime.views import Views, data_path_of
 REACH_BYTES: Final = 64
 REACH_COUNT: Final = 8
 SIZE_MAX: Final = 65_535
+WALL_MAX: Final = 1e11
+"""Of what a peer says that its clock shows, in Unix seconds."""
 SIZES_MAX: Final = 64
 ROUNDS: Final = 3
 LOOKS: Final = 4
@@ -101,7 +103,7 @@ class _Trial:
         found = await self._ask(ask="probe-count", token=token_bytes(16).hex())
         took_s = monotonic() - began
         wall = found.get("wall")
-        if not isinstance(wall, int | float):
+        if not isinstance(wall, int | float) or not 0 <= wall < WALL_MAX:
             raise Refused("it does not say its time: update it")
         return check_clock(name, wall - (at + took_s / 2), took_s)
 
@@ -146,7 +148,7 @@ class _Trial:
         """Have the peer do the same."""
         token = token_bytes(TOKEN_BYTES)
         taking, awaited = self._life.taking_part, self._life.datagrams.awaited
-        counted = taking.await_datagrams(awaited, token)
+        counted = taking.await_datagrams(None, awaited, token)
         found = await self._ask(
             ask="probe-send", token=token.hex(), sizes=[], first=True
         )
@@ -155,7 +157,7 @@ class _Trial:
             link_mtu = UNDERLAY_MTU
         attempt = Attempt(
             str(found.get("tcp") or "")[:200],
-            float(seconds) if isinstance(seconds, int | float) else 0.0,
+            float(seconds) if isinstance(seconds, float) else 0.0,
         )
         search = _Search(link_mtu)
         while sizes := search.next():

@@ -1,5 +1,6 @@
 """Datagrams sent all at once, and which of them came back."""
 
+import os
 import socket
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -42,7 +43,7 @@ class Volleys:
         """Send packets of these sizes of IP; return the round trips, by size."""
         sent: dict[bytes, tuple[int, float]] = {}
         came: dict[int, list[float]] = {}
-        ended = trio.Event()
+        ended, is_all_sent = trio.Event(), False
 
         async def take() -> None:
             while True:
@@ -52,7 +53,7 @@ class Volleys:
                     size, at = sent.pop(key, (0, 0.0))
                     if size and data[:TOKEN_BYTES] == self._token:
                         came.setdefault(size, []).append(monotonic() - at)
-                    if not sent:
+                    if is_all_sent and not sent:
                         ended.set()
 
         async with trio.open_nursery() as nursery:
@@ -66,7 +67,8 @@ class Volleys:
                     data = head.ljust(size - self._head, b"\0")
                     await self._sock.sendto(data, (self._host, port))
                 await trio.sleep(APART_S)
-            with trio.move_on_after(WAIT_S):
+            is_all_sent = True
+            with trio.move_on_after(WAIT_S if sent else 0):
                 await ended.wait()
             nursery.cancel_scope.cancel()
         return came
@@ -83,7 +85,7 @@ async def send_through(sock: socket.socket, target: Pair, token: bytes) -> str:
         except trio.TooSlowError:
             return f"no end within {CONNECT_S:g} s"
         except OSError as error:
-            return error.strerror or str(error)
+            return os.strerror(error.errno) if error.errno else str(error)
         except trio.BrokenResourceError as error:
             return str(error.__cause__ or error)
     return f"{left} of {len(data)} bytes are missing" if left else ""
