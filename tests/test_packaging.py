@@ -9,8 +9,8 @@ from typing import Final
 
 import pytest
 
-from swarmnet.runtime.cli.grammar import RUN_DIR
-from swarmnet.runtime.cli.main import DATA_DIR, PROGRAM
+from swarmnet.runtime.cli.grammar import DATA_DIR, RUN_DIR
+from swarmnet.runtime.cli.main import PROGRAM
 from swarmnet.runtime.rights import USEFUL, WANTED
 from tests.source import ROOT
 

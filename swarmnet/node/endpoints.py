@@ -266,6 +266,11 @@ class Endpoints:
             if found is not None:
                 yield found
 
+    def counts(self, network: Scope) -> tuple[int, int]:
+        """Return how many endpoint rows are held of ours, and of all, quickly."""
+        keys = self._keys.get(network, {})
+        return sum(owner == self._me for owner, _ in keys), len(keys)
+
     def facts_of(self, place: Place) -> EndpointFacts | None:
         """Return what a row says that is held, effective or not."""
         held = self._held.get(place)

@@ -63,7 +63,6 @@ class Node(NodeViews):
         "_acquaintances",
         "_me",
         "_outputs",
-        "_posting",
         "_wall_offset_s",
         "_warming",
         "stirs",
@@ -346,6 +345,7 @@ class Node(NodeViews):
     def _take(self, now: float, received: Received) -> None:
         """Hand a peer's bytes to the room that they are for."""
         peer, kind, body = received.peer, received.data[:1], received.data[1:]
+        self._posting.note_received(received.data)
         home = self._posting.home(peer, received.source)
         if received.early and not (kind == SWIM and is_replayable(body)):
             # It may be a replay, or by somebody who has stolen our own key.

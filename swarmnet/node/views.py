@@ -13,6 +13,7 @@ from swarmnet.node.certification import Certification
 from swarmnet.node.dataplane import Dataplane
 from swarmnet.node.exchange import CertificateExchange
 from swarmnet.node.plane import Plane
+from swarmnet.node.posting import Posting, Traffic
 from swarmnet.swim.engine import Swim
 from swarmnet.swim.outputs import State
 from swarmnet.swim.roster import Roster
@@ -30,6 +31,7 @@ class NodeViews:
         "_counters",
         "_exchange",
         "_plane",
+        "_posting",
     )
 
     _authors: Authors
@@ -39,6 +41,7 @@ class NodeViews:
     _counters: Counter[str]
     _exchange: CertificateExchange
     _plane: Plane
+    _posting: Posting
 
     @property
     def swim(self) -> Swim:
@@ -108,6 +111,11 @@ class NodeViews:
         certificates += self._certification.renewing.counters
         own = certificates + self._calls.counters + self._counters
         return {**self._plane.counters(), **channels, **own}
+
+    @property
+    def traffic(self) -> Traffic:
+        """What was sent to peers and received of them, to be looked at."""
+        return self._posting.traffic
 
     def save(self) -> Roster:
         """Return what a later life of this node may start from."""

@@ -11,7 +11,7 @@ must blame itself before it blames a peer.
 """
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import inf
 from time import monotonic, time
 from typing import Final, Protocol, TypeVar
@@ -33,6 +33,7 @@ from swarmnet.node.outputs import (
 from swarmnet.runtime.continuing import Continuing
 from swarmnet.runtime.datagrams import Datagrams
 from swarmnet.runtime.hand import Verb
+from swarmnet.runtime.health import Lateness
 from swarmnet.runtime.keeping import Keeping
 from swarmnet.runtime.store import Store
 from swarmnet.runtime.streams import Streams
@@ -106,8 +107,7 @@ class Driver:
         self._results: dict[int, Done | Failed] = {}
         self._claims: deque[VerifySignatures] = deque()
         self._claims_woken = trio.Event()
-        self.lag_s = 0.0
-        """The longest that this process was late, in the last `WALL_EVERY_S`."""
+        self.lateness = Lateness()
 
     # Inputs
 
@@ -120,7 +120,7 @@ class Driver:
         now = monotonic()
         late = now - self._deadline
         if late > LATE_S_MIN:
-            self.lag_s = max(self.lag_s, late)
+            self.lateness.note(late)
             self.node.note_late(now, late)
         try:
             return verb(self.node, now)
@@ -171,6 +171,10 @@ class Driver:
         if isinstance(outcome, Failed):
             raise Refused(outcome.reason)
         return outcome.result
+
+    def counters(self) -> Mapping[str, int]:
+        """Return how often something happened to what is sent and received."""
+        return {**self._datagrams.counters, **self._streams.counters}
 
     async def keep_known(self) -> None:
         """Keep what is known of others, for the next start."""
@@ -224,7 +228,7 @@ class Driver:
         while True:
             self.act(lambda node, now: node.note_wall(now, time()))
             await trio.sleep(WALL_EVERY_S)
-            self.lag_s = 0.0
+            self.lateness.begin()
 
     async def _write_rows(self) -> None:
         while True:

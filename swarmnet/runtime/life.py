@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
 from secrets import token_bytes
-from time import time
+from time import monotonic, time
 from typing import Final
 
 import trio
@@ -45,6 +45,7 @@ from swarmnet.runtime.doctor.taking_part import TakingPart
 from swarmnet.runtime.driving import Driver
 from swarmnet.runtime.feed import Feed
 from swarmnet.runtime.hand import Hand
+from swarmnet.runtime.health import Settledness
 from swarmnet.runtime.inquiring import Inquiring
 from swarmnet.runtime.kernel import Kernel
 from swarmnet.runtime.minding import follow_routes, mind_sandboxes
@@ -122,15 +123,14 @@ class Life:
         self._hand = Hand(
             kernel, self._tell_plane, told=self._note_drift, refused=self._note_refused
         )
-        self.feed = Feed(self.node.tables)
+        self.feed, self.settledness = Feed(self.node.tables), Settledness()
         self.driver.hand, self.driver.after = self._hand, self._tell_feed
         self.certifying = Certifying(self, standing)
         self.inquiring, self.taking_part = Inquiring(self), TakingPart()
         self.resolver = Resolver(self, kept)
         self.tokens = self.node.certification.tokens.book
-        self.admitting = Admitting(
-            self.managers, self.certifying.keep_serial, self._note_admitted
-        )
+        keep_serial = self.certifying.keep_serial
+        self.admitting = Admitting(self.managers, keep_serial, self._note_admitted)
         self._streams.admit = self.admitting.serve
         self.follow_role()
 
@@ -193,12 +193,11 @@ class Life:
             nursery.start_soon(self.driver.run)
             nursery.start_soon(self.admitting.run)
             self._start()
-            nursery.start_soon(self._begin)
-            nursery.start_soon(self._hand.run)
+            others = (self._hand, self.resolver, self.taking_part)
+            for task in (self._begin, *(one.run for one in others)):
+                nursery.start_soon(task)
             nursery.start_soon(follow_routes, self.driver, self.kernel)
             nursery.start_soon(mind_sandboxes, self)
-            nursery.start_soon(self.resolver.run)
-            nursery.start_soon(self.taking_part.run)
             nursery.start_soon(self.certifying.end_old_roots)
             await self._ended.wait()
             await self.driver.stored()
@@ -242,6 +241,7 @@ class Life:
 
     def _tell_plane(self, verb: Callable[[Dataplane, float], object]) -> None:
         self.driver.tell_plane(verb)
+        self.settledness.note(monotonic(), self.plane)
         self.plane_moved.set()
         self.plane_moved = trio.Event()
 
@@ -340,6 +340,7 @@ class Life:
                 return
 
     def _tell_feed(self) -> None:
+        self.settledness.note(monotonic(), self.plane)
         for event in self.feed.poll():
             self.news.tell({"time": time(), **event})
 
@@ -391,9 +392,8 @@ class Life:
 
     def _say(self, kind: str, **facts: object) -> None:
         is_bad = kind in ("warning", "refused", "drift")
-        log.log(
-            logging.WARNING if is_bad else logging.INFO, kind, extra={"facts": facts}
-        )
+        level = logging.WARNING if is_bad else logging.INFO
+        log.log(level, kind, extra={"facts": facts})
         self.news.tell({"time": time(), "kind": kind, **facts})
 
     def _mtu(self) -> int | None:

@@ -39,6 +39,21 @@ def locked(run_dir: str) -> Iterator[None]:
             os.rmdir(run_dir)
 
 
+def is_held(folder: str) -> bool:
+    """Return whether another process holds a directory, as agents do with theirs."""
+    try:
+        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(fd)
+    return False
+
+
 def lock_folder(folder: Path) -> int:
     """Return a descriptor that holds a data directory for this process.
 

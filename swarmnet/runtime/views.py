@@ -15,6 +15,7 @@ from swarmnet.node.network_facts import NetworkFlag
 from swarmnet.node.networks import KnownNetwork
 from swarmnet.node.seat import decode_seat_untrusted
 from swarmnet.overlay.mtu import network_mtu
+from swarmnet.runtime.health import in_sync
 from swarmnet.runtime.life import Life
 from swarmnet.swim.outputs import State
 from swarmnet.tables.facts import attachment_about
@@ -244,10 +245,9 @@ class Views:
     def status(self, version: str) -> Json:
         """Return `status`."""
         life, node = self._life, self._node
-        tables, addressing = node.tables, node.addressing
+        addressing = node.addressing
         states = [self.state(one) for one in self.node_names()]
         kinds = ("alive", "degraded", "suspect", "dead")
-        in_sync = tables.has_all and all(map(tables.is_complete, tables.scopes()))
         return {
             "node": life.me.hex(),
             "name": life.standing.name,
@@ -258,8 +258,8 @@ class Views:
             "version": version,
             "members": {kind: states.count(kind) for kind in kinds},
             "networks": len(addressing.networks.standing()),
-            "in_sync": in_sync,
-            "last_convergence_s": tables.last_convergence_s,
+            "in_sync": in_sync(node),
+            "last_convergence_s": node.tables.last_convergence_s,
             "warnings": list(dict.fromkeys(self.warnings())),
         }
 

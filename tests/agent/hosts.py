@@ -74,6 +74,7 @@ class Host:
         self.run_dir = folder / self.name / "run"
         self.log = folder / self.name / "log"
         self.log.parent.mkdir(mode=0o755)
+        self.program: tuple[str, ...] = PYTHON
         self.python_path: Path | None = None  # where it looks for modules first
         self.resolv_conf: Path | None = None  # what it has as /etc/resolv.conf
         self.handed: tuple[int, ...] = ()  # descriptors that it inherits
@@ -109,13 +110,15 @@ class Host:
 
     # The agent
 
-    def start(self, *before: str, wait: bool = True) -> None:
+    def start(
+        self, *before: str, wait: bool = True, options: Sequence[str] = ()
+    ) -> None:
         """Start the agent, by a command that goes `before` it, and wait for it."""
         assert self.process is None, f"{self.name}: runs"
         if self.resolv_conf is not None:
             mount = f'mount --bind {self.resolv_conf} /etc/resolv.conf && exec "$@"'
             before = ("unshare", "--mount", "sh", "-c", mount, "sh", *before)
-        command = (*PYTHON, "agent", "--data-dir", str(self.data_dir))
+        command = (*self.program, "agent", f"--data-dir={self.data_dir}", *options)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 ("nsenter", f"--net={self.netns}", *before, *command),
@@ -251,7 +254,7 @@ class Host:
     def run(self, *words: str, within_s: float = CALL_S) -> Printed:
         """Run the command `swarmnet`, as a user does."""
         done = subprocess.run(
-            (*PYTHON, "--run-dir", str(self.run_dir), *words),
+            (*self.program, "--run-dir", str(self.run_dir), *words),
             capture_output=True,
             text=True,
             check=False,

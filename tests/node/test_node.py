@@ -226,6 +226,16 @@ def test_a_copy_that_is_always_faster_turns_no_answer_away() -> None:
     assert elsewhere not in {send.address for send in streams}
 
 
+def test_traffic_is_counted_by_room_on_both_sides() -> None:
+    table = joined(2)
+    table.run(2.0)
+    one, other = table.nodes[1].traffic, table.nodes[2].traffic
+    assert one.sent["membership"] > 0
+    assert one.sent["sync"] > 0
+    # What was sent early in a handshake may have been refused, and goes again.
+    assert 0 < other.received["sync"] <= one.sent["sync"]
+
+
 def test_at_rest_probes_stir_nobody_who_follows_the_rows() -> None:
     table = joined(4)
     table.run(10.0)
