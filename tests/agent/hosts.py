@@ -1,8 +1,7 @@
 """Hosts on a switch: namespaces without names, an agent on each, faults between them.
 
 The switch is a bridge in a namespace of its own, so nothing of this machine's own is
-touched, and all links go with the descriptors. `World.close` ends every process and
-lets go of every namespace that an agent has pinned.
+touched, and links go with descriptors. `World.close` ends processes and lets pins go.
 """
 
 import json
@@ -54,8 +53,7 @@ def until(
     """Return what `look` of `args` sees once that is true of it."""
     end = monotonic() + within_s
     while True:
-        found = look(*args)
-        if found:
+        if found := look(*args):
             return found
         assert monotonic() < end, f"not within {within_s} s: {what}: {found!r}"
         sleep(POLL_S)
