@@ -14,7 +14,7 @@ USABLE := $(VENV)/usable
 READY := $(if $(wildcard $(STAMP)),$(STAMP),$(USABLE))
 SIM := $(RUN) -m sim
 
-.PHONY: help check test demo demo-sim sim bench bench-host clean
+.PHONY: help check test demo demo-sim sim bench bench-host man package clean
 
 help:
 	@echo "make check   format, lint, types, floors, limits, fast tests"
@@ -24,6 +24,8 @@ help:
 	@echo "make sim     chaos, SEEDS=$(SEEDS) seeds on JOBS=$(JOBS) cores"
 	@echo "make bench   every benchmark beside its peer that needs no root"
 	@echo "make bench-host  those on real kernels, in namespaces (root)"
+	@echo "make man     build/swarmnet.1, from the texts of --help"
+	@echo "make package build/swarmnet_*.deb, which needs no compiler to install"
 	@echo "make clean   remove the virtual environment and all caches"
 
 $(STAMP): pyproject.toml .ci/venv .ci/tools
@@ -64,6 +66,14 @@ bench: $(STAMP)
 
 bench-host: $(STAMP)
 	@$(RUN) -m benchmarks run --host
+
+man: $(READY)
+	@mkdir -p build
+	@$(RUN) -m swarmnet.runtime.cli.manual > build/swarmnet.1
+	@echo build/swarmnet.1
+
+package: $(READY)
+	@packaging/build-deb $(RUN) build
 
 clean:
 	@rm -rf $(VENV) build dist *.egg-info

@@ -13,7 +13,8 @@ from shutil import which
 from time import monotonic, sleep
 from typing import Final
 
-from benchmarks.clusters import Agents, Events, Switch, address_of, monitored, until
+from benchmarks import serf
+from benchmarks.clusters import Agents, Events, Switch, monitored, until
 from benchmarks.hosts import Ground, run_inside
 from benchmarks.lab import OURS, Lab
 from benchmarks.values import Clock, Of, Question, Row, Spread, Target, question, spread
@@ -24,8 +25,6 @@ CUT_S: Final = (60.0, 15.0)
 DEAD_RATIO: Final = 0.4
 BACK_S: Final = 2.0
 SETTLE_S: Final = 3.0
-SERF: Final = "serf (Debian), its defaults"
-SERF_PORT: Final = 7947
 
 
 def ours_dead(rounds: int) -> list[float]:
@@ -62,7 +61,7 @@ def theirs_dead(rounds: int) -> list[float]:
         switch = Switch(ground, HOSTS)
         agents = {}
         for index in range(HOSTS):
-            agents[index] = _serf(switch, index, stack)
+            agents[index] = serf.start(switch, index, stack, serf.join_to(0))
         events = Events()
         until("serf joined", lambda: _serf_alive(switch) == HOSTS)
         for index in range(HOSTS - 1):
@@ -76,18 +75,9 @@ def theirs_dead(rounds: int) -> list[float]:
             agents[HOSTS - 1].kill()
             until("serf: dead", lambda: len(events.of(*words)) == HOSTS - 1)
             found.append(max(events.of(*words).values()) - began)
-            agents[HOSTS - 1] = _serf(switch, HOSTS - 1, stack)
+            agents[HOSTS - 1] = serf.start(switch, HOSTS - 1, stack, serf.join_to(0))
             until("serf joined", lambda: _serf_alive(switch) == HOSTS)
     return found
-
-
-def _serf(switch: Switch, index: int, stack: ExitStack) -> "subprocess.Popen[bytes]":
-    bind = f"-bind={address_of(index)}:{SERF_PORT}"
-    join = f"-retry-join={address_of(0)}:{SERF_PORT}"
-    process = switch.start(index, "serf", "agent", f"-node=n{index}", bind, join)
-    stack.callback(process.wait)
-    stack.callback(process.kill)
-    return process
 
 
 def _serf_alive(switch: Switch) -> int:
@@ -135,7 +125,7 @@ def answer(lab: Lab) -> list[Row]:
     peer: Spread | None = None
     limits: tuple[Target, ...] = ()
     if which("serf") is not None:
-        peer = spread(SERF, lab.alone("serf", theirs_dead, ROUNDS[lab.quick]))
+        peer = spread(serf.NAME, lab.alone("serf", theirs_dead, ROUNDS[lab.quick]))
         limits = (Target(Of.MEDIAN, DEAD_RATIO * peer.median),)
     back = lab.alone("cut", back_after_cut, CUT_S[lab.quick])
     return [

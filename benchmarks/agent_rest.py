@@ -1,7 +1,8 @@
 """What does an agent cost at rest, how soon does a host join, what does a restart lose?
 
-Expected: four probes a second, each with an answer, sealed; the sandboxes of a host are
-looked at every 30 s. The data plane is the kernel's, so a restart loses nothing.
+Expected: eight probes a second, each with an answer, sealed, some 23 wakes of half a
+millisecond on cores whose caches are cold; the sandboxes of a host are looked at every
+30 s. The data plane is the kernel's, so a restart loses nothing.
 """
 
 import os
@@ -38,13 +39,13 @@ def rested(rest_s: float) -> list[Row]:
         joined = _join_last(agents)
         sleep(SETTLE_S)
         pids = [process.pid for process in agents.processes.values()]
-        before = [_cpu_ticks(pid) for pid in pids]
+        before = [cpu_ticks(pid) for pid in pids]
         sleep(rest_s)
         used = [
-            100 * (_cpu_ticks(pid) - was) / ticks / rest_s
+            100 * (cpu_ticks(pid) - was) / ticks / rest_s
             for pid, was in zip(pids, before, strict=True)
         ]
-        memory = [_resident_mib(pid) for pid in pids]
+        memory = [resident_mib(pid) for pid in pids]
     return [
         _row(f"CPU at rest, {HOSTS} hosts", "% of a core", used, CPU_PERCENT),
         _row("memory at rest", "MiB", memory, MEMORY_MIB),
@@ -53,30 +54,36 @@ def rested(rest_s: float) -> list[Row]:
 
 
 def _join_last(agents: Agents) -> float:
+    """Let the last join nine hosts at rest, that hold some networks."""
     agents.begin_first(HOSTS - 1)
     for number in range(ROWS):
         agents.call(0, "POST", "networks", {"name": f"n{number}"})
+    others = range(HOSTS - 1)
+    until("all rows", lambda: all(_shows_all(agents, i, HOSTS - 1) for i in others))
+    sleep(SETTLE_S)
     began = monotonic()
     agents.join(HOSTS - 1)
-    until("all rows", lambda: _shows_all(agents))
+    until("all rows", lambda: _shows_all(agents, HOSTS - 1, HOSTS))
     return monotonic() - began
 
 
-def _shows_all(agents: Agents) -> bool:
-    status = agents.call(HOSTS - 1, "GET", "status")
+def _shows_all(agents: Agents, index: int, hosts: int) -> bool:
+    status = agents.call(index, "GET", "status")
     return bool(
-        status["members"]["alive"] == HOSTS
+        status["members"]["alive"] == hosts
         and status["networks"] == ROWS
         and status["in_sync"]
     )
 
 
-def _cpu_ticks(pid: int) -> int:
+def cpu_ticks(pid: int) -> int:
+    """Return the CPU time that a process has used, in ticks of the clock."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return int(fields[11]) + int(fields[12])
 
 
-def _resident_mib(pid: int) -> float:
+def resident_mib(pid: int) -> float:
+    """Return how much memory a process holds, what it shares included."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) / 1024

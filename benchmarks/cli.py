@@ -18,6 +18,8 @@ from benchmarks import (
     addresses,
     agent_connect,
     agent_failures,
+    agent_fifty,
+    agent_flood,
     agent_rest,
     asymmetric,
     attach,
@@ -25,6 +27,7 @@ from benchmarks import (
     channels,
     coordinates,
     crash,
+    dns,
     fidelity,
     flood,
     idle,
@@ -100,6 +103,9 @@ QUESTIONS: Final[dict[str, Question]] = {
         agent_connect.QUESTION,
         agent_failures.QUESTION,
         agent_rest.QUESTION,
+        agent_flood.QUESTION,
+        agent_fifty.QUESTION,
+        dns.QUESTION,
     )
 }
 

@@ -9,10 +9,9 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from pathlib import Path
+from functools import partial
 from threading import Thread
 from time import monotonic, sleep
 from types import TracebackType
@@ -24,6 +23,8 @@ from swarmnet.runtime.cli.outcomes import NoAgent
 
 SWITCH_PORT: Final = "p{}"
 UPLINK: Final = "eth0"
+NEIGHBOURS_MAX: Final = 25
+"""So many hosts learn their neighbours as hosts do."""
 WAIT_S: Final = 60.0
 POLL_S: Final = 0.005
 ENDING_S: Final = 10.0
@@ -59,6 +60,26 @@ class Switch:
         run_inside(self._fd, "ip", "link", "set", "br0", "up")
         for index, fd in enumerate(self.hosts):
             self._join(index, fd)
+        if count > NEIGHBOURS_MAX:
+            self._acquaint()
+
+    def _acquaint(self) -> None:
+        """Let all know each other's MACs: so many would not fit the kernel's table.
+
+        It has 1,024 neighbours of its own learning, of all namespaces together
+        (net.ipv4.neigh.default.gc_thresh3), and loses packets beyond; permanent ones
+        do not count.
+        """
+        about = ("-json", "link", "show", "dev", UPLINK)
+        macs = [json.loads(run_inside(fd, "ip", *about))[0] for fd in self.hosts]
+        for index, fd in enumerate(self.hosts):
+            lines = [
+                f"neigh add {address_of(other)} lladdr {one['address']}"
+                f" dev {UPLINK} nud permanent\n"
+                for other, one in enumerate(macs)
+                if other != index
+            ]
+            run_inside(fd, "ip", "-batch", "-", text="".join(lines))
 
     def _join(self, index: int, fd: int) -> None:
         port = SWITCH_PORT.format(index)
@@ -90,6 +111,12 @@ class Switch:
             (*enter, *command), stdout=out, stderr=subprocess.STDOUT
         )
 
+    def talk(self, index: int, *command: str) -> "subprocess.Popen[bytes]":
+        """Start a process on a host that is spoken to by its input and output."""
+        enter = ("nsenter", f"--net={path_of(self.hosts[index])}")
+        pipe = subprocess.PIPE
+        return subprocess.Popen((*enter, *command), stdin=pipe, stdout=pipe)
+
 
 class Agents:
     """Agents on the hosts of a switch; a context that ends all of them."""
@@ -98,8 +125,8 @@ class Agents:
         self.switch = Switch(ground, count)
         self._ground = ground
         self._stack = ExitStack()
-        folder = tempfile.TemporaryDirectory(prefix="swarmnet-bench-data-")
-        self._folder = Path(self._stack.enter_context(folder))
+        # Data and logs go with the ground, or else by the next run.
+        self._folder = ground.run_dir()
         self._run_dirs = [ground.run_dir() for _ in range(count)]
         self.processes: dict[int, subprocess.Popen[bytes]] = {}
 
@@ -121,12 +148,21 @@ class Agents:
 
     def start(self, index: int) -> None:
         """Start an agent, and wait until it serves."""
+        self.start_all((index,))
+
+    def start_all(self, indices: Sequence[int]) -> None:
+        """Start some agents at once, and wait until all serve."""
+        for index in indices:
+            self._launch(index)
+        for index in indices:
+            until(f"agent {index}", partial(self._serves, index))
+
+    def _launch(self, index: int) -> None:
         log = (self._folder / f"{index}.log").open("ab")
         self._stack.callback(log.close)
         command = (sys.executable, "-m", "swarmnet", "--run-dir", self.run_dir(index))
         data = ("agent", "--data-dir", str(self._folder / str(index)))
         self.processes[index] = self.switch.start(index, *command, *data, out=log)
-        until(f"agent {index}", lambda: self._serves(index))
 
     def _serves(self, index: int) -> bool:
         code = self.processes[index].poll()

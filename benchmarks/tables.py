@@ -34,6 +34,11 @@ class Book:
         """Return whose key that is, or None."""
         return self.nodes.get(exchange_public)
 
+    def is_removed(self, exchange_public: bytes) -> bool:
+        """Return that nobody was."""
+        del exchange_public
+        return False
+
     def introduce(self, chain: bytes) -> None:
         """Learn nothing."""
 
@@ -70,7 +75,7 @@ class Seat:
         while (output := self.channels.poll_output()) is not None:
             if isinstance(output, Transmit):
                 out.append(output)
-            else:
+            elif isinstance(output, Received):
                 self.received.append(output)
         return out
 

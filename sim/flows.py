@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from sim.kernel.cells import LinkCell, NamespaceCell
 from sim.machine import Machine
-from swarmnet.cnm.endpoint import mac_of
 from swarmnet.ids import Scope
 from swarmnet.kernel.firewall import OURS
 from swarmnet.kernel.state import HOST, Address, Route, connected_route
@@ -51,9 +50,7 @@ def connected(
     machine: Machine, endpoint: KnownEndpoint, network: KnownNetwork
 ) -> Connected:
     """Return an endpoint that was just connected."""
-    addresses = [address for _, address in endpoint.facts.addresses]
-    mac = endpoint.facts.mac or mac_of(addresses)
-    return Connected(machine, endpoint, network, mac)
+    return Connected(machine, endpoint, network, endpoint.facts.station)
 
 
 def lacking(viewer: Machine, one: Connected) -> str | None:

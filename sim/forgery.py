@@ -226,6 +226,11 @@ class _Nobody:
         del exchange_public
         return None
 
+    def is_removed(self, exchange_public: bytes) -> bool:
+        """Return that nobody was."""
+        del exchange_public
+        return False
+
     def introduce(self, chain: bytes) -> None:
         """Take nothing."""
 

@@ -2,7 +2,11 @@
 
 from collections.abc import Hashable
 from heapq import heappop, heappush
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
+
+PATIENCE_S: Final = 0.3
+"""So long after it may be done a chore of every second wakes a node by itself: until
+then it is done with whatever else does. A node in a small cluster probes more often."""
 
 Reason = TypeVar("Reason", bound=Hashable)
 
@@ -73,3 +77,12 @@ class Timers(Generic[Reason]):
 
 def _order(entry: tuple[float, int, object]) -> tuple[float, int]:
     return entry[:2]
+
+
+def earliest(*deadlines: float | None) -> float | None:
+    """Return the earliest of some deadlines; None is never."""
+    found = None
+    for one in deadlines:
+        if one is not None and (found is None or one < found):
+            found = one
+    return found

@@ -1,6 +1,7 @@
 """The benchmarks on real kernels: what they measure is there, and nothing is left."""
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,15 +9,21 @@ from pathlib import Path
 import pytest
 
 from benchmarks import (
+    agent_fifty,
+    agent_flood,
     attach,
+    dns,
+    golang,
     kernel_dump,
     kernel_entries,
     one_row,
+    serf,
     thousand_networks,
     throughput,
 )
 from benchmarks.cli import QUESTIONS, call
 from benchmarks.hosts import NAMED, PREFIX, Ground
+from benchmarks.lab import PEER
 from benchmarks.values import Question, Row
 
 needs_root = pytest.mark.skipif(
@@ -85,6 +92,39 @@ def test_networks_come_and_go_without_a_trace() -> None:
 
 
 @needs_root
+@pytest.mark.slow
+def test_everybody_answers_a_flood() -> None:
+    rows = agent_flood.measured(agent_flood.Size(8, 1, 0.3, 0.0))
+    peer = PEER if golang.missing() is None else None
+    check_rows(rows, *3 * (peer, agent_flood.LOOP), peer, peer, peer, peer)
+    assert all(row.ours.median > 0 for row in rows[:-1])
+
+
+@needs_root
+@pytest.mark.slow
+def test_agents_see_each_other_and_hold_the_same() -> None:
+    size = agent_fifty.Size(3, networks=2, settle_s=0.0, rest_s=0.5)
+    has_serf = shutil.which("serf") is not None
+    peer = agent_fifty.theirs(size) if has_serf else None
+    rows = agent_fifty.rows_of(size, agent_fifty.ours(size), peer)
+    name = serf.NAME if has_serf else None
+    check_rows(rows, *3 * (name,), None, None, *3 * (name,))
+    assert rows[3].ours.worst == 0
+
+
+def test_what_is_missing_of_a_peer_is_said_in_a_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(golang, "which", lambda _: None)
+    assert golang.missing() == "no go: install golang-go"
+    monkeypatch.setattr(golang, "which", lambda _: "go")
+    package = "github.com/nobody/nothing"
+    assert golang.missing(package) == (
+        f"no {package}: install golang-github-nobody-nothing-dev"
+    )
+
+
+@needs_root
 def test_what_a_killed_run_left_is_cleared_away_by_the_next() -> None:
     # No process has this number (Linux's are at most 4,194,304).
     dead = Path(tempfile.mkdtemp(prefix=f"{PREFIX}99999999-"))
@@ -132,3 +172,13 @@ def test_the_list_says_what_needs_root(capsys: pytest.CaptureFixture[str]) -> No
     marked = [line.split()[0] for line in lines if " (needs root) " in line]
     assert marked == [name for name, one in QUESTIONS.items() if one.needs_root]
     assert "attach" in marked
+
+
+@needs_root
+@pytest.mark.slow
+def test_a_sandbox_s_resolver_answers_beside_another() -> None:
+    rows = dns.served((500, 1))
+    peers = [None if row.peer is None else row.peer.name for row in rows]
+    assert peers in ([dns.DNSMASQ] * 3, [None] * 3)
+    assert all(row.ours.median > 0 for row in rows)
+    assert list(left()) == []

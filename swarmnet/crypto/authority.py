@@ -286,8 +286,9 @@ class Authority:
             )
         by_root = subject.role is Role.MANAGER or ended is not None
         manager = None if by_root else self._manager(wall)
-        known = self.directory.chain(subject.node) or held
-        before = None if known is None else known.certificate.terms
+        known = (self.directory.chain(subject.node), held)
+        terms_known = [one.certificate.terms for one in known if one is not None]
+        before = max(terms_known, key=lambda one: one.not_before, default=None)
         life_s = WORKER_LIFE_S if subject.role is Role.WORKER else MANAGER_LIFE_S
         issuer, serial, sign = self._signature_of(manager, subject)
         last = UNIX_S_MAX if manager is None else manager.terms.not_after

@@ -134,6 +134,8 @@ class Channel:
     last: Parcel | None = None
     last_under: int = 0
     lost: Parcel | None = None
+    disowned: bool = False
+    """Whether the peer has last said that it takes us for removed."""
 
     def usable(self, now: float, life_s: float) -> Session | None:
         """Return the session to send under, if there is one that is young enough."""
@@ -149,7 +151,7 @@ class Channel:
         """
         if session in self.unconfirmed:
             self.unconfirmed.remove(session)
-        self.met = True
+        self.met, self.disowned = True, False
         held = self.current
         if held is not None and held.serial > session.serial:
             return session

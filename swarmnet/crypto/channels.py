@@ -203,6 +203,11 @@ class Channels:
         index = int.from_bytes(head[4:8], "big")
         return is_transport and index in self._board.sessions
 
+    def disowned_by(self) -> list[NodeId]:
+        """Return the peers that have last said that they take us for removed."""
+        channels = self._board.channels.values()
+        return [channel.node for channel in channels if channel.disowned]
+
     def count_sessions(self) -> tuple[int, int, int]:
         """Return how many channels, sessions and half-open handshakes are held."""
         board = self._board

@@ -32,7 +32,14 @@ class Directory:
 
     CHAINS_MAX: ClassVar = CHAINS_MAX
 
-    __slots__ = ("_besides", "_by_exchange", "_chains", "_swept_at", "trust")
+    __slots__ = (
+        "_besides",
+        "_by_exchange",
+        "_chains",
+        "_standings",
+        "_swept_at",
+        "trust",
+    )
 
     def __init__(self, trust: Trust) -> None:
         self.trust = trust
@@ -40,6 +47,9 @@ class Directory:
         self._besides: dict[NodeId, Chain] = {}
         self._by_exchange: dict[bytes, NodeId] = {}
         self._swept_at = float("-inf")
+        # What the trust thought last of the chains held, and at which revision: it is
+        # asked for every packet.
+        self._standings: dict[NodeId, tuple[Chain, int, Verdict]] = {}
 
     def __len__(self) -> int:
         return len(self._chains)
@@ -150,9 +160,9 @@ class Directory:
     def may_talk(self, node: NodeId, wall: float) -> bool:
         """Return whether `node` may have a channel: expiry and revocation count."""
         chain = self._chains.get(node)
-        return chain is not None and (
-            self.trust.standing_at(chain, wall) is Verdict.GOOD
-        )
+        if chain is None or not self._stands(node):
+            return False
+        return self.trust.timeliness(chain, wall) is Verdict.GOOD
 
     def signer(self, node: NodeId) -> bytes | None:
         """Return the key by which to verify what `node` signed; None: believe it not.
@@ -173,6 +183,7 @@ class Directory:
         """Drop what is known of `node`; nothing happens if that is nothing."""
         chain = self._chains.pop(node, None)
         self._besides.pop(node, None)
+        self._standings.pop(node, None)
         if chain is None:
             return
         exchange_public = chain.certificate.subject.exchange_public
@@ -180,8 +191,14 @@ class Directory:
             del self._by_exchange[exchange_public]
 
     def _stands(self, node: NodeId) -> bool:
-        chain = self._chains.get(node)
-        return chain is not None and self.trust.standing(chain) is Verdict.GOOD
+        chain, revision = self._chains.get(node), self.trust.revision
+        if chain is None:
+            return False
+        known = self._standings.get(node)
+        if known is None or known[0] is not chain or known[1] != revision:
+            verdict = self.trust.standing(chain)
+            known = self._standings[node] = (chain, revision, verdict)
+        return known[2] is Verdict.GOOD
 
     def _rank(self, chain: Chain) -> tuple[bool, int, int, int, int, bytes]:
         terms, role = chain.certificate.terms, chain.certificate.subject.role

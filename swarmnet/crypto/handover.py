@@ -8,6 +8,8 @@ so that the other should confirm this one at once, by whatever he sends or by an
 packet. `INDEX` gives the answerer's index
 of the session, which every second message must. `NEW` says that the answerer has had no
 session with the other in this life of his: what was sent to him lately was lost.
+`DISOWNED` says that there is no session, for he takes the other for removed; he gives
+no index then, so that who does not know the flag has no session either.
 """
 
 from dataclasses import dataclass
@@ -19,6 +21,7 @@ CHAIN: Final = 1
 MORE: Final = 2
 INDEX: Final = 4
 NEW: Final = 8
+DISOWNED: Final = 16
 HANDOVER_OVERHEAD_BYTES: Final = 1
 _LENGTH_BYTES: Final = 2
 INDEX_BYTES: Final = 4
@@ -33,12 +36,13 @@ class Handover:
     more: bool = False
     index: int | None = None
     new: bool = False
+    disowned: bool = False
 
     def pack(self) -> bytes:
         """Return the bytes to be sealed into the message."""
         indexed = self.index is not None
-        flags = CHAIN * bool(self.chain) | MORE * self.more
-        head = bytes((flags | INDEX * indexed | NEW * self.new,))
+        flags = CHAIN * bool(self.chain) | MORE * self.more | INDEX * indexed
+        head = bytes((flags | NEW * self.new | DISOWNED * self.disowned,))
         if self.index is not None:
             head += self.index.to_bytes(INDEX_BYTES, "big")
         if self.chain:
@@ -65,5 +69,11 @@ def unpack_handover_untrusted(payload: bytes) -> Handover:
         if not _LENGTH_BYTES < end <= len(rest):
             raise BadPacket(f"a chain of {end - 2} bytes in {len(rest)}")
         chain, rest = rest[_LENGTH_BYTES:end], rest[end:]
-    more, new = bool(flags & MORE), bool(flags & NEW)
-    return Handover(data=rest, chain=chain, more=more, index=index, new=new)
+    return Handover(
+        data=rest,
+        chain=chain,
+        more=bool(flags & MORE),
+        index=index,
+        new=bool(flags & NEW),
+        disowned=bool(flags & DISOWNED),
+    )

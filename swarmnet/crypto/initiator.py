@@ -26,7 +26,14 @@ from swarmnet.crypto.packets import (
     mac,
 )
 from swarmnet.crypto.session import Session, session_of
-from swarmnet.crypto.switchboard import IK, XX, Meeting, Owner, Switchboard
+from swarmnet.crypto.switchboard import (
+    IK,
+    XX,
+    Disowned,
+    Meeting,
+    Owner,
+    Switchboard,
+)
 from swarmnet.errors import BadPacket
 from swarmnet.ids import Address, NodeId
 
@@ -127,12 +134,21 @@ class Initiator:
         owner.pending.remove(pending)
         del self._board.by_index[local]
         handover = unpack_handover_untrusted(payload)
+        if handover.disowned:
+            self._note_disowned(owner)
+            return None
         remote = index_of_untrusted(handover)
         session = session_of(pending.handshake, local, remote, now, initiated=True)
         if pending.parcel is not None and not pending.parcel.data:
             # It was begun for its own sake: let the peer use it as well.
             handover = replace(handover, more=True)
         return owner, session, handover
+
+    def _note_disowned(self, channel: Channel) -> None:
+        self._board.count("disowned_by_peers")
+        if not channel.disowned:
+            channel.disowned = True
+            self._board.outputs.append(Disowned(channel.node))
 
     def take_cookie(
         self, now: float, owner: Owner | None, local: int, sealed: tuple[bytes, bytes]

@@ -17,6 +17,7 @@ from swarmnet.crypto.handover import (
     Handover,
     unpack_handover_untrusted,
 )
+from swarmnet.crypto.handshake import HandshakeState
 from swarmnet.crypto.initiator import known
 from swarmnet.crypto.limits import Admission
 from swarmnet.crypto.packets import (
@@ -84,6 +85,8 @@ class Responder:
         key = handshake.remote_static
         node = known(board, key, handover.chain)
         if key is None or node is None:
+            if key is not None and board.peers.is_removed(key):
+                self._disown(handshake, first.sender, source, streamed=streamed)
             return
         self._note_seen(ephemeral)
         channel = board.channel(now, key, node)
@@ -99,6 +102,24 @@ class Responder:
         board.heard += 1
         received = Received(node, source, handover.data, streamed, early=True)
         self._carrier.deliver(received)
+
+    def _disown(
+        self,
+        handshake: HandshakeState,
+        remote: int,
+        source: Address,
+        *,
+        streamed: bool,
+    ) -> None:
+        """Tell a node why there will be no session: it was removed.
+
+        It may have been down, and nobody else tells it. The answer is shorter than any
+        initiation, and nothing is kept: whoever sends an old one again gains nothing.
+        """
+        message = handshake.write_message(Handover(disowned=True).pack())
+        packet = encode_answer(Kind.RESPONSE, remote, message)
+        self._board.count("disowned")
+        self._board.transmit(source, packet, streamed=streamed)
 
     def answer(self, now: float, channel: Channel) -> None:
         """Send the answer to a peer's initiation; its session is unconfirmed."""

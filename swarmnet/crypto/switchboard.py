@@ -40,6 +40,9 @@ class Peers(Protocol):
     def node_of(self, exchange_public: bytes) -> NodeId | None:
         """Return whose X25519 key that is, if he may talk now, or None."""
 
+    def is_removed(self, exchange_public: bytes) -> bool:
+        """Return whether that is the X25519 key of a node that was removed."""
+
     def introduce(self, chain: bytes) -> Verdict | None:
         """Take a stranger's certificates, which may be any bytes.
 
@@ -67,7 +70,14 @@ class Received:
     early: bool
 
 
-Output = Transmit | Received
+@dataclass(frozen=True, slots=True)
+class Disowned:
+    """`peer` says that it takes us for removed, and said otherwise before."""
+
+    peer: NodeId
+
+
+Output = Transmit | Received | Disowned
 
 
 @dataclass(slots=True)

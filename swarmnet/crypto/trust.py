@@ -60,6 +60,7 @@ class Trust:
         "_roots",
         "_withdrawn",
         "cluster",
+        "revision",
         "signatures",
     )
 
@@ -77,6 +78,8 @@ class Trust:
                 f"root {root.key_id.hex()}: not signed by itself: copy it again"
             )
         self.cluster = root.cluster
+        self.revision = 0
+        """How often it was told something by which a verdict may be another."""
         self._roots: dict[bytes, RootCertificate] = {root.key_id: root}
         self._withdrawn: dict[bytes, bytes] = {}
         self._revoked_nodes: dict[NodeId, None] = {}
@@ -114,6 +117,7 @@ class Trust:
         if root.key_id not in self._roots and len(self._roots) >= self.ROOTS_MAX:
             return Verdict.FULL
         self._roots.setdefault(root.key_id, root)
+        self.revision += 1
         return Verdict.GOOD
 
     def withdrawn_ids(self) -> tuple[bytes, ...]:
@@ -153,6 +157,7 @@ class Trust:
         root = self._roots.get(key_id)
         if root is not None and len(self._roots) == 1:
             return False
+        self.revision += 1
         self._roots.pop(key_id, None)
         digest = self._withdrawn.get(key_id, b"") if root is None else root.digest
         _remember(self._withdrawn, key_id, digest, self.WITHDRAWN_MAX)
@@ -160,15 +165,18 @@ class Trust:
 
     def revoke_node(self, node: NodeId) -> None:
         """Believe nothing of `node` any more, nor of what it issued unless cut."""
+        self.revision += 1
         _remember(self._revoked_nodes, node, None, self.REVOKED_MAX)
 
     def restore_node(self, node: NodeId) -> None:
         """Take `revoke_node` and `cut_issuer` back."""
+        self.revision += 1
         self._revoked_nodes.pop(node, None)
         self._cuts.pop(node, None)
 
     def revoke_serial(self, issuer: bytes, serial: int) -> None:
         """Void one certificate of a manager or of a root; the node may get another."""
+        self.revision += 1
         _remember(self._revoked_serials, (issuer, serial), None, self.REVOKED_MAX)
 
     def cut_issuer(self, manager: NodeId, serial: int) -> None:
@@ -177,6 +185,7 @@ class Trust:
         What it issued before stays good, also when the manager itself is revoked. Cut
         first and revoke then: without a cut, revoking it voids all that it issued.
         """
+        self.revision += 1
         cut = min(serial, self._cuts.get(manager, serial))
         _remember(self._cuts, manager, cut, self.CUTS_MAX)
 
@@ -191,6 +200,7 @@ class Trust:
         held = self._demotions.get(node, {})
         if not chain.is_demotion or terms.issued is None or terms.not_before in held:
             return False
+        self.revision += 1
         later = sorted({**held, terms.not_before: terms.issued}.items())
         told = dict(later[-self.DEMOTIONS_MAX :])
         _remember(self._demotions, node, told, self.CUTS_MAX)
@@ -218,7 +228,7 @@ class Trust:
             verdict = check(chain)
             if verdict is not Verdict.GOOD:
                 return verdict
-        return self._timely(chain, wall)
+        return self.timeliness(chain, wall)
 
     def standing(self, chain: Chain) -> Verdict:
         """Judge again a chain that passed once: by what can change, but for time."""
@@ -228,7 +238,7 @@ class Trust:
     def standing_at(self, chain: Chain, wall: float) -> Verdict:
         """Judge again a chain that passed once: by what can change, time too."""
         verdict = self.standing(chain)
-        return self._timely(chain, wall) if verdict is Verdict.GOOD else verdict
+        return self.timeliness(chain, wall) if verdict is Verdict.GOOD else verdict
 
     def explain(self, verdict: Verdict, chain: Chain, wall: float) -> str:
         """Return one line for the user: what it is about, the bound, the cure."""
@@ -307,7 +317,8 @@ class Trust:
         return self._cuts.get(issuer.node, revoked)
 
     @staticmethod
-    def _timely(chain: Chain, wall: float) -> Verdict:
+    def timeliness(chain: Chain, wall: float) -> Verdict:
+        """Judge a chain by the time alone."""
         begins, ends = chain.life
         if wall > ends + CLOCK_SKEW_S:
             return Verdict.EXPIRED

@@ -8,9 +8,14 @@ from swarmnet.doctor.finding import Finding, failure, ok, warning
 
 WANTED: Final = {"CAP_NET_ADMIN": 12, "CAP_SYS_ADMIN": 21}
 """Links, addresses, firewall; namespaces, and mounts that pin them."""
-USEFUL: Final = {"CAP_NET_BROADCAST": 11, "CAP_SYS_PTRACE": 19, "CAP_CHOWN": 0}
-"""One socket for the news of all namespaces; the namespaces of others' processes; the
-group of the agent's socket. Without them the rest works."""
+USEFUL: Final = {
+    "CAP_NET_BIND_SERVICE": 10,
+    "CAP_NET_BROADCAST": 11,
+    "CAP_SYS_PTRACE": 19,
+    "CAP_CHOWN": 0,
+}
+"""Port 53 in sandboxes; one socket for the news of all namespaces; the namespaces of
+others' processes; the group of the agent's socket. Without them the rest works."""
 UNIT: Final = "packaging/swarmnet.service"
 
 

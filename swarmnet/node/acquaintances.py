@@ -62,6 +62,11 @@ class Acquaintances:
             return None
         return node
 
+    def is_removed(self, exchange_public: bytes) -> bool:
+        """Return whether that is the X25519 key of a node that was removed."""
+        node = self._directory.node_of(exchange_public)
+        return node is not None and self._directory.trust.is_revoked(node)
+
     def introduce(self, chain: bytes) -> Verdict:
         """Take a stranger's certificates, which may be any bytes; say what they are."""
         node = named_untrusted(chain)

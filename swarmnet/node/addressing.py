@@ -14,7 +14,7 @@ from typing import Final
 
 from swarmnet.errors import BadPacket, Refused
 from swarmnet.ids import Address, NodeId, Scope
-from swarmnet.ipam.asking import Ask, GivenUp, Reason
+from swarmnet.ipam.asking import Ask, Reason
 from swarmnet.ipam.lives import Continuation, Lives
 from swarmnet.ipam.pools import DEFAULT_POOLS, Pool
 from swarmnet.ipam.subnets import Network
@@ -44,6 +44,7 @@ from swarmnet.swim.outputs import SendDatagram
 from swarmnet.tables.engine import Tables
 from swarmnet.tables.row import ENDPOINT, Row
 from swarmnet.tables.rules import Presence
+from swarmnet.timers import PATIENCE_S, earliest
 
 _LIFE_BITS: Final = 62
 HOLD_S: Final = 0.05
@@ -248,20 +249,24 @@ class Addressing:
             return
         self._commands.handle_timeout(now)
         self.realms.handle_timeout(now)
-        if now >= self._chores_at:
+        if self.has_chores(now):
             self._chores_at = now + CHORES_S
             self._chores.do(now)
         self._settling.handle_timeout(now)
         self.follow(now)
+
+    def has_chores(self, now: float) -> bool:
+        """Return whether chores may be done, though they could still wait."""
+        return self._chores_at is not None and now >= self._chores_at
 
     def poll_timeout(self) -> float | None:
         """Return when `handle_timeout` is wanted next."""
         if self._chores_at is None:
             return None
         parts = (self._commands, self._settling, self.realms)
-        due = [self._chores_at, *(part.poll_timeout() for part in parts)]
-        due.append(self._hold_at if self.realms.changed else None)
-        return min(one for one in due if one is not None)
+        hold_at = self._hold_at if self.realms.changed else None
+        chores_by = self._chores_at + PATIENCE_S
+        return earliest(chores_by, hold_at, *(part.poll_timeout() for part in parts))
 
     def carry(
         self, now: float, address_of: Callable[[NodeId], Address | None]
@@ -327,8 +332,7 @@ class Addressing:
             # Others' deeds come by the dozen, and each would cost a walk of the tree.
             return False
         self._hold_at = now + HOLD_S
-        changed = self.networks.hold()
-        self.endpoints.note_realms(changed)
+        self.endpoints.note_realms(changed := self.networks.hold())
         self._chores.note_changed(now, changed)
         for name in changed:
             realm = self.realms.get(name)
@@ -368,13 +372,11 @@ class Addressing:
                 about = (output.realm, output.number, self.realms.lives.current)
                 self._send(output.peer, Asked(*about, output.ahead))
             elif not output.ahead:
-                self._give_up(output)
+                refused = (output.realm, output.number)
+                self._commands.note_given_up(refused, output.reason)
         for peer, inquiry in self._settling.inquiries.outputs:
             self._send(peer, inquiry)
         self._settling.inquiries.outputs.clear()
-
-    def _give_up(self, told: GivenUp) -> None:
-        self._commands.note_given_up((told.realm, told.number), told.reason)
 
     def _answer(self, now: float, peer: NodeId, asked: Asked) -> None:
         try:

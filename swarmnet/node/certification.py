@@ -28,6 +28,7 @@ from swarmnet.node.root_rows import RootRows
 from swarmnet.node.taking_over import take_over
 from swarmnet.node.tokens import TokenRows
 from swarmnet.tables.row import CERTIFICATE, Row
+from swarmnet.timers import earliest
 
 DEMOTION_S: Final = 0.5
 """A demotion is said so long after what its manager had said was taken over: else some
@@ -127,11 +128,15 @@ class Certification:
         """Take an envelope of one of `renewing.KINDS`."""
         self._renewing.receive(now, peer, envelope)
 
-    def handle_timeout(self, now: float) -> None:
-        """Do everything that is due at `now`."""
+    def handle_timeout(self, now: float) -> bool:
+        """Do everything that is due at `now`; return whether anything was."""
+        due = self.poll_timeout()
+        if due is None or now < due:
+            return False
         while self._demotions and now >= self._demotions[0][0]:
             self._demote(now, self._demotions.pop(0)[1])
         self._renewing.handle_timeout(now)
+        return True
 
     def follow(self, now: float) -> bool:
         """Take up what is new in the rows; return whether anything was."""
@@ -156,8 +161,8 @@ class Certification:
 
     def poll_timeout(self) -> float | None:
         """Return when `handle_timeout` is wanted next."""
-        due = (self._renewing.poll_timeout(), *(at for at, _ in self._demotions))
-        return min((one for one in due if one is not None), default=None)
+        renewal = self._renewing.poll_timeout()
+        return earliest(renewal, *(at for at, _ in self._demotions))
 
     @property
     def tokens(self) -> TokenRows:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from random import Random
 
-from swarmnet.cnm.endpoint import is_station, parse_publish
+from swarmnet.cnm.endpoint import is_station, parse_publish, show_mac
 from swarmnet.errors import Refused
 from swarmnet.ids import NodeId, Scope
 from swarmnet.ipam.addresses import Exhausted
@@ -96,6 +96,7 @@ class Connecting:
                 life=self._realms.lives.current,
                 publish=wish.publish,
             )
+            self._check_mac(wish, facts)
             check_value(f"endpoint {wish.name}", facts.encode())
             if is_new:
                 self._tables.attach(now, wish.network, self._seat)
@@ -174,6 +175,16 @@ class Connecting:
                     f"sandbox {wish.sandbox}: is in network {known.facts.name} already"
                 )
         return known
+
+    def _check_mac(self, wish: EndpointWish, facts: EndpointFacts) -> None:
+        """Refuse a MAC that another has, as far as its row is held here."""
+        holder = self._endpoints.with_mac(wish.network, facts.station)
+        if holder is not None:
+            raise Refused(
+                f"MAC {show_mac(facts.station)}: in use by sandbox"
+                f" {holder.facts.sandbox} of node {holder.owner.hex()}; choose another"
+                f" MAC{'' if wish.mac else ', or another address'}"
+            )
 
     @staticmethod
     def _check_publish(known: KnownNetwork, wish: EndpointWish) -> None:

@@ -138,8 +138,8 @@ class Dataplane(Wishes):
                 self._unread[name] = now + LOOK_AFTER_S
                 continue
             held = self._held.namespaces.get(name)
-            was_left = held is not None and name not in self._touched
-            was_left = was_left and not has_entry_news(self.desired, name)
+            is_awaited = name in self._touched or has_entry_news(self.desired, name)
+            was_left = held is not None and not is_awaited
             if found[name] is None and self._is_adopted(name):
                 # What was adopted is kept alive, though its path is gone.
                 self._outputs.append(Forget(name))

@@ -5,9 +5,9 @@ addresses is its owner's, by the deeds that are known here, and no later endpoin
 that owner has the same. So whatever rows say, an address has one effective endpoint.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 from swarmnet.errors import BadPacket
 from swarmnet.ids import NodeId, Scope
@@ -33,6 +33,7 @@ HASHES_MAX: Final = 4
 """So many hashes are tried for an address before a user is told to name one."""
 
 Place = tuple[Scope, NodeId, bytes]
+_Key = TypeVar("_Key", bound=Hashable)
 _Spot = tuple[Scope, int, IP]
 """A network, the index of a subnet, and an address that should be in it."""
 
@@ -70,6 +71,7 @@ class Endpoints:
         "_at",
         "_held",
         "_keys",
+        "_macs",
         "_marks",
         "_me",
         "_moved",
@@ -97,6 +99,7 @@ class Endpoints:
         self._keys: dict[Scope, dict[tuple[NodeId, bytes], None]] = {}
         self._owners: dict[tuple[Scope, bytes], dict[NodeId, None]] = {}
         self._at: dict[_Spot, dict[Place, None]] = {}
+        self._macs: dict[tuple[Scope, bytes], dict[Place, None]] = {}
         self.follows_moves = False
         """Whether somebody wants to know what moves."""
         self._moved: dict[Place, None] = {}
@@ -140,6 +143,8 @@ class Endpoints:
         for index, address in facts.addresses:
             spot = (place[0], index, address)
             self._at.setdefault(spot, {})[place] = None
+        mac = (place[0], facts.station)
+        self._macs.setdefault(mac, {})[place] = None
         if place[1] == self._me:
             self._restore(place, facts)
 
@@ -172,12 +177,9 @@ class Endpoints:
         del owners[place[1]]
         if not owners:
             del self._owners[place[0], place[2]]
+        _drop(self._macs, (place[0], held[0].station), place)
         for index, address in held[0].addresses:
-            spot = (place[0], index, address)
-            places = self._at[spot]
-            del places[place]
-            if not places:
-                del self._at[spot]
+            _drop(self._at, (place[0], index, address), place)
             book = self.book(place[0], index)
             if book is None:
                 continue
@@ -264,6 +266,11 @@ class Endpoints:
             if found is not None:
                 yield found
 
+    def counts(self, network: Scope) -> tuple[int, int]:
+        """Return how many endpoint rows are held of ours, and of all, quickly."""
+        keys = self._keys.get(network, {})
+        return sum(owner == self._me for owner, _ in keys), len(keys)
+
     def facts_of(self, place: Place) -> EndpointFacts | None:
         """Return what a row says that is held, effective or not."""
         held = self._held.get(place)
@@ -272,6 +279,11 @@ class Endpoints:
     def is_taken(self, network: Scope, index: int, address: IP) -> bool:
         """Return whether any row names an address."""
         return (network, index, address) in self._at
+
+    def with_mac(self, network: Scope, mac: bytes) -> KnownEndpoint | None:
+        """Return an endpoint that has a MAC, effective or not; None: nobody has it."""
+        found = map(self.known, self._macs.get((network, mac), ()))
+        return next((one for one in found if one is not None), None)
 
     def mine(self, network: Scope) -> list[bytes]:
         """Return the ids of our own endpoints in a network."""
@@ -341,6 +353,13 @@ def hashes(known: KnownNetwork, index: int, owner: NodeId, key: bytes) -> list[I
     if prefix.version != 6 or prefix.prefixlen != 64:
         return []
     return [hashed_address(prefix, owner, key, one) for one in range(HASHES_MAX)]
+
+
+def _drop(table: dict[_Key, dict[Place, None]], key: _Key, place: Place) -> None:
+    """Take a place from those that are held under a key."""
+    del table[key][place]
+    if not table[key]:
+        del table[key]
 
 
 def _facts_of(row: Row) -> EndpointFacts | None:

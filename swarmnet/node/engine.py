@@ -12,10 +12,10 @@ packet itself does.
 """
 
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from random import Random
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from swarmnet.crypto.channels import Channels
 from swarmnet.crypto.identity import RandomBytes
@@ -38,6 +38,7 @@ from swarmnet.node.posting import Posting
 from swarmnet.node.replayable import is_replayable
 from swarmnet.node.settings import NodeSettings
 from swarmnet.node.views import NodeViews
+from swarmnet.node.warming import Warming
 from swarmnet.swim.codec import encode_frame
 from swarmnet.swim.core import Route
 from swarmnet.swim.outputs import (
@@ -50,11 +51,9 @@ from swarmnet.swim.outputs import (
 )
 from swarmnet.swim.roster import Roster
 from swarmnet.tables.engine import Tables
+from swarmnet.timers import earliest
 
 Result = TypeVar("Result")
-_WARM_INTERVAL_S: Final = 1.0
-"""How often sessions with ring neighbours are seen to: news goes to them first, and
-must not wait for a handshake, nor cost one."""
 
 
 class Node(NodeViews):
@@ -64,9 +63,9 @@ class Node(NodeViews):
         "_acquaintances",
         "_me",
         "_outputs",
-        "_posting",
         "_wall_offset_s",
-        "_warm_at",
+        "_warming",
+        "stirs",
     )
 
     def __init__(
@@ -104,17 +103,17 @@ class Node(NodeViews):
             post=posting.post,
             reach=self._reach,
         )
-        self._outputs: deque[Output] = deque()
-        self._counters: Counter[str] = Counter()
+        self._outputs, self._counters = deque[Output](), Counter[str]()
         self._wall_offset_s: float | None = None
-        self._warm_at = float("inf")
+        self._warming = Warming(self._me, self._channels, self._plane)
+        self.stirs = 0
+        """How often more has happened than probes that found all as it was."""
 
     # Commands
 
     def start(self, now: float) -> None:
         """Begin to probe, and tell those we know that we are back."""
-        phase = int.from_bytes(self._me[:2], "big") / 0x1_0000
-        self._warm_at = now + phase * _WARM_INTERVAL_S
+        self._warming.start(now)
         self._plane.start(now)
         self._certification.start(now)
         self._settle(now)
@@ -126,7 +125,7 @@ class Node(NodeViews):
 
     def leave(self, now: float) -> None:
         """Leave gracefully; `Departed` says when the process may exit."""
-        self._warm_at = float("inf")
+        self._warming.stop()
         self._plane.leave(now)
         self._certification.stop()
         self._settle(now)
@@ -234,7 +233,19 @@ class Node(NodeViews):
         """Take a datagram, from anybody."""
         self._note_time(now)
         self._channels.receive_datagram(now, source, data)
-        self._settle(now)
+        self._settle(now, stirs=False)
+
+    def receive_datagrams(
+        self, now: float, batch: Iterable[tuple[Address, bytes]]
+    ) -> None:
+        """Take all that has come at once: what follows the rows is done once."""
+        self._note_time(now)
+        self._plane.hold()
+        for source, data in batch:
+            self._channels.receive_datagram(now, source, data)
+        self._settle(now, stirs=False)
+        self._plane.release(now)
+        self._settle(now, stirs=False)
 
     def receive_stream(self, now: float, source: Address, data: bytes) -> bool:
         """Take one packet of a stream; return whether it was made by a member."""
@@ -255,14 +266,11 @@ class Node(NodeViews):
     def handle_timeout(self, now: float) -> None:
         """Do everything that is due at `now`."""
         self._note_time(now)
-        if now >= self._warm_at:
-            self._warm_at = now + _WARM_INTERVAL_S
-            self._warm(now)
+        self._warming.handle_timeout(now)
         self._plane.handle_timeout(now)
         self._channels.handle_timeout(now)
         self._calls.handle_timeout(now)
-        self._certification.handle_timeout(now)
-        self._settle(now)
+        self._settle(now, stirs=self._certification.handle_timeout(now))
 
     # Polls
 
@@ -272,33 +280,39 @@ class Node(NodeViews):
 
     def poll_timeout(self) -> float | None:
         """Return when `handle_timeout` is wanted next."""
-        warm = None if self._warm_at == float("inf") else self._warm_at
         rooms = (self._plane, self._channels, self._calls, self._certification)
-        deadlines = (warm, *(room.poll_timeout() for room in rooms))
-        return min((one for one in deadlines if one is not None), default=None)
+        warming = self._warming.poll_timeout()
+        return earliest(warming, *[room.poll_timeout() for room in rooms])
 
     def _note_time(self, now: float) -> None:
         if self._wall_offset_s is None:
             self._wall_offset_s = self._acquaintances.wall - now
         self._acquaintances.wall = now + self._wall_offset_s
 
-    def _settle(self, now: float) -> None:
-        """Carry values between the rooms until nothing is left to carry."""
+    def _settle(self, now: float, *, stirs: bool = True) -> None:
+        """Carry values between the rooms until none is left; as in the plane."""
         channels, plane, known = self._channels, self._plane, self._acquaintances
+        plane.is_stirred = plane.is_stirred or stirs
         moved = True
         while moved:
             moved = False
             while (given := channels.poll_output()) is not None:
                 moved = True
-                if isinstance(given, Transmit):
-                    self._transmit(given)
-                else:
-                    self._take(now, given)
+                match given:
+                    case Transmit():
+                        self._transmit(given)
+                    case Received():
+                        self._take(now, given)
+                    case _:
+                        self._outputs.append(given)
             self._collect()
             while (wanted := plane.poll_output()) is not None:
                 moved = True
                 self._carry(now, wanted)
-            moved = self._certification.follow(now) or moved
+            if plane.is_stirred:
+                plane.is_stirred = False
+                self.stirs += 1
+                moved = self._certification.follow(now) or moved
             while known.learned:
                 moved = True
                 self._plane.roles_changed(now, known.learned.popitem()[0])
@@ -308,8 +322,9 @@ class Node(NodeViews):
 
     def _collect(self) -> None:
         """Give out what is wanted of those above: before rows that speak of it."""
-        self._outputs.extend(self._calls.outputs)
-        self._calls.outputs.clear()
+        if self._calls.outputs:
+            self._outputs.extend(self._calls.outputs)
+            self._calls.outputs.clear()
         while (told := self._certification.poll_output()) is not None:
             self._outputs.append(told)
 
@@ -330,6 +345,7 @@ class Node(NodeViews):
     def _take(self, now: float, received: Received) -> None:
         """Hand a peer's bytes to the room that they are for."""
         peer, kind, body = received.peer, received.data[:1], received.data[1:]
+        self._posting.note_received(received.data)
         home = self._posting.home(peer, received.source)
         if received.early and not (kind == SWIM and is_replayable(body)):
             # It may be a replay, or by somebody who has stolen our own key.
@@ -370,13 +386,6 @@ class Node(NodeViews):
                 self._outputs.append(output)
             case _:
                 self._outputs.append(output)
-
-    def _warm(self, now: float) -> None:
-        """Open channels to the ring neighbours, where there are none."""
-        for node in self._plane.swim.neighbours():
-            address = self._plane.address_of(node)
-            if address is not None:
-                self._channels.open(now, node, address)
 
     def _reach(self, peer: NodeId) -> Address | None:
         """Return where to write to a peer that lives and may talk, or None."""

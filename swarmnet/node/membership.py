@@ -1,9 +1,21 @@
 """What removals mean for membership: whoever is a member no more is counted out."""
 
+from typing import Final
+
 from swarmnet.ids import NodeId
 from swarmnet.node.outputs import Removed, Restored
 from swarmnet.swim.engine import Swim
+from swarmnet.swim.outputs import State
 from swarmnet.tables.engine import Tables
+from swarmnet.tables.rules import Presence
+
+PRESENCE: Final = {
+    State.ALIVE: Presence.LIVE,
+    State.SUSPECT: Presence.LIVE,
+    State.DEAD: Presence.DEAD,
+    State.LEFT: Presence.LEFT,
+}
+"""What a member's state means to the tables."""
 
 
 class Membership:

@@ -19,6 +19,7 @@ from hashlib import blake2b
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Final
 
+from swarmnet.cnm.endpoint import is_station, mac_of
 from swarmnet.errors import BadPacket, Refused
 from swarmnet.ids import NODE_ID_BYTES, NodeId, Scope
 from swarmnet.ipam.pools import Pool
@@ -120,6 +121,17 @@ class EndpointFacts:
     mac: bytes | None = None
     life: int = 0
     publish: tuple[str, ...] = ()
+
+    @property
+    def station(self) -> bytes:
+        """The MAC that it has, given or made of its addresses.
+
+        What no single station can have, no row can give it; zeros if it has no address.
+        """
+        if self.mac is not None and is_station(self.mac):
+            return self.mac
+        addresses = [address for _, address in self.addresses]
+        return mac_of(addresses) if addresses else bytes(MAC_BYTES)
 
     def encode(self) -> bytes:
         """Return the value of the row."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from swarmnet.crypto.switchboard import Disowned
 from swarmnet.ids import NodeId
 from swarmnet.node.calls import Called, Replied
 from swarmnet.node.commands import Done, Failed
@@ -87,6 +88,7 @@ Output = (
     | VerifySignatures
     | Removed
     | Restored
+    | Disowned
     | CertificateOutput
     | Called
     | Replied

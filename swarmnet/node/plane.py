@@ -1,9 +1,9 @@
 """The control plane of one node: membership and tables, among authenticated peers.
 
-Theory of operation. Membership says who lives, and carries rows to all nodes of their
-scope; the tables say what the rows mean, and who is in which scope. What either wants
-sent to a peer goes into an envelope, whose first byte names the room. The channels
-below have shown who each sender is; `engine.Node` puts them underneath.
+Theory of operation. Membership says who lives, and carries rows to their scope; the
+tables say what they mean, and who is in which scope. What either wants sent to a peer
+goes into an envelope, whose first byte names the room. The channels below have shown
+who each sender is; `engine.Node` puts them underneath.
 
 Methods are of the same four kinds as those of `swim.engine.Swim`, under the same names,
 with the commands of `tables.engine.Tables` beside them.
@@ -19,13 +19,12 @@ from swarmnet.errors import Refused
 from swarmnet.ids import Address, NodeId
 from swarmnet.ipam.lives import Continuation
 from swarmnet.node.addressing import Addressing
-from swarmnet.node.dataplane import Dataplane
 from swarmnet.node.envelope import ADDRESSES, SWIM, TABLES, wrap_swim
+from swarmnet.node.followers import Followers
 from swarmnet.node.leaving import Leaving
-from swarmnet.node.membership import Membership
+from swarmnet.node.membership import PRESENCE, Membership
 from swarmnet.node.outputs import Output, VerifySignatures
-from swarmnet.node.overlaying import Overlaying
-from swarmnet.node.plane_views import PlaneViews
+from swarmnet.node.plane_commands import PlaneCommands
 from swarmnet.node.rider import Riders
 from swarmnet.node.seams import PlaneSeams, known_of, swim_seams, tables_seams
 from swarmnet.node.settings import NodeSettings
@@ -38,7 +37,6 @@ from swarmnet.swim.outputs import (
     IdentityConflict,
     Joined,
     MemberChanged,
-    Payload,
     Rode,
     SendDatagram,
     SendStream,
@@ -57,19 +55,15 @@ from swarmnet.tables.outputs import (
     Verify,
 )
 from swarmnet.tables.outputs import Output as TablesOutput
-from swarmnet.tables.rules import Presence
 from swarmnet.tables.stored import StoredRows
+from swarmnet.timers import earliest
 
 Result = TypeVar("Result")
-_PRESENCE: Final = {
-    State.ALIVE: Presence.LIVE,
-    State.SUSPECT: Presence.LIVE,
-    State.DEAD: Presence.DEAD,
-    State.LEFT: Presence.LEFT,
-}
+_CALM: Final = (SendDatagram, SendStream, Rode)
+"""What membership says while all is well; what rides is the tables' to judge."""
 
 
-class Plane(PlaneViews):
+class Plane(PlaneCommands):
     """Membership and tables of one node.
 
     `rows` are those that were stored: none for a new key, None if they are lost.
@@ -84,6 +78,7 @@ class Plane(PlaneViews):
         "_settings",
         "_spreading",
         "_verifying",
+        "is_stirred",
     )
 
     def __init__(
@@ -123,14 +118,16 @@ class Plane(PlaneViews):
         parts, seat = (me.node, self.tables), settings.seat
         given_too = (*parts, Random(draws.getrandbits(64)), seat)
         self.addressing = Addressing(*given_too, is_first=is_first, before=before)
-        self._overlaying = Overlaying(self.addressing, *parts, seat)
+        self._followers = Followers(self.addressing, *parts, seat)
+        self.is_stirred = True
+        """Whether more has happened than probes that found all as it was."""
 
-    # Commands of membership
+    # Commands, beside those of `PlaneCommands`
 
     def start(self, now: float) -> None:
         """Begin to probe, and say who we are to those we know."""
         for node, state in self.swim.states().items():
-            self.tables.note_presence(now, node, _PRESENCE[state])
+            self.tables.note_presence(now, node, PRESENCE[state])
         self.tables.start(now)
         self.swim.start(now)
         if self._settings.introduces:
@@ -153,64 +150,17 @@ class Plane(PlaneViews):
         self._settle(now)
         self._leave_if_due(now)
 
-    def update(
-        self, now: float, address: Address | None = None, meta: bytes | None = None
-    ) -> None:
-        """Change our address or metadata; None leaves it as it is.
-
-        Raises:
-            Refused: the metadata is too long; nothing has changed.
-        """
-        self.swim.update(now, address, meta)
-        self._settle(now)
-
-    def publish(self, now: float, payload: Payload) -> None:
-        """Send a payload of our own, which is no row, to every member of its scope.
-
-        Raises:
-            Refused: it is too large, its key a row's, or its scope unknown.
-        """
-        if payload.key[:1] == ROW:
-            raise Refused(f"payload key {payload.key.hex()}: want no zero byte first")
-        self.swim.publish(now, payload)
-        self._settle(now)
-
-    def relay(self, now: float, payload: Payload) -> None:
-        """Pass on a delivered payload, now that its owner has found it good."""
-        self.swim.relay(now, payload)
-        self._settle(now)
-
-    def command(self, now: float, verb: Callable[[Tables], Result]) -> Result:
-        """Let `verb` write to the tables, and do what follows; return its result.
-
-        Raises:
-            Refused: as the verb does; then nothing was written.
-        """
-        result = verb(self.tables)
-        self._settle(now)
-        return result
-
-    def allocate(self, now: float, verb: Callable[[Addressing], Result]) -> Result:
-        """Let `verb` command addresses, and do what follows; return its result.
-
-        Raises:
-            Refused: as the verb does; then nothing has changed.
-        """
-        result = verb(self.addressing)
-        self._settle(now)
-        return result
-
-    def program(self, now: float, verb: Callable[[Dataplane], Result]) -> Result:
-        """Let `verb` tell the data plane something, or answer it; return its result.
-
-        Only for a node with a seat.
-        """
-        assert self._overlaying.plane is not None, "the node has a seat"
-        result = verb(self._overlaying.plane)
-        self._settle(now)
-        return result
-
     # Inputs
+
+    def hold(self) -> None:
+        """Let those that follow the rows wait for `release`: more is about to come."""
+        self._followers.is_held = True
+
+    def release(self, now: float) -> None:
+        """Let them follow all that has come since `hold`."""
+        self._followers.is_held = False
+        if self._followers.is_behind:
+            self._settle(now)
 
     def receive_datagram(
         self, now: float, sender: NodeId, source: Address, data: bytes
@@ -221,7 +171,7 @@ class Plane(PlaneViews):
     def receive_stream(
         self, now: float, sender: NodeId, source: Address, data: bytes
     ) -> None:
-        """Take one whole frame of a stream."""
+        """Take one frame of a stream."""
         self._receive(now, Route(sender, source), data, streamed=True)
 
     def stream_failed(self, now: float, peer: NodeId | None, address: Address) -> None:
@@ -249,9 +199,7 @@ class Plane(PlaneViews):
         """Do everything that is due at `now`."""
         self.swim.handle_timeout(now)
         self.tables.handle_timeout(now)
-        self.addressing.handle_timeout(now)
-        self._overlaying.handle_timeout(now)
-        self._settle(now)
+        self._settle(now, stirs=self._followers.handle_timeout(now))
         self._leave_if_due(now)
 
     def recertify(self, now: float, about: bytes) -> None:
@@ -273,9 +221,8 @@ class Plane(PlaneViews):
 
     def poll_timeout(self) -> float | None:
         """Return when `handle_timeout` is wanted next."""
-        rooms = (self.swim, self.tables, self.addressing, self._leaving)
-        due = (room.poll_timeout() for room in (*rooms, self._overlaying))
-        return min((one for one in due if one is not None), default=None)
+        rooms = (self.swim, self.tables, self._followers, self._leaving)
+        return earliest(*[room.poll_timeout() for room in rooms])
 
     # How it hangs together
 
@@ -294,37 +241,43 @@ class Plane(PlaneViews):
             self.addressing.receive(now, route.node, body)
         else:
             self._counters["envelopes_unknown"] += 1
-        self._settle(now)
+        self._settle(now, stirs=streamed or kind != SWIM)
 
     def _leave_if_due(self, now: float) -> None:
         if self._leaving.is_due(now):
             self.swim.leave(now)
             self._settle(now)
 
-    def _settle(self, now: float) -> None:
-        """Carry values between the two rooms until nothing is left to carry."""
+    def _settle(self, now: float, *, stirs: bool = True) -> None:
+        """Carry values between the two rooms until nothing is left to carry.
+
+        Those that follow the rows are asked if something stirs (`followers`).
+        """
         swim, tables = self.swim, self.tables
         swim.selfhood.is_yielding = tables.is_fenced
+        stirs = stirs or self._followers.is_waiting
         moved = True
         while moved:
             moved = False
             while (said := swim.poll_output()) is not None:
                 moved = True
+                stirs = stirs or not isinstance(said, _CALM)
                 self._carry_swim(now, said)
             while (wanted := tables.poll_output()) is not None:
-                moved = True
+                moved = stirs = True
                 self._carry_tables(now, wanted)
-            if not moved:
-                outputs = self.addressing.carry(now, self.address_of)
-                moved = bool(outputs)
+            if stirs and not moved:
+                moved, outputs = self._followers.carry(now, self.address_of)
                 self._outputs.extend(outputs)
-                self._outputs.extend(self._overlaying.carry(now))
             while self._membership.is_due and not moved:
                 # Last, so that the removed one hears of it too.
                 moved = True
                 removed = self._membership.follow_next(now)
                 if removed is not None:
                     self._outputs.append(removed)
+        if stirs:
+            self.is_stirred = True
+            self._followers.rest()
 
     def _carry_swim(self, now: float, output: SwimOutput) -> None:
         match output:
@@ -338,8 +291,8 @@ class Plane(PlaneViews):
             case Rode(sender, rider):
                 self._riders.take(now, sender, rider)
             case MemberChanged(member, _, current):
-                self.tables.note_presence(now, member, _PRESENCE[current])
-                self.addressing.note_presence(now, member, _PRESENCE[current])
+                self.tables.note_presence(now, member, PRESENCE[current])
+                self.addressing.note_presence(now, member, PRESENCE[current])
                 self._outputs.append(output)
             case IdentityConflict(_, address):
                 # Rows settle which of two lives goes on.
@@ -369,11 +322,16 @@ class Plane(PlaneViews):
             case Outbid():
                 self.addressing.note_conflict(now)
                 self._outputs.append(output)
-            case Verify():
-                self._verify(now, output)
+            case Verify(number):
+                claims = self._verifying.prepare(now, output)
+                if claims is not None:
+                    self._outputs.append(VerifySignatures(number, claims))
+                    return
+                verdicts = self._verifying.verify_here(now, number)
+                self.tables.verified(now, number, verdicts)
             case RemovalChanged(node):
                 self._membership.note_doubt(node)
-                self._overlaying.note_removal()
+                self._followers.overlaying.note_removal()
             case ScopeChanged(scope, joined, gone):
                 if joined:
                     self.swim.attach(scope, joined)
@@ -381,14 +339,6 @@ class Plane(PlaneViews):
                     self.swim.detach(scope, gone)
             case _:
                 self._outputs.append(output)
-
-    def _verify(self, now: float, wanted: Verify) -> None:
-        claims = self._verifying.prepare(now, wanted)
-        if claims is None:
-            verdicts = self._verifying.verify_here(now, wanted.number)
-            self.tables.verified(now, wanted.number, verdicts)
-        else:
-            self._outputs.append(VerifySignatures(wanted.number, claims))
 
     def _say(self, verb: Callable[[], object]) -> None:
         """Write our own row, unless we were removed: then nobody listens."""

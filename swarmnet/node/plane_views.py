@@ -3,10 +3,11 @@
 from collections import Counter
 from collections.abc import Mapping
 
+from swarmnet.dns.book import Book
 from swarmnet.ids import Address, NodeId
 from swarmnet.node.addressing import Addressing
 from swarmnet.node.dataplane import Dataplane
-from swarmnet.node.overlaying import Overlaying
+from swarmnet.node.followers import Followers
 from swarmnet.node.rider import Riders
 from swarmnet.swim.engine import Swim
 from swarmnet.swim.outputs import State
@@ -18,7 +19,7 @@ class PlaneViews:
 
     __slots__ = (
         "_counters",
-        "_overlaying",
+        "_followers",
         "_riders",
         "addressing",
         "swim",
@@ -26,7 +27,7 @@ class PlaneViews:
     )
 
     _counters: Counter[str]
-    _overlaying: Overlaying
+    _followers: Followers
     _riders: Riders
     addressing: Addressing
     swim: Swim
@@ -35,7 +36,12 @@ class PlaneViews:
     @property
     def dataplane(self) -> Dataplane | None:
         """The data plane; None without a seat."""
-        return self._overlaying.plane
+        return self._followers.overlaying.plane
+
+    @property
+    def names(self) -> Book:
+        """The names of endpoints; none without a seat."""
+        return self._followers.overlaying.naming.book
 
     def states(self) -> Mapping[NodeId, State]:
         """Return every other member's state."""

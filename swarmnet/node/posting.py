@@ -1,13 +1,29 @@
 """What one node sends to whom: sealed for a peer, or for whoever is at an address."""
 
 from collections.abc import Callable
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Final, Protocol
 
 from swarmnet.crypto.channel import Parcel
 from swarmnet.crypto.channels import Channels
 from swarmnet.ids import Address, NodeId
-from swarmnet.node.envelope import SWIM
+from swarmnet.node.envelope import ADDRESSES, SWIM, TABLES
 from swarmnet.node.replayable import is_replayable
+
+ROOMS: Final = {SWIM: "membership", TABLES: "sync", ADDRESSES: "addresses"}
+"""Whose the first byte of an envelope says that it is."""
+OTHERS: Final = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """How many bytes of envelopes were sent and received, by the room they are of.
+
+    Before they are sealed, and without the headers of UDP, TCP and IP.
+    """
+
+    sent: dict[str, int] = field(default_factory=dict)
+    received: dict[str, int] = field(default_factory=dict)
 
 
 class Post(Protocol):
@@ -21,13 +37,15 @@ class Post(Protocol):
 class Posting:
     """Makes parcels of envelopes; `address_of` is where a member says that it is."""
 
-    __slots__ = ("_address_of", "_channels")
+    __slots__ = ("_address_of", "_channels", "traffic")
 
     def __init__(
         self, channels: Channels, address_of: Callable[[NodeId], Address | None]
     ) -> None:
         self._channels = channels
         self._address_of = address_of
+        rooms = (*ROOMS.values(), OTHERS)
+        self.traffic = Traffic(dict.fromkeys(rooms, 0), dict.fromkeys(rooms, 0))
 
     def send(
         self,
@@ -39,6 +57,7 @@ class Posting:
         streamed: bool,
     ) -> None:
         """Send what the control plane wants sent, early where that does no harm."""
+        self._count(self.traffic.sent, frame)
         is_swim = frame[:1] == SWIM and not self._channels.is_open(now, peer)
         seen_twice = is_swim and is_replayable(frame[1:])
         parcel = Parcel(
@@ -55,6 +74,7 @@ class Posting:
         self, now: float, peer: NodeId, to: Address, data: bytes, *, streamed: bool
     ) -> None:
         """Send what must not be seen twice."""
+        self._count(self.traffic.sent, data)
         claimed = self._address_of(peer) is not None
         parcel = Parcel(
             data, to, streamed=streamed, replayable=False, since=now, claimed=claimed
@@ -63,8 +83,17 @@ class Posting:
 
     def meet(self, now: float, address: Address, frame: bytes) -> None:
         """Send to whoever is at an address."""
+        self._count(self.traffic.sent, frame)
         first = Parcel(frame, address, streamed=True, replayable=False, since=now)
         self._channels.send_to_address(now, first)
+
+    def note_received(self, data: bytes) -> None:
+        """An envelope of a peer's was opened."""
+        self._count(self.traffic.received, data)
+
+    @staticmethod
+    def _count(counts: dict[str, int], data: bytes) -> None:
+        counts[ROOMS.get(data[:1], OTHERS)] += len(data)
 
     def home(self, peer: NodeId, source: Address) -> Address:
         """Return where a member says that it is; of a stranger, where it was heard."""

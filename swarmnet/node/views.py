@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from swarmnet.crypto.channels import Channels
+from swarmnet.dns.book import Book
 from swarmnet.ids import NodeId
 from swarmnet.node.addressing import Addressing
 from swarmnet.node.authors import Authors
@@ -12,6 +13,7 @@ from swarmnet.node.certification import Certification
 from swarmnet.node.dataplane import Dataplane
 from swarmnet.node.exchange import CertificateExchange
 from swarmnet.node.plane import Plane
+from swarmnet.node.posting import Posting, Traffic
 from swarmnet.swim.engine import Swim
 from swarmnet.swim.outputs import State
 from swarmnet.swim.roster import Roster
@@ -29,6 +31,7 @@ class NodeViews:
         "_counters",
         "_exchange",
         "_plane",
+        "_posting",
     )
 
     _authors: Authors
@@ -38,6 +41,7 @@ class NodeViews:
     _counters: Counter[str]
     _exchange: CertificateExchange
     _plane: Plane
+    _posting: Posting
 
     @property
     def swim(self) -> Swim:
@@ -58,10 +62,19 @@ class NodeViews:
         """Return whether a packet that begins so names a session with a member."""
         return self._channels.knows(head)
 
+    def disowned_by(self) -> list[NodeId]:
+        """Return the peers that have last said that they take us for removed."""
+        return self._channels.disowned_by()
+
     @property
     def dataplane(self) -> Dataplane | None:
         """The data plane, to be looked at; None without a seat."""
         return self._plane.dataplane
+
+    @property
+    def names(self) -> Book:
+        """The names of endpoints in the networks of this host, as DNS tells them."""
+        return self._plane.names
 
     @property
     def certification(self) -> Certification:
@@ -98,6 +111,11 @@ class NodeViews:
         certificates += self._certification.renewing.counters
         own = certificates + self._calls.counters + self._counters
         return {**self._plane.counters(), **channels, **own}
+
+    @property
+    def traffic(self) -> Traffic:
+        """What was sent to peers and received of them, to be looked at."""
+        return self._posting.traffic
 
     def save(self) -> Roster:
         """Return what a later life of this node may start from."""

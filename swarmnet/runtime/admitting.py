@@ -8,7 +8,7 @@ import trio
 from swarmnet.crypto.admission import Admitted, Admitter, SendMessage
 from swarmnet.crypto.framing import Unframer
 from swarmnet.crypto.token import Refusal, encode_refusal
-from swarmnet.errors import BadPacket, Refused
+from swarmnet.errors import Refused
 from swarmnet.ids import Address
 from swarmnet.runtime.streams import READ_BYTES, Line
 
@@ -37,7 +37,11 @@ class Admitting:
         self._storing = trio.Lock()
 
     async def serve(self, line: Line, first: bytes, unframer: Unframer) -> None:
-        """Carry one exchange through; the line is closed afterwards."""
+        """Carry one exchange through; the line is closed afterwards.
+
+        Raises:
+            BadPacket: what comes is cut into no packets.
+        """
         with trio.move_on_after(ANSWER_S):
             if self.admitter is None:
                 line.put(encode_refusal(Refusal.NO_MANAGER, list(self._managers())))
@@ -75,13 +79,10 @@ class Admitting:
             await line.flush()
             if line.is_ending:
                 return
-            try:
-                data = await line.stream.receive_some(READ_BYTES)
-                packets = list(unframer.receive(data))
-            except BadPacket:
-                return
+            data = await line.stream.receive_some(READ_BYTES)
             if not data:
                 return
+            packets = list(unframer.receive(data))
 
     async def _carry(self) -> None:
         """Do what the admitter wants; a serial is written down before it is used."""

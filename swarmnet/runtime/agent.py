@@ -5,12 +5,11 @@ in the kernel outlives it, unless the host leaves the cluster or is removed from
 """
 
 import logging
-import os
 import resource
 import signal
 import socket
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, closing, suppress
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -26,12 +25,15 @@ from swarmnet.runtime.life import BEGIN, End, Life
 from swarmnet.runtime.locking import locked
 from swarmnet.runtime.logs import set_up_logs
 from swarmnet.runtime.opening import open_kernel
+from swarmnet.runtime.resolving import FILE as RESOLV_CONF
 from swarmnet.runtime.routing import Routing
 from swarmnet.runtime.sandboxes import Sandboxes
 from swarmnet.runtime.showing import describe_failure
 from swarmnet.runtime.standing import Standing, keep_standing, read_standing
 from swarmnet.runtime.steering import clear
 from swarmnet.runtime.store import Store
+from swarmnet.runtime.supervising import KeptSockets, notify, notify_ready
+from swarmnet.runtime.telemetry import STRANGERS, Telemetry, listen_for_monitors
 
 SOCKET: Final = "api.sock"
 LEAVING: Final = "leaving"
@@ -52,6 +54,7 @@ class Agent:
         self.kernel = kernel
         self.no_firewall = no_firewall
         self.life: Life | None = None
+        self.kept = KeptSockets()
         self.notice: str | None = None
         """Why this host is in no cluster any more."""
         self.changing = trio.Lock()
@@ -60,8 +63,10 @@ class Agent:
         self._over = trio.Event()
         self._serving = trio.CancelScope()
 
-    async def run(self, listener: socket.socket) -> None:
-        """Serve until cancelled.
+    async def run(
+        self, listener: socket.socket, monitors: socket.socket | None = None
+    ) -> None:
+        """Serve until cancelled; monitors as well, if they have a listener.
 
         Raises:
             Refused: what was kept cannot be read, or its ports are in use.
@@ -74,6 +79,12 @@ class Agent:
             self._nursery = nursery
             if standing is not None:
                 self.begin_life(standing)
+            else:
+                self.kept.retain({})
+            if monitors is not None:
+                nursery.start_soon(
+                    serve_http, monitors, Telemetry(self).serve, STRANGERS
+                )
             notify_ready()
             with self._serving:
                 await serve_http(listener, Routing(self).serve)
@@ -102,6 +113,7 @@ class Agent:
             self.kernel,
             standing,
             no_firewall=self.no_firewall,
+            kept=self.kept,
         )
         self.life, self.notice = life, None
         self._over = trio.Event()
@@ -158,6 +170,8 @@ class Agent:
         sandboxes = Sandboxes(self.store, self.run_dir)
         for sandbox in sandboxes.all():
             sandboxes.drop(sandbox.name)
+        self.kept.retain({})
+        (self.run_dir / RESOLV_CONF).unlink(missing_ok=True)
         await trio.to_thread.run_sync(self._clear)
         self.store.wipe()
 
@@ -181,22 +195,14 @@ class Agent:
         await self.abandon(life)
 
 
-def notify_ready() -> None:
-    """Tell the service manager that we serve."""
-    notify(f"READY=1\nMAINPID={os.getpid()}")
-
-
-def notify(text: str) -> None:
-    """Tell the service manager something, if there is one (sd_notify(3))."""
-    path = os.environ.get("NOTIFY_SOCKET")
-    if not path:
-        return
-    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
-        sock.connect("\0" + path[1:] if path.startswith("@") else path)
-        sock.sendall(text.encode())
-
-
-def run_agent(*, data_dir: str, run_dir: str, log_format: str, log_level: str) -> None:
+def run_agent(
+    *,
+    data_dir: str,
+    run_dir: str,
+    log_format: str,
+    log_level: str,
+    metrics_addr: str | None,
+) -> None:
     """Run the agent until SIGTERM or SIGINT.
 
     Raises:
@@ -205,26 +211,28 @@ def run_agent(*, data_dir: str, run_dir: str, log_format: str, log_level: str) -
     set_up_logs(log_format, log_level)
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    with locked(run_dir):
-        store = Store(data_dir)
-        try:
-            kernel, no_firewall = open_kernel(run_dir)
-            try:
-                listener = listen(Path(run_dir) / SOCKET)
-                agent = partial(Agent, Path(run_dir), store, kernel, no_firewall)
-                trio.run(_run, agent, listener)
-            finally:
-                kernel.close()
-        finally:
-            store.close()
+    with locked(run_dir), ExitStack() as stack:
+        store = stack.enter_context(closing(Store(data_dir)))
+        kernel, no_firewall = open_kernel(run_dir)
+        stack.callback(kernel.close)
+        monitors = None
+        if metrics_addr is not None:
+            monitors = stack.enter_context(listen_for_monitors(metrics_addr))
+        listener = listen(Path(run_dir) / SOCKET)
+        agent = partial(Agent, Path(run_dir), store, kernel, no_firewall)
+        trio.run(_run, agent, listener, monitors)
 
 
-async def _run(make: Callable[[], Agent], listener: socket.socket) -> None:
+async def _run(
+    make: Callable[[], Agent],
+    listener: socket.socket,
+    monitors: socket.socket | None,
+) -> None:
     agent = make()
     try:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_end_on_signal, agent, nursery.cancel_scope)
-            await agent.run(listener)
+            await agent.run(listener, monitors)
             nursery.cancel_scope.cancel()
     except* Refused as refused:
         raise _first(refused) from None

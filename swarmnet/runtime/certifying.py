@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from swarmnet.runtime.life import Life
 
 LOOK_EVERY_S: Final = 10.0
+TAKEN_BACK_LOOK_S: Final = 0.02
 EXPECTED_S: Final = 30.0
 """So long a node that was let in has its name, though it was not heard yet."""
 
@@ -137,8 +138,8 @@ class Certifying:
             lambda engine, now: engine.give_certificate(now, node, chain.encoded)
         )
 
-    def change_role(self, node: NodeId, role: Role) -> None:
-        """Make a worker a manager, or the other way round.
+    def change_role(self, node: NodeId, role: Role) -> Chain:
+        """Make a worker a manager, or the other way round; return what it is given.
 
         Raises:
             Refused: the root's key is not open here, or the node has that role.
@@ -150,6 +151,27 @@ class Certifying:
         issued = life.node.issued_by(node)
         chain = self.authority.change_role(held, role, time(), issued=issued)
         self._give(node, chain)
+        return chain
+
+    async def take_back(self, promotion: Chain) -> None:
+        """Let a promotion that was not answered count nowhere, whenever it is heard.
+
+        It is on its way, and may be read at any time: by a node that was frozen, say.
+        So it is ended as any manager is, by a row, written before this returns.
+
+        Raises:
+            Refused: it cannot be written.
+        """
+        life, node = self._life, promotion.certificate.node
+        issued = life.node.issued_by(node)
+        ended = self.authority.change_role(
+            promotion, Role.WORKER, time(), issued=issued
+        )
+        self._give(node, ended)
+        since, trust = ended.certificate.terms.not_before, life.directory.trust
+        while not trust.was_demoted(node, since):
+            await trio.sleep(TAKEN_BACK_LOOK_S)
+        await life.driver.stored()
 
     # The root
 

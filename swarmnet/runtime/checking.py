@@ -6,11 +6,12 @@ import socket
 from collections.abc import Sequence
 from typing import Final
 
-from swarmnet.cnm.endpoint import Publish, parse_publish
+from swarmnet.cnm.endpoint import Publish, parse_publish, show_mac
 from swarmnet.errors import Refused
 from swarmnet.kernel.state import HOST
 from swarmnet.node.networks import KnownNetwork
 from swarmnet.overlay.naming import box_of
+from swarmnet.runtime.explaining import Explaining
 from swarmnet.runtime.life import Life
 
 KINDS: Final = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
@@ -84,6 +85,25 @@ def check_address(life: Life, network: KnownNetwork, address: object) -> None:
             node = life.name_of(one.owner) or one.owner.hex()
             raise Refused(
                 f"address {address}: in use by sandbox {one.facts.sandbox} on {node};"
+                " choose another, or disconnect that first"
+            )
+
+
+async def check_mac(life: Life, network: KnownNetwork, mac: bytes) -> None:
+    """Refuse a MAC that an endpoint of a network has, as far as anybody can be asked.
+
+    A host that takes no part in the network holds none of its rows: it asks one that
+    does. Two that connect at the same moment can still both have it.
+
+    Raises:
+        Refused: it is in use; by whom.
+    """
+    wanted = show_mac(mac)
+    for one in await Explaining(life).inside(wanted, network.id):
+        if one.get("mac") == wanted:
+            node = one.get("owner_name") or one.get("owner")
+            raise Refused(
+                f"MAC {wanted}: in use by sandbox {one.get('sandbox')} on {node};"
                 " choose another, or disconnect that first"
             )
 

@@ -8,7 +8,13 @@ from typing import Final, TypeVar
 
 import trio
 
-from swarmnet.cnm.endpoint import IP, parse_ip, parse_mac, parse_publish
+from swarmnet.cnm.endpoint import (
+    IP,
+    check_alias,
+    parse_ip,
+    parse_mac,
+    parse_publish,
+)
 from swarmnet.cnm.sandbox import Sandbox
 from swarmnet.errors import Refused
 from swarmnet.ids import Scope
@@ -21,6 +27,7 @@ from swarmnet.node.networks import KnownNetwork
 from swarmnet.overlay.naming import box_of, namespace_of
 from swarmnet.runtime.checking import (
     check_address,
+    check_mac,
     check_namespace,
     check_ports,
 )
@@ -145,6 +152,8 @@ class NetworkCommands:
             )
         known = self._views.find_network(reference)
         wanted = self._endpoint_wish(known, sandbox, wish)
+        if wanted.mac is not None:
+            await check_mac(self._life, known, wanted.mac)
         made = await self._submit(lambda a, now: a.connect(now, wanted))
         assert isinstance(made, KnownEndpoint), "it is the endpoint"
         try:
@@ -161,6 +170,8 @@ class NetworkCommands:
         self, known: KnownNetwork, sandbox: Sandbox, wish: ConnectWish
     ) -> EndpointWish:
         check_ports(self._life, wish.publish)
+        for alias in wish.aliases:
+            check_alias(alias)
         ip4 = _address(wish.ip, IPv4Address, "--ip")
         ip6 = _address(wish.ip6, IPv6Address, "--ip6")
         for address in (ip4, ip6):
@@ -283,6 +294,7 @@ class NetworkCommands:
         life.set_sandbox(sandbox)
         try:
             await self._until(lambda: self._pin_of(name), Scope(b""), name)
+            await life.resolver.follow()
         except BaseException:
             life.sandboxes.drop(name)
             life.drop_sandbox(name)

@@ -6,7 +6,7 @@ from ipaddress import ip_address
 
 import trio
 
-from swarmnet.cnm.endpoint import mac_of, show_mac
+from swarmnet.cnm.endpoint import show_mac
 from swarmnet.kernel.state import Namespace, Unreadable
 from swarmnet.node.attached import interface_of
 from swarmnet.node.endpoints import KnownEndpoint
@@ -82,10 +82,6 @@ async def _read(life: Life, name: str) -> Namespace | None:
         return None
 
 
-def _mac_of(one: KnownEndpoint) -> bytes:
-    return one.facts.mac or mac_of([address for _, address in one.facts.addresses])
-
-
 async def _here(life: Life, one: KnownEndpoint) -> Comparison:
     """Compare an endpoint of this host: its interface, and its port on the bridge."""
     sandbox, network = one.facts.sandbox, one.network.hex()
@@ -99,7 +95,7 @@ async def _here(life: Life, one: KnownEndpoint) -> Comparison:
     if name is None or link is None:
         return Comparison(missing=f"sandbox {sandbox}: has no interface for it")
     space = await _read(life, namespace_of(network)) or Namespace()
-    port, mac = space.links.get(port_of(one.id.hex())), _mac_of(one)
+    port, mac = space.links.get(port_of(one.id.hex())), one.facts.station
     there = {address.ip for address in box.addresses if address.link == name}
     wanted: dict[str, str | None] = {f"{name} mac": show_mac(mac), f"{name} is": "up"}
     held: dict[str, str | None] = {
@@ -124,7 +120,7 @@ async def _there(life: Life, one: KnownEndpoint) -> Comparison:
     space = await _read(life, namespace_of(one.network.hex()))
     if space is None:
         return Comparison(missing="the network has no namespace here")
-    mac = _mac_of(one)
+    mac = one.facts.station
     wanted: dict[str, str | None] = {}
     held: dict[str, str | None] = {}
     for index, address in one.facts.addresses:

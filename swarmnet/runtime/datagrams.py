@@ -5,6 +5,7 @@ import socket
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from typing import Final
 
 import trio
@@ -16,8 +17,12 @@ BUFFER_BYTES: Final = 4 << 20
 """What the kernel may hold for a node that is busy elsewhere; it doubles it."""
 DATAGRAM_BYTES_MAX: Final = 65_535
 TOKEN_BYTES: Final = 16
-DRAIN_MAX: Final = 256
-"""So many are taken before others get a turn."""
+PAIRS_MAX: Final = 4096
+"""So many addresses are kept as sockets give and take them."""
+DRAIN_MAX: Final = 128
+"""So many are taken at a time."""
+DRAINS_MAX: Final = 2
+"""So often it is looked for more before others get a turn."""
 FAMILIES: Final = {4: socket.AF_INET, 16: socket.AF_INET6}
 _ANY: Final = {socket.AF_INET: "0.0.0.0", socket.AF_INET6: "::"}
 
@@ -78,10 +83,12 @@ class Datagrams:
     ) -> None:
         while True:
             await trio.lowlevel.wait_readable(one)
-            batch = list(_drain(one))
-            if self.awaited:
-                batch = [(at, data) for at, data in batch if not self._counts(data)]
-            if batch:
+            for _ in range(DRAINS_MAX):
+                # More has often come while a batch was taken: two answers to two pings.
+                if not (batch := list(_drain(one))):
+                    break
+                if self.awaited:
+                    batch = [one for one in batch if not self._counts(one[1])]
                 receive(batch)
 
     def _counts(self, data: bytes) -> bool:
@@ -142,12 +149,14 @@ def port_is_unusable(error: OSError) -> bool:
     return error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
 
+@lru_cache(PAIRS_MAX)
 def pair_of(address: Address) -> tuple[str, int]:
     """Return an address as sockets take it."""
     family = FAMILIES[len(address.host)]
     return (socket.inet_ntop(family, address.host), address.port)
 
 
+@lru_cache(PAIRS_MAX)
 def address_of(pair: tuple[object, ...]) -> Address | None:
     """Return an address as sockets give it, or None if it is none of ours.
 

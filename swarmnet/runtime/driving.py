@@ -3,14 +3,15 @@
 Every input goes through `act`, and what the engine then wants is carried out in order.
 Own rows come first: whatever else came out with them waits until they are on the disk,
 written by another thread, all that came meanwhile in one commit. So nothing is said, or
-acknowledged, that a crash could unsay.
+acknowledged, that a crash could unsay. A leave that we hear of is kept likewise: who
+leaves goes once we have said that we know, and nobody says it again.
 
 Time in which this process did not run is told to the engine before anything else: it
 must blame itself before it blames a peer.
 """
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import inf
 from time import monotonic, time
 from typing import Final, Protocol, TypeVar
@@ -32,17 +33,22 @@ from swarmnet.node.outputs import (
 from swarmnet.runtime.continuing import Continuing
 from swarmnet.runtime.datagrams import Datagrams
 from swarmnet.runtime.hand import Verb
+from swarmnet.runtime.health import Lateness
+from swarmnet.runtime.keeping import Keeping
 from swarmnet.runtime.store import Store
 from swarmnet.runtime.streams import Streams
-from swarmnet.swim.outputs import Deliver, SendDatagram, SendStream
+from swarmnet.swim.outputs import (
+    Deliver,
+    MemberChanged,
+    SendDatagram,
+    SendStream,
+    State,
+)
 from swarmnet.tables.outputs import Save, Unsave
 
 LATE_S_MIN: Final = 0.01
 """A process that is later than this was held up."""
 WALL_EVERY_S: Final = 5.0
-KEEP_EVERY_S: Final = 0.5
-KEEP_REST: Final = 10.0
-"""So many times as long as it took to keep what is known it is not kept again."""
 STORE_AGAIN_S: Final = 1.0
 
 ENDED: Final = "the node has stopped: see status, and try again"
@@ -60,7 +66,7 @@ class Driver:
     """Drives one node until cancelled.
 
     `told` hears of everything that is nobody else's to carry out. `troubled` hears why
-    rows cannot be written, in a line.
+    rows cannot be written, in a line, and None once they can be again.
     """
 
     def __init__(
@@ -72,34 +78,36 @@ class Driver:
         continuing: Continuing,
         *,
         told: Callable[[Output], object],
-        troubled: Callable[[str], object],
+        troubled: Callable[[str | None], object],
     ) -> None:
         self.node = node
-        self._me = me
         self._datagrams, self._streams = underlay
-        self._store = store
-        self._continuing = continuing
+        self._store, self._continuing = store, continuing
         self._told = told
         self._troubled = troubled
         self._streams.is_known = node.knows
         self.hand: Hands | None = None
         self.after: Callable[[], object] = lambda: None
-        """Is called after every input."""
+        """Is called after every input by which rows may have changed."""
+        # Up to which stir of the node it was called, and its continuation was noted.
+        self._told_stirs = -1
+        self._noted = (-1, -1)
         self._out: deque[Output] = deque()
         self._unsaved: list[Save | Unsave] = []
+        self._has_unkept_leave = False
+        self._is_troubled = False
+        self._keeping = Keeping(me, node, store, self._note_written)
         self._is_storing = False
         self._is_over = False
         self._store_woken = trio.Event()
         self._all_stored = trio.Event()
         self._deadline = inf
-        self._sleeps_until = -inf
-        self._timer_woken = trio.Event()
+        self._sleep = trio.CancelScope()
         self._waiting: dict[int, trio.Event] = {}
         self._results: dict[int, Done | Failed] = {}
         self._claims: deque[VerifySignatures] = deque()
         self._claims_woken = trio.Event()
-        self.lag_s = 0.0
-        """The longest that this process was late, in the last `WALL_EVERY_S`."""
+        self.lateness = Lateness()
 
     # Inputs
 
@@ -112,13 +120,16 @@ class Driver:
         now = monotonic()
         late = now - self._deadline
         if late > LATE_S_MIN:
-            self.lag_s = max(self.lag_s, late)
+            self.lateness.note(late)
             self.node.note_late(now, late)
         try:
             return verb(self.node, now)
         finally:
             self._pump()
-            self.after()
+            self._keeping.look(now)
+            if self.node.stirs != self._told_stirs:
+                self._told_stirs = self.node.stirs
+                self.after()
 
     def tell_plane(self, verb: Verb) -> None:
         """Tell the node's data plane something."""
@@ -126,12 +137,7 @@ class Driver:
 
     def receive_datagrams(self, batch: Sequence[tuple[Address, bytes]]) -> None:
         """Take what has come by UDP."""
-
-        def receive(node: Node, now: float) -> None:
-            for source, data in batch:
-                node.receive_datagram(now, source, data)
-
-        self.act(receive)
+        self.act(lambda node, now: node.receive_datagrams(now, batch))
 
     def receive_packet(self, source: Address, data: bytes) -> bool:
         """Take what has come by TCP; return whether it was a peer's."""
@@ -166,6 +172,14 @@ class Driver:
             raise Refused(outcome.reason)
         return outcome.result
 
+    def counters(self) -> Mapping[str, int]:
+        """Return how often something happened to what is sent and received."""
+        return {**self._datagrams.counters, **self._streams.counters}
+
+    async def keep_known(self) -> None:
+        """Keep what is known of others, for the next start."""
+        await self._keeping.keep()
+
     async def stored(self) -> None:
         """Wait until all that was written is on the disk."""
         while self._is_storing and not self._is_over:
@@ -194,37 +208,49 @@ class Driver:
             nursery.start_soon(self._write_rows)
             nursery.start_soon(self._verify)
             nursery.start_soon(self._tell_wall)
-            nursery.start_soon(self._keep_known)
+            nursery.start_soon(self._keeping.run)
 
     async def _keep_time(self) -> None:
         while True:
-            self._timer_woken = trio.Event()
-            self._sleeps_until = self._deadline
-            wait_s = max(0.0, self._deadline - monotonic())
-            with trio.move_on_after(wait_s):
-                await self._timer_woken.wait()
+            self._sleep = trio.CancelScope()
+            self._wake_at_deadline()
+            with self._sleep:
+                await trio.sleep_forever()
             if monotonic() >= self._deadline:
                 self.act(lambda node, now: node.handle_timeout(now))
+
+    def _wake_at_deadline(self) -> None:
+        """Let the sleep end at the deadline: later as well, so that none is in vain."""
+        ahead = self._deadline - monotonic()
+        self._sleep.deadline = trio.current_time() + ahead
 
     async def _tell_wall(self) -> None:
         while True:
             self.act(lambda node, now: node.note_wall(now, time()))
             await trio.sleep(WALL_EVERY_S)
-            self.lag_s = 0.0
+            self.lateness.begin()
 
     async def _write_rows(self) -> None:
         while True:
             self._store_woken = trio.Event()
-            if not self._unsaved:
+            if not self._has_to_store():
                 await self._store_woken.wait()
                 continue
+            if self._has_unkept_leave:
+                self._has_unkept_leave = False
+                # If it cannot be written, it is tried again as all that is known.
+                await self._keeping.keep()
             batch, self._unsaved = self._unsaved, []
-            await self._store_batch(batch)
-            self._is_storing = bool(self._unsaved)
+            if batch:
+                await self._store_batch(batch)
+            self._is_storing = self._has_to_store()
             if not self._is_storing:
                 self._all_stored.set()
                 self._emit()
                 self._pump()
+
+    def _has_to_store(self) -> bool:
+        return bool(self._unsaved) or self._has_unkept_leave
 
     async def _store_batch(self, batch: Sequence[Save | Unsave]) -> None:
         while True:
@@ -232,10 +258,17 @@ class Driver:
                 await trio.to_thread.run_sync(self._store.save, batch)
             except Refused as refused:
                 # What waits must not be said before it is written.
-                self._troubled(str(refused))
+                self._note_written(refused)
                 await trio.sleep(STORE_AGAIN_S)
             else:
+                self._note_written(None)
                 return
+
+    def _note_written(self, refused: Refused | None) -> None:
+        """Tell why something was not written, and once that something was again."""
+        if refused is not None or self._is_troubled:
+            self._troubled(None if refused is None else str(refused))
+        self._is_troubled = refused is not None
 
     async def _verify(self) -> None:
         while True:
@@ -250,43 +283,6 @@ class Driver:
     def _tell_verdicts(self, wanted: VerifySignatures, verdicts: list[bool]) -> None:
         self.act(lambda node, now: node.verified(now, wanted.number, verdicts))
 
-    async def _keep_known(self) -> None:
-        """Keep what is known of others soon after it changes."""
-        kept: object = None
-        while True:
-            await trio.sleep(KEEP_EVERY_S)
-            known = self._known()
-            if known != kept:
-                began = monotonic()
-                await self.keep_known()
-                kept = known
-                await trio.sleep(KEEP_REST * (monotonic() - began))
-
-    def _known(self) -> object:
-        """Return what differs whenever others' rows or states do."""
-        tables = self.node.tables
-        digests = [tables.digest(scope) for scope in tables.scopes()]
-        return digests, dict(self.node.states())
-
-    async def keep_known(self) -> None:
-        """Keep what is known of others, for the next start."""
-        tables, me = self.node.tables, self._me
-        rows = [
-            row
-            for scope in tables.scopes()
-            for row in tables.rows(scope).values()
-            if row.owner != me
-        ]
-        members = [
-            (bytes(node), one.claim.body, one.claim.proof, int(one.state))
-            for node, one in self.node.save().members().items()
-            if node != me
-        ]
-        try:
-            await trio.to_thread.run_sync(self._store.keep, rows, members)
-        except Refused as refused:
-            self._troubled(str(refused))
-
     # Outputs
 
     def _pump(self) -> None:
@@ -298,20 +294,24 @@ class Driver:
                 # A later life begins with these; rows that speak of them follow.
                 self._told(output)
             else:
+                self._has_unkept_leave |= _is_leave(output)
                 self._out.append(output)
-        if self._unsaved and not self._is_storing:
+        if self._has_to_store() and not self._is_storing:
             self._is_storing = True
             self._all_stored = trio.Event()
             self._store_woken.set()
         if not self._is_storing:
             self._emit()
         deadline = self.node.poll_timeout()
-        self._deadline = inf if deadline is None else deadline
-        if self._deadline < self._sleeps_until:
-            self._timer_woken.set()
+        deadline = inf if deadline is None else deadline
+        if deadline != self._deadline:
+            self._deadline = deadline
+            self._wake_at_deadline()
 
     def _emit(self) -> None:
-        if self._out:
+        mark = (self.node.stirs, self._store.written)
+        if self._out and mark != self._noted:
+            self._noted = mark
             continuation = self.node.addressing.continuation()
             self._continuing.note(continuation, self._store.written)
         # What is carried out may be an input itself, and write a row.
@@ -343,6 +343,10 @@ class Driver:
     def _take_claims(self, wanted: VerifySignatures) -> None:
         self._claims.append(wanted)
         self._claims_woken.set()
+
+
+def _is_leave(output: Output) -> bool:
+    return isinstance(output, MemberChanged) and output.current is State.LEFT
 
 
 def _verdicts(wanted: VerifySignatures) -> list[bool]:

@@ -5,7 +5,7 @@ from ipaddress import ip_address
 
 import trio
 
-from swarmnet.cnm.endpoint import IP, mac_of, parse_mac
+from swarmnet.cnm.endpoint import IP, parse_mac
 from swarmnet.doctor.sandboxes import removal_of, told_of
 from swarmnet.errors import Refused
 from swarmnet.ids import CLUSTER, NodeId, Scope
@@ -42,6 +42,15 @@ class Explaining:
         if not found:
             raise Refused(f"{what[:60]}: nobody holds it, as far as is known here")
         return found
+
+    async def inside(self, what: str, network: Scope) -> Sequence[Json]:
+        """Return what endpoints of one network are meant; nothing if none are.
+
+        Of a network that this host takes no part in, as one says that does.
+        """
+        if self._views.is_attached(network):
+            return await self._inside(what, network)
+        return await self._ask(what, network)
 
     async def explain_inside(self, what: str, network: Scope) -> Sequence[Json]:
         """Return what endpoints of one network a member means, which asks us.
@@ -132,8 +141,7 @@ class Explaining:
             facts = one.facts
             addresses = [address for _, address in facts.addresses]
             names = (facts.name, facts.sandbox, *facts.aliases, one.id.hex())
-            its_mac = facts.mac or mac_of(addresses)
-            if ip in addresses or mac == its_mac or what in names:
+            if ip in addresses or mac == facts.station or what in names:
                 yield one
 
     async def _endpoint(self, what: str, one: KnownEndpoint) -> Json:

@@ -1,4 +1,4 @@
-"""HTTP/1.1 on a unix socket: JSON in, JSON out, one request after the other.
+"""HTTP/1.1 on a socket: JSON in, JSON out, one request after the other.
 
 h11 reads and writes the protocol. A client that hangs up while its request is served
 gives it up: the handler is cancelled, and undoes what it had begun.
@@ -12,6 +12,7 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import Final
 
@@ -20,19 +21,35 @@ import trio
 
 from swarmnet.errors import Refused
 
-BODY_BYTES_MAX: Final = 1 << 20
 GROUP: Final = "swarmnet"
 READ_BYTES: Final = 65_536
-IDLE_S: Final = 600.0
 BACKLOG: Final = 128
 
 log = logging.getLogger("swarmnet")
 
 HUNG_UP: Final = (
     *(h11.RemoteProtocolError, h11.LocalProtocolError, OSError),
-    *(trio.BrokenResourceError, trio.ClosedResourceError),
+    *(trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError),
 )
-"""What comes of a client that is gone, or speaks something else."""
+"""What comes of a client that is gone, too slow, or speaks something else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What clients may take: how many at once, in bytes of a body, and in seconds.
+
+    `request_s` is for a request to come whole once it has begun, and for an answer to
+    be taken; `idle_s` for the next bytes to come.
+    """
+
+    clients_max: int
+    request_s: float
+    idle_s: float
+    body_max: int
+
+
+FRIENDS: Final = Bounds(1 << 16, request_s=inf, idle_s=600.0, body_max=1 << 20)
+"""Who may open the socket may do all else as well."""
 
 
 class Unserved(Exception):
@@ -51,6 +68,14 @@ class Request:
     method: str
     path: str
     body: object
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """An answer that is no JSON."""
+
+    data: bytes
+    content_type: str
 
 
 Lines = AsyncIterator[object]
@@ -97,9 +122,12 @@ def _bind(found: socket.socket, path: Path) -> None:
         os.close(folder)
 
 
-async def serve_http(listener: socket.socket, serve: Serve) -> None:
+async def serve_http(
+    listener: socket.socket, serve: Serve, bounds: Bounds = FRIENDS
+) -> None:
     """Serve all that connect, until cancelled."""
     sock = trio.socket.from_stdlib_socket(listener)
+    room = trio.CapacityLimiter(bounds.clients_max)
     async with trio.open_nursery() as nursery:
         while True:
             try:
@@ -107,23 +135,39 @@ async def serve_http(listener: socket.socket, serve: Serve) -> None:
             except OSError:
                 await trio.sleep(0.05)
                 continue
-            nursery.start_soon(_serve_client, trio.SocketStream(found), serve)
+            client = _Client(trio.SocketStream(found), bounds)
+            try:
+                room.acquire_on_behalf_of_nowait(client)
+            except trio.WouldBlock:
+                found.close()
+                continue
+            nursery.start_soon(_serve_client, client, serve, room)
 
 
-async def _serve_client(stream: trio.SocketStream, serve: Serve) -> None:
-    async with stream:
-        client = _Client(stream)
-        with suppress(*HUNG_UP):
-            while await client.serve_one(serve):
-                pass
+async def _serve_client(
+    client: "_Client", serve: Serve, room: trio.CapacityLimiter
+) -> None:
+    try:
+        async with client.stream:
+            await client.serve_all(serve)
+    finally:
+        room.release_on_behalf_of(client)
 
 
 class _Client:
     """One connection."""
 
-    def __init__(self, stream: trio.SocketStream) -> None:
-        self._stream = stream
+    def __init__(self, stream: trio.SocketStream, bounds: Bounds) -> None:
+        self.stream = stream
+        self._bounds = bounds
         self._http = h11.Connection(h11.SERVER)
+        self._whole_until = inf
+
+    async def serve_all(self, serve: Serve) -> None:
+        """Serve one request after the other until the client is gone."""
+        with suppress(*HUNG_UP):
+            while await self.serve_one(serve):
+                pass
 
     async def serve_one(self, serve: Serve) -> bool:
         """Serve one request; return whether another may come."""
@@ -140,6 +184,7 @@ class _Client:
         if self._http.their_state is not h11.DONE:
             return False
         self._http.start_next_cycle()
+        self._whole_until = inf
         return True
 
     async def _watched(self, request: Request, serve: Serve) -> bool:
@@ -165,7 +210,7 @@ class _Client:
     async def _gone(self) -> None:
         """Wait until the client hangs up."""
         try:
-            seen = await self._stream.socket.recv(1, socket.MSG_PEEK)
+            seen = await self.stream.socket.recv(1, socket.MSG_PEEK)
         except OSError:
             return
         if seen:
@@ -200,10 +245,9 @@ class _Client:
                     head = event
                 case h11.Data():
                     body += bytes(event.data)
-                    if len(body) > BODY_BYTES_MAX:
-                        raise Unserved(
-                            400, f"body: want {BODY_BYTES_MAX} bytes at most"
-                        )
+                    if len(body) > self._bounds.body_max:
+                        most = self._bounds.body_max
+                        raise Unserved(400, f"body: want {most} bytes at most")
                 case h11.EndOfMessage() if head is not None:
                     return _request(head, body)
                 case _:
@@ -217,16 +261,20 @@ class _Client:
             if self._http.they_are_waiting_for_100_continue:
                 go_on = h11.InformationalResponse(status_code=100, headers=[])
                 await self._send(go_on)
-            with trio.move_on_after(IDLE_S) as scope:
-                data = await self._stream.receive_some(READ_BYTES)
+            now = trio.current_time()
+            until = min(now + self._bounds.idle_s, self._whole_until)
+            with trio.move_on_at(until) as scope:
+                data = await self.stream.receive_some(READ_BYTES)
+            if self._whole_until == inf:
+                self._whole_until = trio.current_time() + self._bounds.request_s
             self._http.receive_data(b"" if scope.cancelled_caught else data)
 
     async def _respond(self, status: int, value: object) -> None:
-        data = (json.dumps(value) + "\n").encode()
-        headers = [
-            ("Content-Type", "application/json"),
-            ("Content-Length", str(len(data))),
-        ]
+        if isinstance(value, Plain):
+            data, kind = value.data, value.content_type
+        else:
+            data, kind = (json.dumps(value) + "\n").encode(), "application/json"
+        headers = [("Content-Type", kind), ("Content-Length", str(len(data)))]
         await self._send(
             h11.Response(status_code=status, headers=headers),
             h11.Data(data=data),
@@ -244,7 +292,8 @@ class _Client:
     async def _send(self, *events: h11.Event) -> None:
         data = b"".join(self._http.send(event) or b"" for event in events)
         if data:
-            await self._stream.send_all(data)
+            with trio.fail_after(self._bounds.request_s):
+                await self.stream.send_all(data)
 
 
 def _request(head: h11.Request, body: bytes) -> Request:

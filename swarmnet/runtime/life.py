@@ -5,11 +5,11 @@ It holds what a running node has around it. Nothing of the data plane ends with 
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
 from secrets import token_bytes
-from time import time
+from time import monotonic, time
 from typing import Final
 
 import trio
@@ -17,6 +17,7 @@ import trio
 from swarmnet.cnm.sandbox import Sandbox
 from swarmnet.crypto.admission import Admitted, Admitter
 from swarmnet.crypto.certificate import Role
+from swarmnet.crypto.switchboard import Disowned
 from swarmnet.errors import Refused
 from swarmnet.ids import CLUSTER, Address, NodeId
 from swarmnet.kernel.operations import Failure
@@ -44,17 +45,25 @@ from swarmnet.runtime.doctor.taking_part import TakingPart
 from swarmnet.runtime.driving import Driver
 from swarmnet.runtime.feed import Feed
 from swarmnet.runtime.hand import Hand
+from swarmnet.runtime.health import Settledness
 from swarmnet.runtime.inquiring import Inquiring
 from swarmnet.runtime.kernel import Kernel
 from swarmnet.runtime.minding import follow_routes, mind_sandboxes
 from swarmnet.runtime.news import News
 from swarmnet.runtime.opening import read_host
 from swarmnet.runtime.rebuilding import rebuild
+from swarmnet.runtime.resolving import Resolver
 from swarmnet.runtime.sandboxes import Sandboxes
-from swarmnet.runtime.showing import describe, describe_failure, show_namespace
+from swarmnet.runtime.showing import (
+    describe,
+    describe_failure,
+    show_disowned,
+    show_namespace,
+)
 from swarmnet.runtime.standing import Standing
 from swarmnet.runtime.store import Store
 from swarmnet.runtime.streams import Streams
+from swarmnet.runtime.supervising import KeptSockets
 from swarmnet.swim.outputs import (
     Departed,
     IdentityConflict,
@@ -89,26 +98,24 @@ class Life:
         standing: Standing,
         *,
         no_firewall: str | None,
+        kept: KeptSockets,
     ) -> None:
         """Put a node together.
 
         Raises:
             Refused: a port is in use, or something cannot be read or written.
         """
-        self.store = store
-        self.kernel = kernel
-        self.standing = standing
-        self.me = standing.identity.node
-        self.no_firewall = no_firewall
+        self.run_dir, self.store = run_dir, store
+        self.kernel, self.standing = kernel, standing
+        self.me, self.no_firewall = standing.identity.node, no_firewall
         self.news = News()
         self.sandboxes = Sandboxes(store, run_dir)
         self.trouble: str | None = None
         """Why rows cannot be written."""
         self.fenced_by: str | None = None
         self.end: End | None = None
-        self._ended = trio.Event()
-        self.begun, self.joined = trio.Event(), trio.Event()
-        """Set once a new cluster has its first rows; once a member has answered."""
+        self._ended, self.begun, self.joined = (trio.Event() for _ in range(3))
+        """Set when it is over; a new cluster has rows; a member has answered."""
         self.plane_moved = trio.Event()
         """Is set, and made anew, whenever the data plane may have changed."""
         self._datagrams, self._streams = self._ports()
@@ -116,14 +123,14 @@ class Life:
         self._hand = Hand(
             kernel, self._tell_plane, told=self._note_drift, refused=self._note_refused
         )
-        self.feed = Feed(self.node.tables)
+        self.feed, self.settledness = Feed(self.node.tables), Settledness()
         self.driver.hand, self.driver.after = self._hand, self._tell_feed
         self.certifying = Certifying(self, standing)
         self.inquiring, self.taking_part = Inquiring(self), TakingPart()
+        self.resolver = Resolver(self, kept)
         self.tokens = self.node.certification.tokens.book
-        self.admitting = Admitting(
-            self.managers, self.certifying.keep_serial, self._note_admitted
-        )
+        keep_serial = self.certifying.keep_serial
+        self.admitting = Admitting(self.managers, keep_serial, self._note_admitted)
         self._streams.admit = self.admitting.serve
         self.follow_role()
 
@@ -186,11 +193,11 @@ class Life:
             nursery.start_soon(self.driver.run)
             nursery.start_soon(self.admitting.run)
             self._start()
-            nursery.start_soon(self._begin)
-            nursery.start_soon(self._hand.run)
+            others = (self._hand, self.resolver, self.taking_part)
+            for task in (self._begin, *(one.run for one in others)):
+                nursery.start_soon(task)
             nursery.start_soon(follow_routes, self.driver, self.kernel)
             nursery.start_soon(mind_sandboxes, self)
-            nursery.start_soon(self.taking_part.run)
             nursery.start_soon(self.certifying.end_old_roots)
             await self._ended.wait()
             await self.driver.stored()
@@ -223,15 +230,18 @@ class Life:
             self.begun.set()
 
     def set_sandbox(self, sandbox: Sandbox) -> None:
-        """Let the data plane have a sandbox."""
+        """Let the data plane have a sandbox, and names be resolved in it."""
         self._tell_plane(lambda plane, now: plane.set_sandbox(now, sandbox))
+        self.resolver.wake(sandbox.name)
 
     def drop_sandbox(self, name: str) -> None:
-        """Take a sandbox from the data plane."""
+        """Take a sandbox from the data plane; what we have open in it goes."""
+        self.resolver.drop(name)
         self._tell_plane(lambda plane, now: plane.drop_sandbox(now, name))
 
     def _tell_plane(self, verb: Callable[[Dataplane, float], object]) -> None:
         self.driver.tell_plane(verb)
+        self.settledness.note(monotonic(), self.plane)
         self.plane_moved.set()
         self.plane_moved = trio.Event()
 
@@ -301,6 +311,8 @@ class Life:
                 if node == self.me:
                     self._say("warning", text="this node was removed by a manager")
                     self.finish(End.REMOVED)
+            case Disowned(peer):
+                self._say("warning", text=self.disowned((peer,)))
             case RenewalWanted():
                 self.certifying.renew(output)
             case Recertified() | RootsChanged():
@@ -328,6 +340,7 @@ class Life:
                 return
 
     def _tell_feed(self) -> None:
+        self.settledness.note(monotonic(), self.plane)
         for event in self.feed.poll():
             self.news.tell({"time": time(), **event})
 
@@ -350,9 +363,13 @@ class Life:
         chain = self.directory.chain(node)
         return None if chain is None else chain.certificate.subject.name
 
-    def note_trouble(self, text: str) -> None:
-        """Take note of why something cannot be written."""
-        if text != self.trouble:
+    def disowned(self, by: Sequence[NodeId]) -> str:
+        """Return who takes this node for removed, and the cure."""
+        return show_disowned([self.name_of(node) or node.hex() for node in by])
+
+    def note_trouble(self, text: str | None) -> None:
+        """Take note of why something cannot be written; None: it can be again."""
+        if text not in (None, self.trouble):
             self._say("warning", text=text)
         self.trouble = text
 
@@ -375,9 +392,8 @@ class Life:
 
     def _say(self, kind: str, **facts: object) -> None:
         is_bad = kind in ("warning", "refused", "drift")
-        log.log(
-            logging.WARNING if is_bad else logging.INFO, kind, extra={"facts": facts}
-        )
+        level = logging.WARNING if is_bad else logging.INFO
+        log.log(level, kind, extra={"facts": facts})
         self.news.tell({"time": time(), "kind": kind, **facts})
 
     def _mtu(self) -> int | None:

@@ -1,4 +1,4 @@
-"""One owner of a run directory at a time: a lock on the directory itself.
+"""One owner of a directory at a time: a lock on the directory itself.
 
 The kernel lets go of it when a process ends, however it ends, and nothing is left.
 """
@@ -7,6 +7,7 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from swarmnet.errors import Refused
 
@@ -36,3 +37,40 @@ def locked(run_dir: str) -> Iterator[None]:
         os.close(fd)
         with suppress(OSError):
             os.rmdir(run_dir)
+
+
+def is_held(folder: str) -> bool:
+    """Return whether another process holds a directory, as agents do with theirs."""
+    try:
+        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(fd)
+    return False
+
+
+def lock_folder(folder: Path) -> int:
+    """Return a descriptor that holds a data directory for this process.
+
+    Raises:
+        Refused: another agent has it, or it cannot be made.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise Refused(f"data directory {folder}: {error.strerror}") from None
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(fd)
+        raise Refused(
+            f"data directory {folder}: another agent has it: end that, or name another"
+            " with --data-dir"
+        ) from None
+    return fd

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
-from swarmnet.crypto.certificate import Role
+from swarmnet.crypto.certificate import Chain, Role
 from swarmnet.crypto.token import Token
 from swarmnet.errors import Refused
 from swarmnet.ids import Address
@@ -138,9 +138,11 @@ class MembershipCommands:
         """Leave the cluster.
 
         Raises:
-            Refused: it would be left without a manager.
+            Refused: it would be left without a manager; or its keys cannot be deleted,
+                so that the next process would be the node that has left.
         """
         async with self._agent.changing:
+            life.store.check_writable()
             if not is_forced and life.standing.role is Role.MANAGER:
                 self._check_other_managers(life)
             await self._agent.leave(life)
@@ -199,15 +201,32 @@ class MembershipCommands:
                 f"node {reference}: a manager does not demote itself; ask another"
             )
         life.store.check_room()
-        life.certifying.change_role(node, role)
-        with trio.move_on_after(ROLE_S):
-            while views.role(node) is not role:
-                await trio.sleep(ROLE_LOOK_S)
-            await life.driver.stored()
-            return {"id": node.hex(), "name": life.name_of(node), "role": word}
-        raise Refused(
-            f"node {reference}: has not said within {ROLE_S:.0f} s that it is"
-        )
+        made = life.certifying.change_role(node, role)
+        try:
+            with trio.fail_after(ROLE_S):
+                while views.role(node) is not role:
+                    await trio.sleep(ROLE_LOOK_S)
+                await life.driver.stored()
+        except BaseException as error:
+            if role is Role.MANAGER:
+                await self._take_back(life, made)
+            if isinstance(error, trio.TooSlowError):
+                raise Refused(
+                    f"node {reference}: did not answer within {ROLE_S:.0f} s, and stays"
+                    " what it was: see swarmnet node ls, and try again once it lives"
+                ) from None
+            raise
+        return {"id": node.hex(), "name": life.name_of(node), "role": word}
+
+    @staticmethod
+    async def _take_back(life: Life, promotion: Chain) -> None:
+        with trio.move_on_after(ROLE_S, shield=True) as scope:
+            await life.certifying.take_back(promotion)
+        if scope.cancelled_caught:
+            raise Refused(
+                "the promotion cannot be taken back: swarmnet node demote it, once this"
+                " node writes rows again (swarmnet status)"
+            )
 
     # Tokens
 

@@ -131,13 +131,14 @@ def _roster(
     members = []
     for node, body, proof, number in store.members():
         state = State(number)
-        if NodeId(node) == me or state is State.LEFT:
+        if NodeId(node) == me:
             continue
         if directory.ring_serial(NodeId(node)) is None:
             # It introduces itself anew.
             continue
-        # Who accuses it says so again.
-        state = State.DEAD if state is State.DEAD else State.ALIVE
+        if state is State.SUSPECT:
+            # Who accuses it says so again.
+            state = State.ALIVE
         members.append(Member(claim_of(body, proof), (), state))
     if not members:
         return None

@@ -16,7 +16,9 @@ from swarmnet.runtime.explaining import Explaining
 from swarmnet.runtime.http import Answer, Request, Unserved
 from swarmnet.runtime.json_fields import Fields
 from swarmnet.runtime.life import Life
+from swarmnet.runtime.logs import recent
 from swarmnet.runtime.membership import MembershipCommands
+from swarmnet.runtime.telemetry import PATHS, Telemetry
 from swarmnet.runtime.unwell import unwell
 from swarmnet.runtime.views import Json, Views
 
@@ -37,6 +39,7 @@ class Routing:
         self._agent = agent
         self._membership = MembershipCommands(agent)
         self._doctor_commands = DoctorCommands(agent)
+        self._telemetry = Telemetry(agent)
         self._routes = [
             (method, re.compile(pattern.replace("REF", "([^/]+)") + r"\Z"), handler)
             for method, pattern, handler in self._table()
@@ -71,6 +74,7 @@ class Routing:
             ("GET", "/v1/monitor", self._monitor),
             ("POST", "/v1/doctor", self._doctor),
             ("POST", "/v1/check", self._check),
+            ("GET", "/v1/log", self._log),
         ]
 
     async def serve(self, request: Request) -> Answer:
@@ -80,6 +84,8 @@ class Routing:
             Unserved: there is no such request, or its body is malformed.
             Refused: what it asks cannot be; nothing has changed.
         """
+        if request.path in PATHS:
+            return await self._telemetry.serve(request)
         methods = []
         for method, pattern, handler in self._routes:
             match = pattern.match(request.path)
@@ -254,6 +260,16 @@ class Routing:
     async def _monitor(self, fields: Fields, _: str) -> Answer:
         taken(fields)
         return self._life().news.lines()
+
+    async def _log(self, fields: Fields, _: str) -> Answer:
+        taken(fields)
+        return [{key: as_plain(one) for key, one in said.items()} for said in recent]
+
+
+def as_plain(value: object) -> object:
+    """Return what JSON has, or the text of what it has not."""
+    is_plain = value is None or isinstance(value, bool | int | float | str)
+    return value if is_plain else str(value)
 
 
 def read(take: Callable[[], T]) -> T:

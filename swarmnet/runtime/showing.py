@@ -1,6 +1,6 @@
 """Values of `swarmnet.kernel` as users read them: JSON, or lines."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from ipaddress import ip_address
@@ -11,6 +11,7 @@ from swarmnet.kernel.state import HOST, Namespace
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 HOST_SHOWN = "host"
+NAMES_MAX = 3
 
 
 def as_json(value: object) -> Json:
@@ -140,3 +141,17 @@ def lines(name: str, space: Namespace) -> Iterator[str]:
         yield f"  table {family} {table}"
     for one in space.intruders:
         yield f"  intruder {type(one).__name__} {' '.join(_words(one))}"
+
+
+def show_disowned(names: Sequence[str]) -> str:
+    """Return which members take this node for removed, and the cure, in a line.
+
+    One of them may say what is not so; therefore it is the user who leaves.
+    """
+    rest = len(names) - NAMES_MAX
+    more = f" and {rest} more" if rest > 0 else ""
+    verb = "says" if len(names) == 1 else "say"
+    return (
+        f"{', '.join(names[:NAMES_MAX])}{more} {verb} that this node was removed from"
+        " the cluster: swarmnet leave --force, then swarmnet join"
+    )

@@ -16,16 +16,16 @@ up, so that what is under way can still be written; no new command is taken unti
 is room for it again (`is_full`).
 """
 
-import fcntl
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 from typing import Final
 
 from swarmnet.errors import Refused
+from swarmnet.runtime.locking import lock_folder
 from swarmnet.tables.outputs import Save, Unsave
 from swarmnet.tables.row import Row
 
@@ -52,6 +52,7 @@ CREATE TABLE sandboxes (name TEXT PRIMARY KEY, netns TEXT, mark TEXT) WITHOUT RO
 """
 KnownPlace = tuple[bytes, bytes, str, bytes]
 """Scope, owner, table and key of a row."""
+Change = Callable[[sqlite3.Connection], object]
 MemberFacts = tuple[bytes, bytes, bytes, int]
 """A node, the body and the proof of its claim, and its state."""
 
@@ -72,9 +73,11 @@ class Store:
         self._members: dict[bytes, MemberFacts] = {}
         self.is_full = False
         """Whether there is no room for anything new."""
+        self.has_failed = False
+        """Whether what was last to be written could not be."""
         self.written = 0
         """How many changes of own rows were ever written here."""
-        self._fd = _locked(self.folder)
+        self._fd = lock_folder(self.folder)
         try:
             self._database = self._open()
             self.written = int.from_bytes(self.get("written") or b"", "big")
@@ -89,25 +92,38 @@ class Store:
         os.close(self._fd)
 
     def _open(self) -> sqlite3.Connection:
-        path = self.folder / DATABASE
         with self._refusals("open"):
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-            database = sqlite3.connect(
-                path, isolation_level=None, check_same_thread=False
-            )
-            database.execute("PRAGMA journal_mode = WAL")
-            database.execute("PRAGMA synchronous = FULL")
-            (version,) = database.execute("PRAGMA user_version").fetchone()
-            if version > VERSION:
-                raise Refused(
-                    f"data directory {self.folder}: of version {version}, want up to"
-                    f" {VERSION}: run the version of swarmnet that wrote it"
-                )
-            if version == 0:
-                database.executescript(
-                    f"BEGIN; {_LAYOUT} PRAGMA user_version = {VERSION}; COMMIT;"
-                )
+            try:
+                return self._connect()
+            except sqlite3.Error as error:
+                if not (_is_about_room(error) and self._throw_ballast()):
+                    raise
+                return self._connect()
+
+    def _connect(self) -> sqlite3.Connection:
+        path = self.folder / DATABASE
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        try:
+            self._prepare(database)
+        except BaseException:
+            database.close()
+            raise
         return database
+
+    def _prepare(self, database: sqlite3.Connection) -> None:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = FULL")
+        (version,) = database.execute("PRAGMA user_version").fetchone()
+        if version > VERSION:
+            raise Refused(
+                f"data directory {self.folder}: of version {version}, want up to"
+                f" {VERSION}: run the version of swarmnet that wrote it"
+            )
+        if version == 0:
+            database.executescript(
+                f"BEGIN; {_LAYOUT} PRAGMA user_version = {VERSION}; COMMIT;"
+            )
 
     @contextmanager
     def _refusals(self, what: str) -> Iterator[None]:
@@ -119,29 +135,31 @@ class Store:
                 " and this process the right to write there"
             ) from None
 
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        """Give one transaction; once more if the ballast makes room for it."""
-        with self._lock, self._refusals("write"):
-            self._database.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._database
-                self._commit()
-            except BaseException as error:
-                if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
-                    # Whoever tries again finds room.
-                    self._throw_ballast()
-                with suppress(sqlite3.Error):
-                    self._database.execute("ROLLBACK")
-                raise
+    def _write(self, change: Change) -> None:
+        """Make a change, wholly or not; once more if the ballast makes room for it.
 
-    def _commit(self) -> None:
+        SQLite may undo all of it where the disk is full, so it is begun anew.
+        """
+        with self._lock, self._refusals("write"):
+            try:
+                self._transact(change)
+            except sqlite3.Error as error:
+                self.has_failed = True
+                if not (_is_about_room(error) and self._throw_ballast()):
+                    raise
+                self._transact(change)
+            self.has_failed = False
+
+    def _transact(self, change: Change) -> None:
+        database = self._database
+        database.execute("BEGIN IMMEDIATE")
         try:
-            self._database.execute("COMMIT")
-        except sqlite3.OperationalError:
-            if not self._throw_ballast():
-                raise
-            self._database.execute("COMMIT")
+            change(database)
+            database.execute("COMMIT")
+        except BaseException:
+            with suppress(sqlite3.Error):
+                database.execute("ROLLBACK")
+            raise
 
     # Room
 
@@ -171,22 +189,35 @@ class Store:
             self.is_full = False
 
     def check_room(self) -> None:
-        """Refuse what would have to be stored while there is no room for it.
+        """Refuse what would have to be stored while it cannot be.
 
         Raises:
-            Refused: the disk is full.
+            Refused: the disk is full, read-only, or broken.
         """
+        found = os.statvfs(self.folder)
+        if found.f_flag & os.ST_RDONLY:
+            raise Refused(
+                f"data directory {self.folder}: is read-only: let this process write"
+                " there, and try again"
+            )
+        if self.has_failed:
+            self.check_writable()
         if self.is_full:
             self.refill()
-        if self.is_full or self._free_bytes() < FREE_BYTES_MIN:
+        free_bytes = found.f_bavail * found.f_frsize
+        if self.is_full or free_bytes < FREE_BYTES_MIN:
             raise Refused(
                 f"data directory {self.folder}: the disk is full, want"
                 f" {BALLAST_BYTES >> 20} MiB: make room, and try again"
             )
 
-    def _free_bytes(self) -> int:
-        found = os.statvfs(self.folder)
-        return found.f_bavail * found.f_frsize
+    def check_writable(self) -> None:
+        """Refuse what must be written down, if need be in the ballast's place.
+
+        Raises:
+            Refused: nothing can be written.
+        """
+        self.put(tried=b"")
 
     # What there is once
 
@@ -204,7 +235,8 @@ class Store:
         Raises:
             Refused: they cannot be written.
         """
-        with self._writing() as database:
+
+        def put(database: sqlite3.Connection) -> None:
             for key, value in values.items():
                 if value is None:
                     database.execute("DELETE FROM meta WHERE key = ?", (key,))
@@ -213,15 +245,20 @@ class Store:
                         "INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value)
                     )
 
+        self._write(put)
+
     def wipe(self) -> None:
         """Forget all of a cluster: keys, rows, members; sandboxes stay.
 
         Raises:
             Refused: it cannot be written.
         """
-        with self._writing() as database:
+
+        def wipe(database: sqlite3.Connection) -> None:
             for table in ("meta", "own", "known", "members"):
                 database.execute(f"DELETE FROM {table}")
+
+        self._write(wipe)
         self._known, self._members = None, {}
 
     # Rows
@@ -232,10 +269,12 @@ class Store:
         Raises:
             Refused: they cannot be written.
         """
-        written = self.written
-        with self._writing() as database:
-            for change in changes:
-                row, written = change.row, written + 1
+        batch = list(changes)
+        written = self.written + len(batch)
+
+        def save(database: sqlite3.Connection) -> None:
+            for change in batch:
+                row = change.row
                 place = (bytes(row.scope), row.table, row.key)
                 if isinstance(change, Save):
                     database.execute(
@@ -251,6 +290,8 @@ class Store:
                 "INSERT OR REPLACE INTO meta VALUES ('written', ?)",
                 (written.to_bytes(8, "big"),),
             )
+
+        self._write(save)
         self.written = written
 
     def own(self) -> list[bytes]:
@@ -289,7 +330,8 @@ class Store:
         gone = [place for place in held if place not in wanted]
         if not put and not gone and claims == self._members:
             return
-        with self._writing() as database:
+
+        def keep(database: sqlite3.Connection) -> None:
             database.executemany("INSERT OR REPLACE INTO known VALUES (?,?,?,?,?)", put)
             database.executemany(
                 "DELETE FROM known WHERE (scope, owner, name, key) = (?, ?, ?, ?)", gone
@@ -299,6 +341,8 @@ class Store:
                 database.executemany(
                     "INSERT INTO members VALUES (?, ?, ?, ?)", claims.values()
                 )
+
+        self._write(keep)
         self._known, self._members = wanted, claims
 
     def members(self) -> list[MemberFacts]:
@@ -321,10 +365,8 @@ class Store:
         Raises:
             Refused: it cannot be written.
         """
-        with self._writing() as database:
-            database.execute(
-                "INSERT OR REPLACE INTO sandboxes VALUES (?, ?, ?)", (name, netns, mark)
-            )
+        values, command = (name, netns, mark), "INSERT OR REPLACE INTO sandboxes"
+        self._write(lambda one: one.execute(f"{command} VALUES (?, ?, ?)", values))
 
     def drop_sandbox(self, name: str) -> None:
         """Keep a sandbox no more.
@@ -332,23 +374,14 @@ class Store:
         Raises:
             Refused: it cannot be written.
         """
-        with self._writing() as database:
-            database.execute("DELETE FROM sandboxes WHERE name = ?", (name,))
+        command = "DELETE FROM sandboxes WHERE name = ?"
+        self._write(lambda database: database.execute(command, (name,)))
 
 
-def _locked(folder: Path) -> int:
-    """Return a descriptor that holds a directory for this process."""
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except OSError as error:
-        raise Refused(f"data directory {folder}: {error.strerror}") from None
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(fd)
-        raise Refused(
-            f"data directory {folder}: another agent has it: end that, or name another"
-            " with --data-dir"
-        ) from None
-    return fd
+def _is_about_room(error: sqlite3.Error) -> bool:
+    """Return whether a full disk may be the reason of an error.
+
+    The second is that of the index of the WAL, which cannot grow.
+    """
+    codes = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE)
+    return getattr(error, "sqlite_errorcode", None) in codes

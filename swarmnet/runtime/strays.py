@@ -71,6 +71,39 @@ def clear_stray(
     return None
 
 
+def find_strays(host: int, known: Iterable[int]) -> Iterator[tuple[str, Space, str]]:
+    """Yield our VXLAN devices outside the namespaces that we know.
+
+    Each with where it is, the namespace, open until the next is asked for, and its
+    name. `host` is a descriptor of the namespace where their sockets stand; so those of
+    another agent on this machine are none. `known` are descriptors that stay open.
+    """
+    seen = {(one.st_dev, one.st_ino): None for one in map(os.fstat, (host, *known))}
+    for place, fd in _places(()):
+        try:
+            status = os.fstat(fd)
+            inode = status.st_dev, status.st_ino
+            if inode in seen or not is_network_namespace(fd):
+                continue
+            seen[inode] = None
+            yield from _strays_of(fd, place, host)
+        except (OSError, Denied, Unreadable, BadPacket):
+            # It may not be entered, or has just ended: there are others.
+            continue
+        finally:
+            os.close(fd)
+
+
+def _strays_of(fd: int, place: str, host: int) -> Iterator[tuple[str, Space, str]]:
+    space = _space(fd)
+    try:
+        for found in _devices(space):
+            if is_ours(found.link) and _is_from(space, found, host):
+                yield place, space, found.link.name
+    finally:
+        space.close()
+
+
 def _places(known: Iterable[tuple[str, int]]) -> Iterator[tuple[str, int]]:
     """Yield namespaces, some more than once; whoever takes a descriptor closes it."""
     yield from known

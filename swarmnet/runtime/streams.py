@@ -220,10 +220,13 @@ class Streams:
             self._nursery.start_soon(self._run_theirs, line)
 
     async def _run_theirs(self, line: Line) -> None:
+        """Serve a line to its end; whatever comes on it ends nothing else."""
         self._lines[line.address] = line
         try:
             with line.scope, suppress(OSError, trio.BrokenResourceError):
                 await self._serve_theirs(line)
+        except (BadPacket, trio.TooSlowError):
+            self.counters["bad_frames"] += 1
         finally:
             self._others -= 1
             if self._lines.get(line.address) is line:
@@ -233,12 +236,8 @@ class Streams:
         assert line.stream is not None, "it was accepted"
         unframer, first = Unframer(self.is_known), b""
         async with line.stream:
-            try:
-                with trio.fail_after(CONNECT_S):
-                    first = await _first_packet(line.stream, unframer)
-            except (BadPacket, trio.TooSlowError):
-                self.counters["bad_frames"] += 1
-                return
+            with trio.fail_after(CONNECT_S):
+                first = await _first_packet(line.stream, unframer)
             if not first:
                 return
             if first[:4] in KINDS:

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from swarmnet.cnm.endpoint import mac_of, show_mac
+from swarmnet.cnm.endpoint import show_mac
 from swarmnet.cnm.network import Attachment
 from swarmnet.crypto.certificate import Role
+from swarmnet.dns.resolv_conf import ADDRESS
 from swarmnet.errors import BadPacket, Refused
 from swarmnet.ids import CLUSTER, NodeId, Scope
 from swarmnet.node.endpoints import KnownEndpoint
@@ -14,6 +15,7 @@ from swarmnet.node.network_facts import NetworkFlag
 from swarmnet.node.networks import KnownNetwork
 from swarmnet.node.seat import decode_seat_untrusted
 from swarmnet.overlay.mtu import network_mtu
+from swarmnet.runtime.health import in_sync
 from swarmnet.runtime.life import Life
 from swarmnet.swim.outputs import State
 from swarmnet.tables.facts import attachment_about
@@ -193,7 +195,6 @@ class Views:
 
     def endpoint(self, one: KnownEndpoint) -> Json:
         """Return one endpoint."""
-        addresses = [address for _, address in one.facts.addresses]
         if not one.is_effective:
             state = "void"
         else:
@@ -204,7 +205,7 @@ class Views:
             "sandbox": one.facts.sandbox,
             "node": one.owner.hex(),
             "node_name": self._life.name_of(one.owner),
-            "mac": show_mac(one.facts.mac or mac_of(addresses)),
+            "mac": show_mac(one.facts.station),
             **addresses_of(one),
             "aliases": list(one.facts.aliases),
             "state": state,
@@ -226,6 +227,7 @@ class Views:
                 "name": one.name,
                 "netns": one.netns or netns_of.get(one.name),
                 "adopted": one.netns is not None,
+                "dns": ADDRESS if self._life.resolver.serves(one.name) else None,
                 "endpoints": [
                     {
                         "network": names.get(known.network, known.network.hex()),
@@ -243,10 +245,9 @@ class Views:
     def status(self, version: str) -> Json:
         """Return `status`."""
         life, node = self._life, self._node
-        tables, addressing = node.tables, node.addressing
+        addressing = node.addressing
         states = [self.state(one) for one in self.node_names()]
         kinds = ("alive", "degraded", "suspect", "dead")
-        in_sync = tables.has_all and all(map(tables.is_complete, tables.scopes()))
         return {
             "node": life.me.hex(),
             "name": life.standing.name,
@@ -257,9 +258,9 @@ class Views:
             "version": version,
             "members": {kind: states.count(kind) for kind in kinds},
             "networks": len(addressing.networks.standing()),
-            "in_sync": in_sync,
-            "last_convergence_s": None,
-            "warnings": list(self.warnings()),
+            "in_sync": in_sync(node),
+            "last_convergence_s": node.tables.last_convergence_s,
+            "warnings": list(dict.fromkeys(self.warnings())),
         }
 
     def warnings(self) -> Iterable[str]:
@@ -268,10 +269,17 @@ class Views:
         for told in (life.trouble, life.fenced_by, life.no_firewall):
             if told is not None:
                 yield told
+        try:
+            life.store.check_room()
+        except Refused as refused:
+            yield str(refused)
+        if by := node.disowned_by():
+            yield life.disowned(by)
         if life.standing.sealed is not None and life.standing.root is None:
             yield "the root's key is sealed: no manager can be made here; unlock it"
         yield from node.addressing.networks.warnings()
         yield from life.plane.desired.warnings()
+        yield from life.resolver.warnings()
         yield from node.certification.renewing.warnings()
         for wait in node.addressing.waits():
             if wait.held_back:

@@ -10,28 +10,26 @@ Methods are of four kinds. Inputs: `receive_datagram`, `receive_stream`,
 `stream_failed`, `handle_timeout`, `note_late`. Commands: `start`, `join`, `leave`,
 `publish`, `relay`, `update`, `attach`, `detach`. Polls: `poll_output`, to be drained
 after every input and command, and `poll_timeout`, whose answer may then have changed.
-Views: `states`, `member`, `neighbours`, `coordinate`, `degraded`, `counters`, `save`.
+Views are those of `Reading`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from random import Random
 from typing import Final
 
 from swarmnet.errors import BadPacket, Refused
-from swarmnet.ids import CLUSTER, Address, NodeId, Scope
+from swarmnet.ids import Address, NodeId, Scope
 from swarmnet.swim.agenda import Agenda
 from swarmnet.swim.awareness import Awareness
 from swarmnet.swim.budget import Budget
 from swarmnet.swim.claim import Claim
 from swarmnet.swim.codec import decode_frame_untrusted
 from swarmnet.swim.config import SwimConfig
-from swarmnet.swim.coordinates import Coordinate
 from swarmnet.swim.core import Core, Route, Seams
 from swarmnet.swim.courtesy import cost_of
 from swarmnet.swim.helping import Helping
 from swarmnet.swim.intake import Intake
 from swarmnet.swim.joining import Joining, Leaving
-from swarmnet.swim.member import Member
 from swarmnet.swim.messages import (
     Ack,
     ClaimNews,
@@ -51,7 +49,7 @@ from swarmnet.swim.messages import (
 )
 from swarmnet.swim.outputs import Output, Payload, Rode, State
 from swarmnet.swim.payloads import Payloads
-from swarmnet.swim.reach import Reach
+from swarmnet.swim.reading import Reading
 from swarmnet.swim.relay import Rank, Relay
 from swarmnet.swim.repair import Repair
 from swarmnet.swim.roster import Roster
@@ -63,7 +61,7 @@ _LATE_S: Final = 0.1
 """A driver that is later than this might have missed an answer."""
 
 
-class Swim:
+class Swim(Reading):
     """One node's membership.
 
     `view` is what this node knows already: None for nobody, or a roster that `save`
@@ -72,13 +70,10 @@ class Swim:
 
     __slots__ = (
         "_agenda",
-        "_core",
         "_intake",
         "_payloads",
         "_prober",
-        "_relay",
         "_repair",
-        "_scopes",
         "selfhood",
     )
 
@@ -239,56 +234,6 @@ class Swim:
     def poll_timeout(self) -> float | None:
         """Return when `handle_timeout` is wanted next."""
         return self._core.timers.next()
-
-    # Views
-
-    def states(self) -> Mapping[NodeId, State]:
-        """Return every other member's state."""
-        held, me = self._core.roster.members(), self._core.me
-        return {node: member.state for node, member in held.items() if node != me}
-
-    def member(self, node: NodeId) -> Member | None:
-        """Return what is held of a member, ourselves included."""
-        return self._core.roster.get(node)
-
-    def incarnation(self, member: NodeId) -> tuple[int, int] | None:
-        """Return a member's (boot epoch, incarnation), or None for a stranger."""
-        held = self._core.roster.get(member)
-        return None if held is None else held.claim.version
-
-    def counters(self) -> Mapping[str, int]:
-        """Return how often things happened, by name; the health score is a level."""
-        return {
-            **self._core.counters,
-            "coordinate_samples": self._core.round_trips.samples,
-            "health_score": self._core.awareness.score,
-        }
-
-    def neighbours(self, scope: Scope = CLUSTER) -> Sequence[NodeId]:
-        """Return whom this node's news goes to first: its neighbours on the rings."""
-        rings = self._scopes.rings(scope)
-        return () if rings is None else tuple(rings.neighbours())
-
-    def distance(self, member: NodeId) -> float | None:
-        """Return the round trip to a member in s, as far as it can be told, or None."""
-        return self._core.round_trips.estimate(member)
-
-    @property
-    def budget(self) -> Budget:
-        """The bytes that this node may send: the rooms above draw on it as well."""
-        return self._core.budget
-
-    def coordinate(self) -> Coordinate:
-        """Return where this node is in Vivaldi's space, as far as it can tell."""
-        return self._core.round_trips.coordinate
-
-    def degraded(self) -> Mapping[NodeId, Reach]:
-        """Return the members that answer this node by detours or not, and how."""
-        return self._core.reaches.degraded()
-
-    def save(self) -> Roster:
-        """Return what a later life of this node may start from."""
-        return self._core.roster.copy(self._core.me)
 
     # How a frame is taken
 

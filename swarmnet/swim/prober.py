@@ -12,6 +12,7 @@ from swarmnet.swim.outputs import ReachChanged
 from swarmnet.swim.pinger import Pinger
 from swarmnet.swim.probe import Probe, Stage
 from swarmnet.swim.reach import Reach
+from swarmnet.timers import PATIENCE_S
 
 _NACK_AT: Final = 0.8
 """Lifeguard section IV-A: a helper's nack goes after 80 % of what is left."""
@@ -41,6 +42,7 @@ class Prober:
     """The probes of one node."""
 
     __slots__ = (
+        "_contact_at",
         "_core",
         "_dead_turn",
         "_judge",
@@ -60,13 +62,19 @@ class Prober:
         # The pings of probes that failed, by number: to whom and when, oldest first.
         self._unanswered: dict[int, tuple[NodeId, float]] = {}
         self._dead_turn = 0
+        self._contact_at = 0.0
 
     def start(self, now: float) -> None:
         """Begin to probe, at a random point of the period."""
         phase = self._core.random.random()
         self._core.timers.set(_PROBE, now + phase * self._interval())
         contact_s = self._core.config.dead_contact_interval_s
-        self._core.timers.set(_DEAD_CONTACT, now + phase * contact_s)
+        self._plan_contact(now + phase * contact_s)
+
+    def _plan_contact(self, at: float) -> None:
+        """Plan it for whenever we probe, and by itself if that is not soon."""
+        self._contact_at = at
+        self._core.timers.set(_DEAD_CONTACT, at + PATIENCE_S)
 
     def stop(self) -> None:
         """Probe no more; what was asked of us is still answered."""
@@ -85,6 +93,8 @@ class Prober:
             successor = core.roster.rings.successor()
             if successor is not None:
                 self.probe(now, successor)
+        if now >= self._contact_at:
+            self.handle_dead_contact(now)
         stretched_s = self._interval() * core.awareness.multiplier
         core.timers.set(_PROBE, now + stretched_s)
 
@@ -94,7 +104,9 @@ class Prober:
         Where it was before, as well: a clone that is gone may have moved it.
         """
         core = self._core
-        core.timers.set(_DEAD_CONTACT, now + core.config.dead_contact_interval_s)
+        # In step with the clock: the wait for a probe does not add up.
+        interval_s = core.config.dead_contact_interval_s
+        self._plan_contact(max(self._contact_at, now - interval_s) + interval_s)
         dead = core.roster.next_dead(self._dead_turn)
         self._dead_turn += 1
         if dead is None:

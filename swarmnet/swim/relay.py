@@ -11,6 +11,7 @@ copies per node among a thousand.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from enum import IntEnum
 from itertools import islice
 from typing import Final
@@ -130,10 +131,22 @@ class Lane:
         return (first, *(rank for rank in _RANKS if rank is not first))
 
 
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What waits in all lanes, and for how long something has waited without a break.
+
+    Nothing there is older than `age_s`; it is right to a few milliseconds, for so long
+    news may be gathered.
+    """
+
+    bytes: int
+    age_s: float
+
+
 class Relay:
     """The lanes of one node, and when they are emptied."""
 
-    __slots__ = ("_core", "_flushed", "_lanes", "_turns", "_waiting")
+    __slots__ = ("_core", "_flushed", "_lanes", "_since", "_turns", "_waiting")
 
     def __init__(self, core: Core) -> None:
         self._core = core
@@ -141,6 +154,7 @@ class Relay:
         self._flushed = float("-inf")
         self._turns = 0
         self._waiting = False
+        self._since: float | None = None
 
     def lane(self, node: NodeId) -> Lane:
         """Return the lane to a member, made on first use."""
@@ -177,6 +191,8 @@ class Relay:
         """Send what waits, now or as soon as coalescing and budget allow."""
         if not self._waiting:
             return
+        if self._since is None:
+            self._since = now
         core = self._core
         wait_s = core.patience(now, core.config.coalesce_s)
         if now < self._flushed + wait_s:
@@ -186,6 +202,12 @@ class Relay:
         self._turns += 1
         if self._send_turns(now, self._due_lanes(now)):
             self._tidy(now + wait_s)
+
+    def backlog(self, now: float) -> Backlog:
+        """Return what waits."""
+        waiting = sum(lane.bytes for lane in self._lanes.values())
+        since = self._since if waiting else None
+        return Backlog(waiting, 0.0 if since is None else now - since)
 
     def _due_lanes(self, now: float) -> list[NodeId]:
         """Return whom to send to; while the node saves, ids alone wait for company."""
@@ -220,6 +242,8 @@ class Relay:
         self._waiting = any(lane.bytes for lane in self._lanes.values())
         if self._waiting:
             self._core.timers.set_earlier(_FLUSH, later)
+        else:
+            self._since = None
 
     def _send_one(self, now: float, node: NodeId, lane: Lane) -> bool:
         """Send a lane's next datagram; False if it must wait for tokens."""

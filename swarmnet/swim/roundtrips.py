@@ -11,6 +11,9 @@ coordinates predict, and the variation by how far predictions have been off late
 bounded as well.
 """
 
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
 from random import Random
 from typing import Final
 
@@ -22,6 +25,23 @@ _GAIN: Final = 0.25
 _STRANGER: Final = 8.0
 _FORGET: Final = 0.98
 """How the farthest round trip fades with every sample: to a half after 34."""
+BOUNDS_S: Final = (
+    *(0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05),
+    *(0.1, 0.2, 0.5, 1.0, 2.0),
+)
+"""Round trips are counted between these, for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """How measured round trips are spread.
+
+    `counts[i]` are those of `BOUNDS_S[i]` at most and above the bound before; the last
+    are above all. `total_s` is the sum of all.
+    """
+
+    counts: Sequence[int]
+    total_s: float
 
 
 class RoundTrips:
@@ -31,11 +51,13 @@ class RoundTrips:
     """
 
     __slots__ = (
+        "_counts",
         "_deviation_s",
         "_farthest_s",
         "_peers",
         "_random",
         "_timeout_max_s",
+        "_total_s",
         "_vivaldi",
         "samples",
     )
@@ -48,6 +70,8 @@ class RoundTrips:
         self._deviation_s = timeout_max_s / _DEVIATIONS
         self._farthest_s: float | None = None
         self.samples = 0
+        self._counts = [0] * (len(BOUNDS_S) + 1)
+        self._total_s = 0.0
 
     @property
     def coordinate(self) -> Coordinate:
@@ -84,6 +108,8 @@ class RoundTrips:
         if not self._vivaldi.update(peer, theirs, rtt_s, self._random):
             return False
         self.samples += 1
+        self._counts[bisect_left(BOUNDS_S, rtt_s)] += 1
+        self._total_s += rtt_s
         self._peers[peer] = theirs
         # A peer that lies about where it is may cost others patience, but not more
         # than a peer of which nothing is known.
@@ -92,6 +118,10 @@ class RoundTrips:
         farthest_s = self._farthest_s or 0.0
         self._farthest_s = max(rtt_s, farthest_s * _FORGET)
         return True
+
+    def spread(self) -> Spread:
+        """Return how all that was measured is spread."""
+        return Spread(tuple(self._counts), self._total_s)
 
     def place(self, peer: NodeId, theirs: Coordinate) -> None:
         """Take where a peer says that it is, though nothing was measured."""

@@ -8,6 +8,7 @@ from random import Random
 
 from swarmnet.ids import NodeId, Scope
 from swarmnet.tables.config import TableConfig
+from swarmnet.tables.convergence import Convergence
 from swarmnet.tables.outputs import Output
 from swarmnet.tables.row import TableName
 from swarmnet.tables.rules import Rules
@@ -70,6 +71,7 @@ class Core:
     shelves: dict[Scope, Shelf]
     views: Views
     timers: Timers[Reason] = field(default_factory=Timers)
+    convergence: Convergence = field(default_factory=Convergence)
     outputs: deque[Output] = field(default_factory=deque)
     counters: dict[str, int] = field(default_factory=dict)
     is_fenced: bool = False

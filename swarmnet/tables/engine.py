@@ -252,6 +252,7 @@ class Tables(Reading):
         """Take a peer's digest of a scope, and of how many rows it is."""
         if self._snapshots.is_complete(scope):
             self._sync.receive_digest(now, peer, scope, digest)
+        self._note_news(now)
 
     def verified(
         self, now: float, number: int, verdicts: Sequence[bool | None]
@@ -377,6 +378,7 @@ class Tables(Reading):
         return row
 
     def _note_news(self, now: float) -> None:
+        self._removal.follow()
         news, moved = self._receiver.news, self._recovery.moved
         if news:
             for scope in news:

@@ -92,6 +92,11 @@ class Reading:
         return self._core.is_silent
 
     @property
+    def last_convergence_s(self) -> float | None:
+        """How long the last change took to be everywhere: see `Convergence`."""
+        return self._core.convergence.last_s
+
+    @property
     def rules(self) -> Rules:
         """What the rows say of nodes, to be asked and not told."""
         return self._core.rules

@@ -39,7 +39,7 @@ class Removal:
     `is_complete` is whether nothing of the cluster's rows is still to come.
     """
 
-    __slots__ = ("_core", "_door", "_is_complete", "_writer")
+    __slots__ = ("_core", "_door", "_is_complete", "_waits", "_writer")
 
     def __init__(
         self, core: Core, door: Door, writer: Writer, is_complete: Callable[[], bool]
@@ -48,6 +48,7 @@ class Removal:
         self._is_complete = is_complete
         self._door = door
         self._writer = writer
+        self._waits = False
 
     def revoke(self, node: NodeId) -> Row:
         """Remove a node: its rows that are not durable are void from now on.
@@ -75,6 +76,11 @@ class Removal:
         if not self._core.is_silent:
             self.acknowledge()
             self._settle()
+
+    def follow(self) -> None:
+        """Settle what waited until nothing was still to come, if that is so by now."""
+        if self._waits and self._is_complete():
+            self.review()
 
     def acknowledge(self) -> None:
         """Say of every removed node up to where we hold its rows."""
@@ -116,10 +122,11 @@ class Removal:
 
     def _settle(self) -> None:
         core = self._core
-        if not self._is_complete():
-            # Among what is to come may be one who has not acknowledged.
-            return
         revocations = core.rules.revocations
+        # Among what is to come may be one who has not acknowledged.
+        self._waits = bool(revocations.revoked()) and not self._is_complete()
+        if self._waits:
+            return
         for node in revocations.revoked():
             is_open = revocations.cut_of(node) is None and not core.rules.awaited(node)
             if not is_open or core.rules.settler_of(node) != core.me:

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from swarmnet.errors import BadPacket
-from swarmnet.ids import NodeId, Scope
+from swarmnet.ids import CLUSTER, NodeId, Scope
 from swarmnet.sketch import (
     LIMIT_BYTES_MIN,
     MESSAGE_BYTES_MAX,
@@ -101,6 +101,8 @@ class Sync:
 
     def note_news(self, now: float, scope: Scope) -> None:
         """Something is new: compare digests with a neighbour in a moment."""
+        if scope == CLUSTER:
+            self._core.convergence.note_news(now)
         timers = self._core.timers
         if timers.deadline((Due.NEWS, scope)) is None:
             timers.set((Due.NEWS, scope), now + self._core.config.compare_delay_s)
@@ -155,12 +157,20 @@ class Sync:
         shelf = self._shelf(peer, scope)
         if shelf is None or digest[0] == shelf.digest:
             if shelf is not None:
-                self.agreed.setdefault(scope, {})[peer] = None
+                self._note_equal(now, peer, scope)
             return
         self._core.count("digests_differ")
         begins = self._may_begin(now, peer, scope)
         if begins and self._affords(now, peer, _WORK_OF_STEP):
             self._offer(now, peer, shelf, cells_before(digest[1], shelf.size))
+
+    def _note_equal(self, now: float, peer: NodeId, scope: Scope) -> None:
+        self.agreed.setdefault(scope, {})[peer] = None
+        if scope == CLUSTER and self._core.convergence.since is not None:
+            rules = self._core.rules
+            live = (n for n in rules.standing() if n != self._me)
+            live = (n for n in live if rules.presence_of(n) is Presence.LIVE)
+            self._core.convergence.note_equal(now, peer, live)
 
     def _compare(self, now: float, peer: NodeId, scope: Scope) -> None:
         shelf = self._core.shelves[scope]

@@ -1,8 +1,7 @@
 """Hosts on a switch: namespaces without names, an agent on each, faults between them.
 
 The switch is a bridge in a namespace of its own, so nothing of this machine's own is
-touched, and all links go with the descriptors. `World.close` ends every process and
-lets go of every namespace that an agent has pinned.
+touched, and links go with descriptors. `World.close` ends processes and lets pins go.
 """
 
 import json
@@ -54,8 +53,7 @@ def until(
     """Return what `look` of `args` sees once that is true of it."""
     end = monotonic() + within_s
     while True:
-        found = look(*args)
-        if found:
+        if found := look(*args):
             return found
         assert monotonic() < end, f"not within {within_s} s: {what}: {found!r}"
         sleep(POLL_S)
@@ -74,8 +72,10 @@ class Host:
         self.run_dir = folder / self.name / "run"
         self.log = folder / self.name / "log"
         self.log.parent.mkdir(mode=0o755)
-        self.python_path: Path | None = None
-        """Where the agent looks for modules first."""
+        self.program: tuple[str, ...] = PYTHON
+        self.python_path: Path | None = None  # where it looks for modules first
+        self.resolv_conf: Path | None = None  # what it has as /etc/resolv.conf
+        self.handed: tuple[int, ...] = ()  # descriptors that it inherits
         self.process: subprocess.Popen[bytes] | None = None
         self.switch = port_fd
 
@@ -108,17 +108,23 @@ class Host:
 
     # The agent
 
-    def start(self, *before: str, wait: bool = True) -> None:
+    def start(
+        self, *before: str, wait: bool = True, options: Sequence[str] = ()
+    ) -> None:
         """Start the agent, by a command that goes `before` it, and wait for it."""
         assert self.process is None, f"{self.name}: runs"
+        if self.resolv_conf is not None:
+            mount = f'mount --bind {self.resolv_conf} /etc/resolv.conf && exec "$@"'
+            before = ("unshare", "--mount", "sh", "-c", mount, "sh", *before)
+        command = (*self.program, "agent", f"--data-dir={self.data_dir}", *options)
         with self.log.open("ab") as log:
-            command = (*PYTHON, "agent", "--data-dir", str(self.data_dir))
             self.process = subprocess.Popen(
                 ("nsenter", f"--net={self.netns}", *before, *command),
                 env={**os.environ, **self._environment()},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                pass_fds=self.handed,
             )
         if wait:
             until(f"{self.name} serves", self.serves, within_s=START_S)
@@ -246,7 +252,7 @@ class Host:
     def run(self, *words: str, within_s: float = CALL_S) -> Printed:
         """Run the command `swarmnet`, as a user does."""
         done = subprocess.run(
-            (*PYTHON, "--run-dir", str(self.run_dir), *words),
+            (*self.program, "--run-dir", str(self.run_dir), *words),
             capture_output=True,
             text=True,
             check=False,
@@ -295,11 +301,8 @@ class Host:
 
     def pinned(self) -> list[str]:
         """Return the namespaces that are pinned."""
-        rest = Namespaces(self.run_dir)
-        try:
+        with closing(Namespaces(self.run_dir)) as rest:
             return list(rest.names())
-        finally:
-            rest.close()
 
 
 class World:

@@ -9,12 +9,13 @@ from contextlib import contextmanager
 from typing import Any
 
 from swarmnet.runtime.linux import run_in
+from tests.agent.disks import Disk
 from tests.agent.findings import bad, doctor_alone, findings, named, until_well
 from tests.agent.hosts import Host, World, until
 from tests.agent.test_clocks import HOUR_S, SHIFT
-from tests.agent.test_storage import filled, on_small_disk
 
 MakeWorld = Callable[[int], World]
+MakeDisk = Callable[[Host], Disk]
 YEARS_S = 400 * 24 * HOUR_S
 
 
@@ -80,11 +81,12 @@ def test_a_missing_capability(make_world: MakeWorld) -> None:
     assert "AmbientCapabilities=" in found["cure"]
 
 
-def test_a_full_disk(make_world: MakeWorld) -> None:
+def test_a_full_disk(make_world: MakeWorld, make_disk: MakeDisk) -> None:
     host = make_world(1)[0]
-    host.start(*on_small_disk(host))
+    disk = make_disk(host)
+    host.start(*disk.before)
     host.post("init", name="n0")
-    with filled(host):
+    with disk.filled():
         found = named(host, "disk space", says="new commands are refused")
         assert str(host.data_dir) in found["evidence"]
         assert f"df -h {host.data_dir}" in found["cure"]

@@ -46,6 +46,7 @@ def test_who_is_frozen_for_long_is_dead_and_comes_back(cluster: World) -> None:
     peer = cluster[0].sandbox("peer", "ice")
     until("it is seen", lambda: ip in cluster[0].endpoints("ice"))
     until("reached", frozen.pings, "box", peer)
+    written = len(frozen.log.read_text())
     frozen.signal(SIGSTOP)
     try:
         for host in others:
@@ -58,6 +59,10 @@ def test_who_is_frozen_for_long_is_dead_and_comes_back(cluster: World) -> None:
     cluster.until_alive()
     until("it has caught up", lambda: more in frozen.endpoints("ice"))
     until("reached", frozen.pings, "box", more)
+    # It has blamed nobody but itself.
+    said = frozen.log.read_text()[written:]
+    assert "state=suspect" not in said, said
+    assert "state=dead" not in said, said
     for host, names in ((frozen, ["box"]), (cluster[0], ["peer", "more"])):
         for name in names:
             host.post("networks/ice/disconnect", sandbox=name)

@@ -1,6 +1,7 @@
 """What comes and goes leaves nothing: descriptors, links, namespaces, memory."""
 
 import os
+import subprocess
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -18,17 +19,29 @@ class Held(NamedTuple):
 
     descriptors: int
     threads: int
-    links: int
+    links: tuple[int, ...]
+    """Of the host, and of each pinned namespace."""
+    rules: int
+    """Lines of the firewall."""
     pinned: tuple[str, ...]
 
 
 def held(host: Host) -> Held:
     assert host.process is not None
     process = Path(f"/proc/{host.process.pid}")
-    links = ran(host.fd, "ip", "-o", "link").count("\n")
+    pinned = tuple(host.pinned())
+    places = [host.netns, *(str(host.run_dir / "netns" / one) for one in pinned)]
+    rules = ran(host.fd, "nft", "list", "ruleset").count("\n")
     descriptors = len(list((process / "fd").iterdir()))
     threads = len(list((process / "task").iterdir()))
-    return Held(descriptors, threads, links, tuple(host.pinned()))
+    return Held(descriptors, threads, tuple(map(links_in, places)), rules, pinned)
+
+
+def links_in(netns: str) -> int:
+    """Return how many links a namespace has."""
+    command = ("nsenter", f"--net={netns}", "ip", "-o", "link")
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout.count("\n")
 
 
 def memory_kib(host: Host) -> int:
@@ -61,7 +74,7 @@ def test_connects_and_disconnects_leak_nothing(cluster: World) -> None:
     until("as before there", lambda: _is_no_more(held(other), others))
     assert memory_kib(host) - memory < GROWTH_KIB_MAX
     assert memory_kib(other) - others_memory < GROWTH_KIB_MAX
-    assert other.pings("peer", ip)
+    until("reached", other.pings, "peer", ip)
     assert len(host.endpoints("web")) == 2
 
 

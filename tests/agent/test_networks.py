@@ -110,17 +110,27 @@ def test_addresses_are_as_they_were_wished_for(cluster: World) -> None:
     assert made["mac"] == "02:42:0a:47:00:77"
     link = ran_in(host, "a", "ip", "-o", "link", "show", made["interface"])
     assert "02:42:0a:47:00:77" in link
+    # A host outside the network asks one that is inside.
+    until("it is known", knows, cluster[2], "own")
+    cluster[2].post("sandboxes", name="c")
+    until("n1 takes part", lambda: takes_part(cluster[2], host, "own"))
+    said = refusal(lambda: cluster[2].connect("c", "own", mac=made["mac"]))
+    assert "in use by sandbox a on n1" in said, said
     any_ip = host.sandbox("b", "own")
     assert int(any_ip.split(".")[3]) >= 128
     # What is free again may be named at once, by anybody.
     disconnect(host, "own", "a")
-    until("it is known", knows, cluster[2], "own")
-    assert cluster[2].sandbox("c", "own", ip="10.71.0.9") == "10.71.0.9"
+    assert cluster[2].connect("c", "own", ip="10.71.0.9") == "10.71.0.9"
     assert until("c from b", host.pings, "b", "10.71.0.9")
     disconnect(host, "own", "b")
     disconnect(cluster[2], "own", "c")
     until("empty", lambda: cluster[0].get("networks/own")["nodes"] == [])
     remove(cluster, "own")
+
+
+def takes_part(host: Host, other: Host, network: str) -> bool:
+    """Return whether a host knows that another takes part in a network."""
+    return other.get("status")["node"] in host.get(f"networks/{network}")["nodes"]
 
 
 def ran_in(host: Host, sandbox: str, *command: str) -> str:

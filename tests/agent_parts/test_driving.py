@@ -17,10 +17,14 @@ from swarmnet.node.commands import Done, Failed
 from swarmnet.node.outputs import Output, Recertified
 from swarmnet.runtime import driving
 from swarmnet.runtime.driving import Driver
-from swarmnet.swim.outputs import SendDatagram
+from swarmnet.runtime.store import MemberFacts
+from swarmnet.swim.outputs import MemberChanged, SendDatagram, State
 from swarmnet.tables.outputs import Outbid, Save
+from swarmnet.tables.row import Row
 from tests.agent_parts.test_store import ME, row
 
+OTHER = NodeId(bytes(15) + b"\1")
+LEFT = MemberChanged(OTHER, State.ALIVE, State.LEFT, 1, 2)
 THERE = Address(bytes([192, 0, 2, 1]), 7946)
 WAIT_S = 5.0
 
@@ -33,12 +37,21 @@ class Scripted:
         self.deadline: float | None = None
         self.late: list[float] = []
         self.timeouts = 0
+        self.stirs = 0
+        self.tables = SimpleNamespace(scopes=lambda: (), digest=str, rows=dict)
+        self.members: dict[NodeId, Any] = {}
         self.addressing = SimpleNamespace(
             continuation=lambda: Continuation((1,), is_sure=True)
         )
 
     def knows(self, head: bytes) -> bool:
         return not head
+
+    def states(self) -> dict[NodeId, State]:
+        return {node: one.state for node, one in self.members.items()}
+
+    def save(self) -> Any:
+        return SimpleNamespace(members=lambda: self.members)
 
     def poll_output(self) -> Output | None:
         return self.wanted.popleft() if self.wanted else None
@@ -70,11 +83,11 @@ class World:
         self.slow = trio.Event()
         self.slow.set()
         self.told: list[Output] = []
-        self.troubles: list[str] = []
+        self.troubles: list[str | None] = []
         datagrams = SimpleNamespace(send=self._send, run=self._rest)
         streams = SimpleNamespace(send=self._send, run=self._rest)
         self.written = 0
-        store = SimpleNamespace(save=self._save, written=0)
+        store = SimpleNamespace(save=self._save, keep=self._keep, written=0)
         self.driver = Driver(
             ME,
             cast("Any", self.node),
@@ -99,6 +112,15 @@ class World:
             raise Refused("the disk is full")
         self.log.append("stored " + " ".join(one.row.key.decode() for one in changes))
 
+    def _keep(self, rows: list[Row], members: list[MemberFacts]) -> None:
+        assert rows == []
+        trio.from_thread.run(self.slow.wait)
+        if self.refusals:
+            self.refusals -= 1
+            raise Refused("the disk is full")
+        states = [State(number).name.lower() for _, _, _, number in members]
+        self.log.append("kept " + " ".join(states))
+
     def _note(self, now: Continuation, written: int) -> None:
         assert (now.lives, written) == ((1,), 0)
         if self.log[-1:] != ["noted"]:
@@ -106,6 +128,7 @@ class World:
 
     def want(self, *outputs: Output) -> None:
         def act(*_: object) -> None:
+            self.node.stirs += 1
             self.node.wanted.extend(outputs)
 
         self.driver.act(act)
@@ -162,7 +185,44 @@ def test_rows_that_cannot_be_written_hold_everything_back(
 
     world.run(act)
     assert world.log == ["stored x", "noted", "sent a"]
-    assert world.troubles == ["the disk is full"] * 3
+    assert world.troubles == ["the disk is full"] * 3 + [None]
+
+
+def left(world: World) -> MemberChanged:
+    """Return what is told once a member has left, which the node then knows."""
+    claim = SimpleNamespace(body=b"body", proof=b"proof")
+    world.node.members[OTHER] = SimpleNamespace(claim=claim, state=State.LEFT)
+    return LEFT
+
+
+def test_a_leave_is_on_the_disk_before_it_is_acknowledged(world: World) -> None:
+    async def act() -> None:
+        world.slow = trio.Event()
+        world.want(left(world), datagram("ack"))
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        assert world.log == []
+        world.slow.set()
+        while "sent ack" not in world.log:
+            await trio.lowlevel.checkpoint()
+
+    world.run(act)
+    assert world.log[:3] == ["kept left", "noted", "sent ack"]
+    assert world.told == [LEFT]
+
+
+def test_a_leave_that_cannot_be_kept_silences_nobody(world: World) -> None:
+    async def act() -> None:
+        world.refusals = 1
+        world.want(left(world), datagram("ack"))
+        while "sent ack" not in world.log:
+            await trio.lowlevel.checkpoint()
+        assert world.troubles == ["the disk is full"]
+        # It is tried again until it is kept.
+        while "kept left" not in world.log:
+            await trio.lowlevel.checkpoint()
+
+    world.run(act)
+    assert world.troubles == ["the disk is full", None]
 
 
 def test_a_certificate_is_told_before_the_row_that_speaks_of_it(world: World) -> None:
@@ -227,3 +287,18 @@ def test_timeouts_come_when_they_are_due_and_lateness_is_told_first(
         assert world.node.late[0] == pytest.approx(2.0, abs=0.5)
 
     world.run(act)
+
+
+def test_after_a_probe_that_found_all_as_it_was_nobody_is_asked(world: World) -> None:
+    calls: list[int] = []
+
+    async def act() -> None:
+        world.driver.after = lambda: calls.append(world.node.stirs)
+        world.want(datagram("news"))
+        world.driver.act(lambda node, now: None)
+        world.node.wanted.append(datagram("answer"))
+        world.driver.act(lambda node, now: None)
+
+    world.run(act)
+    assert calls == [1]
+    assert world.log == ["noted", "sent news", "sent answer"]

@@ -12,8 +12,10 @@ import trio
 
 from swarmnet.errors import Refused
 from swarmnet.runtime.http import (
-    BODY_BYTES_MAX,
+    FRIENDS,
     Answer,
+    Bounds,
+    Plain,
     Request,
     Unserved,
     listen,
@@ -46,6 +48,8 @@ class Served:
                     self.given_up.set()
             case "/lines":
                 return self.lines()
+            case "/plain":
+                return Plain(b"a 1\n", "text/plain")
         return {"path": request.path, "body": request.body}
 
     async def lines(self) -> AsyncIterator[object]:
@@ -53,14 +57,16 @@ class Served:
             yield {"number": number}
 
 
-def run(tmp_path: Path, act: Callable[[Served, str], Any]) -> None:
+def run(
+    tmp_path: Path, act: Callable[[Served, str], Any], bounds: Bounds = FRIENDS
+) -> None:
     """Serve, and let `act` be a client."""
 
     async def main() -> None:
         served = Served()
         listener = listen(tmp_path / "api.sock")
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(serve_http, listener, served.serve)
+            nursery.start_soon(serve_http, listener, served.serve, bounds)
             with trio.fail_after(WAIT_S):
                 await act(served, str(tmp_path / "api.sock"))
             nursery.cancel_scope.cancel()
@@ -171,7 +177,7 @@ def test_what_is_no_http_ends_its_connection_alone(tmp_path: Path, sent: bytes) 
 def test_a_body_beyond_the_bound_is_refused(tmp_path: Path) -> None:
     async def act(served: Served, path: str) -> None:
         head = b"POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n"
-        size = 2 * BODY_BYTES_MAX
+        size = 2 * FRIENDS.body_max
         stream = await trio.open_unix_socket(path)
         async with stream, trio.open_nursery() as nursery:
             nursery.start_soon(_sent, stream, head % size + b" " * size)
@@ -203,3 +209,48 @@ def test_the_socket_is_for_its_owner_and_group_and_its_path_of_any_length(
             client.connect(str(path))
     with pytest.raises(Refused, match="name another with --run-dir"):
         listen(tmp_path / "missing" / "api.sock")
+
+
+def test_what_is_no_json_comes_as_it_is(tmp_path: Path) -> None:
+    async def act(_: Served, path: str) -> None:
+        sent = b"GET /plain HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+        head, body = (await exchanged(path, sent)).split(b"\r\n\r\n", 1)
+        assert b"Content-Type: text/plain\r\n" in head
+        assert body == b"a 1\n"
+
+    run(tmp_path, act)
+
+
+STRICT = Bounds(clients_max=1, request_s=0.05, idle_s=60.0, body_max=0)
+
+
+@pytest.mark.parametrize("begun", [b"G", b"GET /x HTTP/1.1\r\n"])
+def test_who_does_not_come_to_an_end_is_hung_up_on(
+    tmp_path: Path, begun: bytes
+) -> None:
+    async def act(served: Served, path: str) -> None:
+        assert await exchanged(path, begun) == b""
+        assert served.seen == []
+
+    run(tmp_path, act, STRICT)
+
+
+def test_one_more_than_there_may_be_is_hung_up_on(tmp_path: Path) -> None:
+    async def act(_: Served, path: str) -> None:
+        sent = b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n"
+        async with await trio.open_unix_socket(path) as first:
+            await first.send_all(sent)
+            assert (await first.receive_some()).startswith(b"HTTP/1.1 200")
+            async with await trio.open_unix_socket(path) as second:
+                assert await second.receive_some() == b""
+
+    run(tmp_path, act, STRICT)
+
+
+def test_a_body_where_none_may_be_is_refused(tmp_path: Path) -> None:
+    async def act(served: Served, path: str) -> None:
+        head = b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n"
+        assert (await exchanged(path, head + b"{}")).startswith(b"HTTP/1.1 400")
+        assert served.seen == []
+
+    run(tmp_path, act, STRICT)

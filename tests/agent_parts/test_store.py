@@ -4,6 +4,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -135,11 +136,51 @@ def test_nothing_new_is_begun_on_a_full_disk(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.check_room()
-    monkeypatch.setattr(store, "_free_bytes", lambda: FREE_BYTES_MIN - 1)
+    seen = SimpleNamespace(f_flag=0, f_bavail=FREE_BYTES_MIN - 1, f_frsize=1)
+    monkeypatch.setattr(os, "statvfs", lambda _: seen)
     with pytest.raises(Refused, match="the disk is full, want"):
         store.check_room()
     # What is under way goes on.
     store.save([Save(row(b"x", b"one"))])
+
+
+def test_nothing_new_is_begun_on_a_read_only_disk(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = SimpleNamespace(f_flag=os.ST_RDONLY, f_bavail=1 << 30, f_frsize=1)
+    monkeypatch.setattr(os, "statvfs", lambda _: seen)
+    with pytest.raises(Refused, match="is read-only: let this process write there"):
+        store.check_room()
+
+
+def test_nothing_new_is_begun_until_what_failed_can_be_done_again(store: Store) -> None:
+    store._database.execute("PRAGMA query_only = 1")
+    for _ in range(2):
+        with pytest.raises(Refused, match="cannot write"):
+            store.put(value=b"x")
+        with pytest.raises(Refused, match="cannot write"):
+            store.check_room()
+    # No ballast would help here.
+    assert (store.folder / BALLAST).exists()
+    store._database.execute("PRAGMA query_only = 0")
+    store.check_room()
+    assert not store.has_failed
+
+
+def test_what_finds_no_room_is_done_again_by_that_of_the_ballast(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (pages,) = store._database.execute("PRAGMA page_count").fetchone()
+    store._database.execute(f"PRAGMA max_page_count = {pages}")
+
+    def throw() -> bool:
+        store._database.execute("PRAGMA max_page_count = 1000000")
+        return True
+
+    monkeypatch.setattr(store, "_throw_ballast", throw)
+    store.put(short=b"x", long=bytes(1 << 20))
+    assert (store.get("short"), store.get("long")) == (b"x", bytes(1 << 20))
+    assert not store.has_failed
 
 
 def test_a_write_that_finds_no_room_gives_up_the_ballast(store: Store) -> None:

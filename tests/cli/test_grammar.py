@@ -36,10 +36,10 @@ ALL = dict(commands(main))
 def test_all_commands_are_there() -> None:
     found = " ".join("-".join(words) for words in ALL if words)
     assert found == (
-        "agent ca ca-rotate check completion doctor explain init join join-token leave"
-        " monitor network network-connect network-create network-disconnect"
+        "agent bundle ca ca-rotate check completion doctor explain init join join-token"
+        " leave monitor network network-connect network-create network-disconnect"
         " network-inspect network-ls network-rm node node-demote node-inspect node-ls"
-        " node-promote node-rm sandbox sandbox-adopt sandbox-create sandbox-exec"
+        " node-promote node-rm reset sandbox sandbox-adopt sandbox-create sandbox-exec"
         " sandbox-ls sandbox-rm status unlock"
     )
 
@@ -167,15 +167,23 @@ def test_the_agent_is_started_as_told(
     shell: Shell, started: list[dict[str, str]]
 ) -> None:
     options = "--data-dir /d --run-dir /r --log-format json --log-level debug"
-    assert shell.lines("agent", *options.split()) == []
+    monitors = "--metrics-addr 127.0.0.1:9946"
+    assert shell.lines("agent", *options.split(), *monitors.split()) == []
     assert shell.lines("agent") == []
     assert started == [
-        {"data_dir": "/d", "run_dir": "/r", "log_format": "json", "log_level": "debug"},
+        {
+            "data_dir": "/d",
+            "run_dir": "/r",
+            "log_format": "json",
+            "log_level": "debug",
+            "metrics_addr": "127.0.0.1:9946",
+        },
         {
             "data_dir": "/var/lib/swarmnet",
             "run_dir": str(shell.run_dir),
             "log_format": "text",
             "log_level": "info",
+            "metrics_addr": None,
         },
     ]
 

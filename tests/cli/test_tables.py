@@ -126,11 +126,12 @@ def test_sandboxes_stand_in_columns(shell: Shell, agent: FakeAgent) -> None:
         {"network": "web", "ipv4": "10.0.1.2", "ipv6": None, "mac": "02:42:0a:00:01:02"}
     ]
     box = {"name": "b", "netns": "/run/b", "adopted": True, "endpoints": endpoints}
+    box["dns"] = "127.0.0.11"
     agent.answer = [box, {"name": "c", "netns": None, "endpoints": []}]
     head, first, second = shell.lines("sandbox", "ls")
-    assert head.split() == ["NAME", "NAMESPACE", "ADOPTED", "ENDPOINTS"]
-    assert first.split() == ["b", "/run/b", "yes", "web", "10.0.1.2"]
-    assert second.split() == ["c", "-", "-", "-"]
+    assert head.split() == ["NAME", "NAMESPACE", "ADOPTED", "DNS", "ENDPOINTS"]
+    assert first.split() == ["b", "/run/b", "yes", "127.0.0.11", "web", "10.0.1.2"]
+    assert second.split() == ["c", "-", "-", "-", "-"]
 
 
 @pytest.mark.parametrize("words", [("create", "b"), ("rm", "b")])

@@ -12,7 +12,7 @@ from swarmnet.crypto.packets import Kind
 from swarmnet.crypto.primitives import KeyPair
 from swarmnet.crypto.session import Session
 from swarmnet.crypto.settings import ChannelSettings
-from swarmnet.crypto.switchboard import Received, Switchboard, Transmit
+from swarmnet.crypto.switchboard import Disowned, Received, Switchboard, Transmit
 from swarmnet.ids import Address, NodeId
 
 CLUSTER = b"cluster of the tests".ljust(32, b".")
@@ -31,12 +31,16 @@ class Book:
         self.chain = b"chain" + own
         self.nodes: dict[bytes, NodeId] = {}
         self.believed: set[bytes] = set()
+        self.removed: set[bytes] = set()
 
     def exchange_of(self, node: NodeId) -> bytes | None:
         return next((key for key, held in self.nodes.items() if held == node), None)
 
     def node_of(self, exchange_public: bytes) -> NodeId | None:
         return self.nodes.get(exchange_public)
+
+    def is_removed(self, exchange_public: bytes) -> bool:
+        return exchange_public in self.removed
 
     def introduce(self, chain: bytes) -> Verdict | None:
         key = chain.removeprefix(b"chain")
@@ -64,6 +68,8 @@ class Peer:
     """How far this peer's own clock is before the table's."""
     received: list[Received] = field(default_factory=list)
     sent: list[Transmit] = field(default_factory=list)
+    disowned: list[NodeId] = field(default_factory=list)
+    """Who has said that he takes this peer for removed."""
 
     def __post_init__(self) -> None:
         keys = Random(f"keys of {self.number}")
@@ -106,6 +112,8 @@ class Peer:
             while (output := self.channels.poll_output()) is not None:
                 if isinstance(output, Transmit):
                     out.append(output)
+                elif isinstance(output, Disowned):
+                    self.disowned.append(output.peer)
                 else:
                     self.received.append(output)
             self.channels.flush(now)

@@ -27,6 +27,7 @@ FULL: Final = Handover(b"data", b"chain", more=True, index=0x01020304, new=True)
         (Handover(b"data", index=0x01020304), "04 01020304 64617461"),
         (Handover(index=0), "04 00000000"),
         (Handover(new=True), "08"),
+        (Handover(disowned=True), "10"),
         (FULL, "0f 01020304 0005 636861696e 64617461"),
     ],
 )
@@ -50,7 +51,7 @@ def test_nothing_at_all_is_an_empty_handover() -> None:
 
 def test_unknown_flags_are_passed_over() -> None:
     packed = bytearray(FULL.pack())
-    packed[0] |= 0xF0
+    packed[0] |= 0xE0
     assert unpack_handover_untrusted(bytes(packed)) == FULL
 
 

@@ -17,6 +17,7 @@ from swarmnet.node.engine import Node
 from swarmnet.node.outputs import Output, VerifySignatures
 from swarmnet.node.settings import NodeSettings
 from swarmnet.swim.outputs import SendDatagram, SendStream, State
+from swarmnet.swim.roster import Roster
 from swarmnet.tables.codec import encode_body
 from swarmnet.tables.engine import Tables
 from swarmnet.tables.row import SIGN_DOMAIN, Flag, Name
@@ -48,6 +49,8 @@ class Table:
         self.passed: list[tuple[int, Send]] = []
         self.notes: list[tuple[int, Output]] = []
         self.drop: Callable[[int, Send], bool] = lambda _number, _send: False
+        self.batch_s: float | None = None
+        """Datagrams for a node that come within so long are handed over together."""
         self.verified = 0
         """How many signatures nodes have given out to be verified."""
         self.nodes: dict[int, Node] = {}
@@ -64,9 +67,13 @@ class Table:
         return self.pki.node(number)
 
     def start(
-        self, number: int, boot_epoch: int = 1, rows: StoredRows | None = None
+        self,
+        number: int,
+        boot_epoch: int = 1,
+        rows: StoredRows | None = None,
+        view: Roster | None = None,
     ) -> Node:
-        """Start a node that has no view; put it in the place of one that was there."""
+        """Start a node in the place of one that was there; `view` is whom it knows."""
         directory = self.pki.directory()
         others = range(1, self.count + 1) if self.known else (number,)
         for other in others:
@@ -80,6 +87,7 @@ class Table:
             random,
             random_bytes=random.randbytes,
             boot_epoch=boot_epoch,
+            view=view,
         )
         self.nodes[number] = node
         self.directories[number] = directory
@@ -128,6 +136,22 @@ class Table:
             node.receive_datagram(self.now, address(source), data)
         self._drain(target)
 
+    def _give_batch(self, target: int, first: tuple[int, bytes]) -> None:
+        """Hand over a datagram, and those that come soon after it."""
+        assert self.batch_s is not None
+        batch, later = [(address(first[0]), first[1])], []
+        while self._heap and self._heap[0][0] <= self.now + self.batch_s:
+            mail = heappop(self._heap)
+            _, _, source, to, data, streamed = mail
+            if to == target and not streamed:
+                batch.append((address(source), data))
+            else:
+                later.append(mail)
+        for mail in later:
+            heappush(self._heap, mail)
+        self.nodes[target].receive_datagrams(self.now, batch)
+        self._drain(target)
+
     def run(self, seconds: float) -> None:
         """Let time pass."""
         end = self.now + seconds
@@ -144,6 +168,9 @@ class Table:
             self.now = max(self.now, min(due[0], arrival))
             if arrival <= due[0]:
                 _, _, source, target, data, streamed = heappop(self._heap)
+                if self.batch_s is not None and not streamed:
+                    self._give_batch(target, (source, data))
+                    continue
                 self.give(source, target, data, streamed=streamed)
             else:
                 self.nodes[due[1]].handle_timeout(self.now)

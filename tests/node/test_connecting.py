@@ -36,6 +36,7 @@ def test_an_endpoint_is_effective_everywhere_until_it_is_disconnected() -> None:
     assert texts(hosts.connect(2, network)) != texts(other)
 
 
+HEX = "[0-9a-f]{32}"
 BAD: Sequence[tuple[dict[str, Any], str]] = [
     ({"ip4": "10.9.1.7"}, r"10.9.1.7: in no subnet of network blue \(10.9.0.0/24, fd"),
     ({"ip4": "10.9.0.1"}, "10.9.0.1: is the gateway of 10.9.0.0/24"),
@@ -79,6 +80,32 @@ def test_an_endpoint_that_cannot_be_is_refused_with_its_reason_and_leaves_nothin
     with pytest.raises(Unmet, match=f"network {'00' * 16}: unknown"):
         hosts.connect(1, Scope(bytes(16)))
     assert everything(hosts, 1) == before
+
+
+def test_a_mac_that_another_endpoint_has_is_refused_and_leaves_nothing() -> None:
+    hosts = Hosts(2)
+    network = hosts.create(1, "blue", "10.9.0.0/24", ipv6=True)
+    hosts.run(0.5)
+    mac = bytes.fromhex("02420a090013")
+    given = hosts.connect(1, network, "given", mac=mac)
+    made = hosts.connect(2, network, "made", ip4="10.9.0.50")
+    hosts.run(0.5)
+    before = everything(hosts, 2)
+    for options, message in (
+        ({"mac": mac}, f"MAC 02:42:.*:13: in use by sandbox given of node {HEX}"),
+        ({"mac": bytes.fromhex("02420a090032")}, "32: in use by sandbox made"),
+        ({"ip4": "10.9.0.19"}, "in use by .* given .*, or another address"),
+    ):
+        with pytest.raises(Unmet, match=message):
+            hosts.connect(2, network, **options)
+        assert everything(hosts, 2) == before, message
+    hosts.disconnect(1, given)
+    hosts.run(0.5)
+    assert hosts.connect(2, network, mac=mac).facts.station == mac
+    # Another network is another matter.
+    green = hosts.create(2, "green", "10.10.0.0/24")
+    assert hosts.connect(2, green, mac=mac).facts.station == mac
+    assert made.facts.station == bytes.fromhex("02420a090032")
 
 
 def test_a_named_address_of_another_is_asked_of_its_owner_and_given() -> None:

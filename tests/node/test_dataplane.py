@@ -8,6 +8,7 @@ import pytest
 
 from sim.kernel.fake import FakeKernel
 from sim.kernel.faults import NO_FAULTS, Faults
+from swarmnet.cnm.endpoint import mac_of
 from swarmnet.cnm.sandbox import Sandbox
 from swarmnet.kernel.firewall import OURS
 from swarmnet.kernel.links import Kind, Link
@@ -219,19 +220,19 @@ def test_own_changes_are_no_drift() -> None:
     assert (life.drifts, life.plane.counters["drifted"]) == ([], 0)
 
 
-def test_a_row_that_comes_while_its_network_is_read_is_no_drift() -> None:
+def test_what_comes_while_it_is_looked_is_no_drift() -> None:
     life = born()
-    plane = life.plane
-    plane.receive_news(life.now, OtherNews(NET))
+    life.plane.receive_news(life.now, OtherNews(NET))
     life.now += LOOK_AFTER_S
-    plane.handle_timeout(life.now)
-    look = plane.poll_output()
-    assert isinstance(look, Read)
-    plane.put_endpoint(life.now, "red", endpoint(4))
-    plane.receive_read(life.now, look.number, {NET: life.kernel.read(NET)})
+    life.plane.handle_timeout(life.now)
+    late = replace(REMOTE[0], id="e" * 32, addresses=(ip_address("10.0.1.77"),))
+    late = replace(late, mac=mac_of(late.addresses))
+    life.plane.put_endpoint(life.now, "red", late)
+    assert isinstance(life.plane._outputs[0], Read)
     life.calm()
     assert is_planned(life)
-    assert (life.drifts, plane.counters["drifted"]) == ([], 0)
+    assert life.kernel.read(NET).entries["vxlan0"].fdb.get(late.mac) is not None
+    assert (life.drifts, life.plane.counters["drifted"]) == ([], 0)
 
 
 def test_a_miss_of_somebody_known_is_looked_into_and_any_other_counted() -> None:

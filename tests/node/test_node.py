@@ -1,5 +1,6 @@
 """The whole node: who finds whom, who is listened to, and what an outsider sees."""
 
+from functools import partial
 from random import Random
 
 import pytest
@@ -8,6 +9,8 @@ from sim.pki import WALL_S, Pki
 from swarmnet.crypto.channel import Parcel
 from swarmnet.crypto.packets import KINDS, Kind
 from swarmnet.ids import CLUSTER, Address
+from swarmnet.node.addressing import Addressing
+from swarmnet.node.creating import NetworkWish
 from swarmnet.swim.outputs import (
     Deliver,
     Departed,
@@ -18,6 +21,7 @@ from swarmnet.swim.outputs import (
     SendStream,
     State,
 )
+from tests.node.certified import Certified
 from tests.node.table import Table, address
 
 ALIVE, SUSPECT, DEAD, LEFT = State
@@ -158,7 +162,9 @@ def test_a_revoked_node_is_cut_off_at_once() -> None:
         if who != 3 and output.address == address(3)
     ]
     assert Kind.TRANSPORT not in to_three
-    assert Kind.RESPONSE not in to_three
+    # It is answered only that it was removed, and has no session by that.
+    assert set(table.nodes[3].disowned_by()) == {table.id(1), table.id(2)}
+    assert ALIVE not in table.views()[3].values()
 
 
 def test_an_expired_certificate_ends_channels_but_not_what_was_said() -> None:
@@ -218,3 +224,53 @@ def test_a_copy_that_is_always_faster_turns_no_answer_away() -> None:
     assert after.get("indirect_probes", 0) == before.get("indirect_probes", 0)
     streams = [send for _, send in table.passed if isinstance(send, SendStream)]
     assert elsewhere not in {send.address for send in streams}
+
+
+def test_traffic_is_counted_by_room_on_both_sides() -> None:
+    table = joined(2)
+    table.run(2.0)
+    one, other = table.nodes[1].traffic, table.nodes[2].traffic
+    assert one.sent["membership"] > 0
+    assert one.sent["sync"] > 0
+    # What was sent early in a handshake may have been refused, and goes again.
+    assert 0 < other.received["sync"] <= one.sent["sync"]
+
+
+def test_at_rest_probes_stir_nobody_who_follows_the_rows() -> None:
+    table = joined(4)
+    table.run(10.0)
+    before = {number: node.stirs for number, node in table.nodes.items()}
+    sent = len(table.passed)
+    table.run(10.0)
+    # Each node makes and answers eight probes a second; chores come once in one.
+    assert len(table.passed) - sent >= 4 * 10 * 8
+    for number, node in table.nodes.items():
+        assert node.stirs - before[number] <= 12, number
+
+
+def networks_of(table: Table, number: int) -> set[str]:
+    networks = table.nodes[number].addressing.networks.standing()
+    return {one.facts.name for one in networks}
+
+
+@pytest.mark.parametrize("batch_s", [None, 0.0, 0.02])
+def test_what_comes_at_once_is_taken_as_if_it_came_one_by_one(
+    batch_s: float | None,
+) -> None:
+    table = Certified(4)
+    table.batch_s = batch_s
+    table.nodes[1].allocate(table.now, lambda one: one.init_pools(table.now))
+    wishes = [NetworkWish(f"net{number}") for number in range(8)]
+    for wish in wishes:
+        table.nodes[1].allocate(table.now, partial(create, table.now, wish))
+    table.run(5.0)
+    names = {wish.name for wish in wishes}
+    assert [networks_of(table, number) for number in table.nodes] == [names] * 4
+    assert len({node.tables.digest(CLUSTER) for node in table.nodes.values()}) == 1
+    # What is each one's to give addresses of was followed, too.
+    for node in table.nodes.values():
+        assert node.addressing.is_quiet
+
+
+def create(now: float, wish: NetworkWish, addressing: Addressing) -> int:
+    return addressing.create(now, wish)

@@ -5,13 +5,14 @@ from functools import partial
 import pytest
 
 from swarmnet.crypto.authority import own_subject
-from swarmnet.crypto.certificate import Role, Verdict
+from swarmnet.crypto.certificate import Chain, Role, Verdict
 from swarmnet.crypto.token import Verifier
 from swarmnet.errors import Refused
 from swarmnet.ids import CLUSTER
 from swarmnet.ipam.pools import parse_pool
 from swarmnet.node.about import encode_about
 from swarmnet.node.certification import DEMOTION_S
+from swarmnet.node.envelope import GIVEN
 from swarmnet.node.tokens import write_verifier
 from swarmnet.swim.outputs import State
 from swarmnet.tables.facts import encode_revocation
@@ -189,6 +190,43 @@ def test_who_is_promoted_again_is_a_manager_again() -> None:
     revoke(table, 2, 5)
     table.run(1.0)
     assert table.counts(1) == {bytes(table.id(5))}
+
+
+@pytest.mark.parametrize("is_first", [False, True])
+def test_a_promotion_that_was_taken_back_counts_nowhere_when_it_is_heard(
+    *, is_first: bool
+) -> None:
+    """A frozen node reads it later, before or after it hears that it was ended."""
+    table = Certified(4)
+    promotion = table.authorities[1].change_role(table.held(1, 4), MANAGER, table.wall)
+    table.drop = lambda number, sent: 4 in (number, sent.address.host[-1])
+    ended = table.authorities[1].change_role(promotion, WORKER, table.wall)
+    table.hand(1, 4, ended)
+    table.run(DEMOTION_S + 0.1)
+    if is_first:
+        give(table, 4, promotion)
+        assert table.role(4, 4) is MANAGER
+    table.drop = lambda _number, _sent: False
+    table.run(15.0)
+    if not is_first:
+        give(table, 4, promotion)
+        table.run(1.0)
+    assert [table.role(number, 4) for number in (1, 2, 3, 4)] == [WORKER] * 4
+    assert table.all_see(range(1, 5))
+    with pytest.raises(Refused, match="only a manager removes"):
+        revoke(table, 4, 3)
+    # It can be promoted all the same.
+    table.change(1, 4, MANAGER)
+    table.run(1.0)
+    assert [table.role(number, 4) for number in (1, 2, 3, 4)] == [MANAGER] * 4
+
+
+def give(table: Certified, number: int, chain: Chain) -> None:
+    """Let a node read now what node 1 has sent it before."""
+    data = GIVEN + chain.encoded
+    table.nodes[number].certify(
+        table.now, lambda one: one.receive(table.now, table.id(1), data)
+    )
 
 
 def test_no_row_demotes_whom_no_root_does() -> None:

@@ -268,7 +268,7 @@ def test_a_host_that_lost_everything_removes_another_and_voids_nothing_of_it() -
     hosts.restart(2, lost=True)
     hosts.remove_node(2, 1)
     hosts.crash(1)
-    hosts.run_until(lambda: not hosts.lacking(realm, 3, 2), 60.0)
+    hosts.run_until(lambda: not hosts.lacking(realm, 3, 2), 10.0)
     assert hosts.usable(3, realm) & before == before
     for number in (2, 3):
         assert hosts.known(number, network) is not None

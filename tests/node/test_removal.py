@@ -8,6 +8,7 @@ from sim.pki import WALL_S, Pki
 from swarmnet.crypto.authority import Authority, RootKey
 from swarmnet.crypto.certificate import Chain, Role, Subject
 from swarmnet.crypto.identity import Identity
+from swarmnet.crypto.switchboard import Disowned
 from swarmnet.errors import Refused
 from swarmnet.ids import CLUSTER, Scope
 from swarmnet.node.outputs import Removed, Restored
@@ -178,6 +179,24 @@ def test_a_removed_node_has_left_for_all_and_stays_out() -> None:
         assert Removed(table.id(4), 0) in told
     # It hears of it itself before it is cut off.
     assert (4, Removed(table.id(4), 0)) in table.notes
+
+
+def test_who_is_removed_while_it_is_down_is_told_by_all_when_it_returns() -> None:
+    table = joined(4)
+    view, stored = table.nodes[4].save(), table.stored(4)
+    without(table, 4)
+    table.command(1, lambda tables: tables.revoke(table.now, table.id(4)))
+    table.run(15.0)
+    table.drop = lambda _number, _sent: False
+    table.notes.clear()
+    node = table.start(4, boot_epoch=2, rows=stored, view=view)
+    table.run(5.0)
+    others = {table.id(number) for number in (1, 2, 3)}
+    assert set(node.disowned_by()) == others
+    told = [one for of, one in table.notes if of == 4 and isinstance(one, Disowned)]
+    assert sorted(one.peer for one in told) == sorted(others)
+    for number in (1, 2, 3):
+        assert table.nodes[number].states()[table.id(4)] is State.LEFT
 
 
 def test_a_removal_that_counts_no_more_is_taken_back() -> None:

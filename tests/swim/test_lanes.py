@@ -267,3 +267,14 @@ def test_what_waits_for_one_who_left_is_dropped() -> None:
     tell(engine, 3, left(2), now=0.002)
     sent = [to for _, one in advance(engine, 0.02) for to, _ in messages([one])]
     assert sent == [3]
+
+
+def test_a_backlog_has_an_age_until_it_is_gone() -> None:
+    config = SwimConfig(rate_bytes_s=2000.0, burst_bytes=4800.0, eager_bytes=1000.0)
+    engine = swim(1, range(2, 6), config)
+    tell(engine, 2, *(alive(number) for number in range(10, 80)))
+    waiting = engine.backlog(0.5)
+    assert waiting.bytes > 0
+    assert waiting.age_s == 0.5
+    advance(engine, 60.0)
+    assert engine.backlog(60.0).age_s < 1.0

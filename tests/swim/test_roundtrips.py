@@ -11,7 +11,7 @@ from swarmnet.swim.awareness import HealthEvent
 from swarmnet.swim.coordinates import HEIGHT_S_MIN, ORIGIN, Coordinate
 from swarmnet.swim.engine import Swim
 from swarmnet.swim.messages import Ack, Ping
-from swarmnet.swim.roundtrips import RoundTrips
+from swarmnet.swim.roundtrips import BOUNDS_S, RoundTrips, Spread
 from tests.swim.worlds import drain, messages, node, probing, swim, tell
 
 MOST_S = 0.5
@@ -164,3 +164,18 @@ def test_an_answer_passed_on_by_a_helper_is_no_sample() -> None:
     engine, at, target, sequence = probing()
     tell(engine, target, Ack(sequence), now=at + 0.004)
     assert engine.counters()["coordinate_samples"] == 0
+
+
+def test_what_was_measured_is_counted_between_bounds() -> None:
+    known = trips()
+    for rtt_s in (0.0004, 0.002, 0.0021, 0.4):
+        assert known.note(node(2), ORIGIN, rtt_s)
+    counts = dict(zip(BOUNDS_S, known.spread().counts, strict=False))
+    assert {k: v for k, v in counts.items() if v} == {
+        0.0005: 1,
+        0.002: 1,
+        0.005: 1,
+        0.5: 1,
+    }
+    assert abs(known.spread().total_s - 0.4045) < 1e-9
+    assert trips().spread() == Spread((0,) * (len(BOUNDS_S) + 1), 0.0)

@@ -123,6 +123,13 @@ def ask(
         return _answer(head, b"".join(read_body(source, head)))
 
 
+def fetch(sock: socket.socket, path: str) -> bytes:
+    """Return what the agent answers, as it is, whatever its status."""
+    _send(sock, "GET", path, None)
+    with sock.makefile("rb") as source:
+        return b"".join(read_body(source, read_head(source)))
+
+
 def listen(sock: socket.socket, path: str) -> Iterator[Json]:
     """Yield the JSON documents of a stream, one a line, until the agent ends it.
 

@@ -18,9 +18,8 @@ from swarmnet.runtime.cli.answers import (
     text,
 )
 from swarmnet.runtime.cli.client import SOCKET
-from swarmnet.runtime.cli.grammar import Command, Console
+from swarmnet.runtime.cli.grammar import DATA_DIR, Command, Console
 from swarmnet.runtime.cli.layout import table
-from swarmnet.runtime.cli.main import DATA_DIR
 from swarmnet.runtime.cli.outcomes import FAILED, NO_AGENT, NoAgent
 from swarmnet.runtime.cli.parameters import complete_network, complete_node
 

@@ -24,6 +24,7 @@ from swarmnet.runtime.cli.outcomes import (
 )
 
 RUN_DIR: Final = "/run/swarmnet"
+DATA_DIR: Final = "/var/lib/swarmnet"
 TABLE: Final = "table"
 JSON: Final = "json"
 Lines = Callable[[Json], Iterable[str]]

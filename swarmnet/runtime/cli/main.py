@@ -6,11 +6,10 @@ from typing import Final
 import click
 
 from swarmnet import __version__
-from swarmnet.runtime.cli.grammar import Command, Console, Root
+from swarmnet.runtime.cli.grammar import DATA_DIR, Command, Console, Root
 
 PROGRAM: Final = "swarmnet"
 COMPLETE_VARIABLE: Final = "_SWARMNET_COMPLETE"
-DATA_DIR: Final = "/var/lib/swarmnet"
 PLACES: Final = {
     **dict.fromkeys(("ca", "init", "join", "join-token", "leave", "unlock"), "cluster"),
     **dict.fromkeys(("check", "doctor"), "doctor"),
@@ -18,9 +17,12 @@ PLACES: Final = {
     "node": "nodes",
     "sandbox": "sandboxes",
     **dict.fromkeys(("explain", "monitor", "status"), "truth"),
+    "bundle": "bundling",
+    "reset": "resetting",
 }
 """Commands, and the modules that they are loaded from when they are needed."""
-SETTINGS: Final = {"max_content_width": 90, "help_option_names": ["-h", "--help"]}
+HELP: Final = ["-h", "--help"]
+SETTINGS: Final = {"max_content_width": 90, "help_option_names": HELP}
 
 
 class Swarmnet(Root):
@@ -78,8 +80,19 @@ def main() -> None:
     show_default=True,
     help="The least that it logs.",
 )
+@click.option(
+    "--metrics-addr",
+    metavar="IP:PORT",
+    help="Where monitors may read /metrics, /healthz and /readyz by TCP as well.",
+)
 @click.pass_obj
-def agent(console: Console, data_dir: str, log_format: str, log_level: str) -> None:
+def agent(
+    console: Console,
+    data_dir: str,
+    log_format: str,
+    log_level: str,
+    metrics_addr: str | None,
+) -> None:
     """Run this host's agent, in the foreground."""
     # The other commands start before all that it needs would be loaded.
     runtime = importlib.import_module("swarmnet.runtime.agent")
@@ -88,6 +101,7 @@ def agent(console: Console, data_dir: str, log_format: str, log_level: str) -> N
         run_dir=console.run_dir,
         log_format=log_format,
         log_level=log_level,
+        metrics_addr=metrics_addr,
     )
 
 
