@@ -127,7 +127,7 @@ LAG: Final = _gauge(
 )
 LATE: Final = _counter("event_loop_late_seconds", "All time that the loop was late.")
 SCRAPE: Final = _gauge(
-    "scrape_loop_seconds", "How long this scrape has held up the loop."
+    "scrape_loop_seconds", "The longest that this scrape has held up the loop."
 )
 
 ALL: Final = (

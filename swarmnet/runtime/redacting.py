@@ -33,12 +33,13 @@ def kept_secrets(data_dir: Path) -> list[bytes]:
     Raises:
         Refused: there may be some, and they cannot be read.
     """
-    path = data_dir / DATABASE
-    if not path.exists():
-        return []
+    path = (data_dir / DATABASE).absolute()
     try:
+        path.stat()
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as database:
             rows = database.execute("SELECT key, value FROM meta").fetchall()
+    except (FileNotFoundError, NotADirectoryError):
+        return []
     except (sqlite3.Error, OSError) as error:
         raise Refused(
             f"data directory {data_dir}: {error}: without it nobody can tell what is"

@@ -53,7 +53,7 @@ class Telemetry:
         return _verdict("ready", unreadiness(life, monotonic()))
 
     async def _metrics(self) -> Answer:
-        sheet = measure(self._agent.life)
+        sheet = await measure(self._agent.life)
         text = await trio.to_thread.run_sync(expose, sheet)
         return Plain(text, CONTENT_TYPE)
 

@@ -110,6 +110,10 @@ def test_without_an_agent_it_goes_as_far_as_it_goes(
     )
     assert done.status == 1
     assert "name another" in done.err
+    # Who ends in order leaves no log of writes beside the database.
+    host.start()
+    assert host.stop() == 0
+    assert "log.json" not in bundled(host, tmp_path, "--anonymize")
 
 
 def test_names_and_addresses_are_replaced_alike_everywhere(

@@ -106,6 +106,8 @@ def test_metrics_say_what_is_so(cluster: World) -> None:
     assert value(found, "endpoints", owner="others") == 1
     web = {"network": "web", "subnet": "10.5.0.0/24"}
     assert value(found, "network_addresses", use="used", **web) == 1
+    assert value(found, "vnis", use="used") == 1
+    assert value(found, "pool_subnets", pool="10.0.0.0/8", use="used") == 1
     assert value(found, "control_bytes_total", part="sync", direction="sent") > 0
     assert value(found, "scrape_loop_seconds") < LOOP_S_MAX
     shown = {name.partition("_bucket")[0] for name, _ in found}

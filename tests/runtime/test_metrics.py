@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Final
 
 import pytest
+import trio
 from prometheus_client.parser import text_string_to_metric_families
 
 from swarmnet.runtime.drops import DROPS, split
@@ -143,7 +144,7 @@ def test_a_sheet_is_exposed_as_prometheus_reads_it() -> None:
 
 
 def test_without_a_cluster_there_is_little() -> None:
-    shown = [metric.name for metric, _ in measure(None).rows()]
+    shown = [metric.name for metric, _ in trio.run(measure, None).rows()]
     assert shown == [
         "swarmnet_build_info",
         "swarmnet_ready",
