@@ -27,6 +27,7 @@ from benchmarks import (
     channels,
     coordinates,
     crash,
+    dns,
     fidelity,
     flood,
     idle,
@@ -104,6 +105,7 @@ QUESTIONS: Final[dict[str, Question]] = {
         agent_rest.QUESTION,
         agent_flood.QUESTION,
         agent_fifty.QUESTION,
+        dns.QUESTION,
     )
 }
 

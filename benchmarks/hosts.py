@@ -96,7 +96,8 @@ def _clear_dead() -> None:
     names = [*NAMED.glob(f"{PREFIX}*")] if NAMED.is_dir() else []
     for place in [*places, *names]:
         pid = place.name.removeprefix(PREFIX).partition("-")[0]
-        if Path("/proc", pid).exists():
+        # Others' folders begin alike.
+        if not pid.isdigit() or Path("/proc", pid).exists():
             continue
         # Another run may be clearing it away too.
         with suppress(FileNotFoundError):

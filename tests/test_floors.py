@@ -13,7 +13,7 @@ import pytest
 from tests.source import ROOT, Source, sources, walked
 
 GROUND: Final = frozenset({"errors", "ids", "wire", "timers", "sketch"})
-ROOMS: Final = frozenset({"swim", "crypto", "tables", "ipam", "cnm", "kernel"})
+ROOMS: Final = frozenset({"swim", "crypto", "tables", "ipam", "cnm", "kernel", "dns"})
 DRIVERS: Final = frozenset({"overlay", "drivers"})
 BELOW_NODE: Final = GROUND | ROOMS | DRIVERS
 
@@ -22,8 +22,9 @@ FLOORS: Final = {
     **dict.fromkeys(sorted(GROUND), GROUND),
     **dict.fromkeys(sorted(ROOMS), GROUND),
     **dict.fromkeys(sorted(DRIVERS), GROUND | {"cnm", "kernel"}),
+    "doctor": GROUND,
     "node": BELOW_NODE,
-    "runtime": BELOW_NODE | {"node"},
+    "runtime": BELOW_NODE | {"doctor", "node"},
     "__main__": frozenset({"runtime"}),
 }
 SIM_MAY_IMPORT: Final = BELOW_NODE | {"node"}
@@ -40,7 +41,7 @@ WORLD_CALLS: Final = frozenset({"__import__", "eval", "exec", "input", "open"})
 
 # What may be imported from outside the standard library.
 LIBRARIES: Final = {
-    "swarmnet": frozenset({"cryptography", "msgpack"}),
+    "swarmnet": frozenset({"cryptography", "dns", "msgpack"}),
     "sim": frozenset({"click", "matplotlib", "msgpack", "tqdm"}),
 }
 

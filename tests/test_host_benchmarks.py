@@ -12,6 +12,7 @@ from benchmarks import (
     agent_fifty,
     agent_flood,
     attach,
+    dns,
     golang,
     kernel_dump,
     kernel_entries,
@@ -171,3 +172,13 @@ def test_the_list_says_what_needs_root(capsys: pytest.CaptureFixture[str]) -> No
     marked = [line.split()[0] for line in lines if " (needs root) " in line]
     assert marked == [name for name, one in QUESTIONS.items() if one.needs_root]
     assert "attach" in marked
+
+
+@needs_root
+@pytest.mark.slow
+def test_a_sandbox_s_resolver_answers_beside_another() -> None:
+    rows = dns.served((500, 1))
+    peers = [None if row.peer is None else row.peer.name for row in rows]
+    assert peers in ([dns.DNSMASQ] * 3, [None] * 3)
+    assert all(row.ours.median > 0 for row in rows)
+    assert list(left()) == []

@@ -76,3 +76,9 @@ def test_systemd_understands_it(tmp_path: Path) -> None:
         check=False,
     )
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+def test_it_keeps_the_sockets_of_two_thousand_sandboxes() -> None:
+    found = service()
+    assert int(found["FileDescriptorStoreMax"]) >= 2 * 2000
+    assert int(found["LimitNOFILE"]) > int(found["FileDescriptorStoreMax"])

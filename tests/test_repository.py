@@ -69,5 +69,5 @@ def test_everything_the_bench_extra_draws_with_is_optional() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     needed = sorted(re.split(r"[<>=]", name)[0] for name in project["dependencies"])
     engines, people = ["cryptography", "msgpack"], ["click", "tqdm"]
-    agent = ["h11", "prometheus_client", "trio"]
+    agent = ["dnspython", "h11", "prometheus_client", "trio"]
     assert needed == sorted([*engines, *people, *agent])

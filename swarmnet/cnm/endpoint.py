@@ -15,6 +15,10 @@ MAC_PREFIX: Final = b"\x02\x42"
 """So begins every MAC that Docker makes from an IPv4 address."""
 PROTOCOLS: Final = ("tcp", "udp")
 PORT_MAX: Final = 0xFFFF
+LABEL_BYTES_MAX: Final = 63
+NAME_BYTES_MAX: Final = 180
+"""Of the 253 that a name of DNS may have (RFC 1035, section 2.3.4) the network's and
+`.internal` take up to 73."""
 _MAC: Final = pattern(r"[0-9A-Fa-f]{1,2}([:-][0-9A-Fa-f]{1,2}){5}\Z")
 _PORT: Final = pattern(r"[0-9]{1,5}\Z")
 
@@ -86,6 +90,22 @@ def parse_mac(text: str) -> bytes:
 def show_mac(mac: bytes) -> str:
     """Return a MAC as users write it."""
     return mac.hex(":")
+
+
+def check_alias(text: str) -> None:
+    """Refuse a name by which nobody could ask for an endpoint.
+
+    Raises:
+        Refused: it is too long, or has an empty part, or a character that none has.
+    """
+    data = text.encode("utf-8", "replace")
+    fits = all(1 <= len(part) <= LABEL_BYTES_MAX for part in data.split(b"."))
+    is_text = text.isprintable() and not any(one.isspace() for one in text)
+    if not (fits and is_text and len(data) <= NAME_BYTES_MAX):
+        raise Refused(
+            f"alias {text[:40]!r}: want a name that can be asked for: parts of 1 to"
+            f" {LABEL_BYTES_MAX} bytes between dots, {NAME_BYTES_MAX} at most, no space"
+        )
 
 
 def parse_publish(text: str) -> Publish:

@@ -332,8 +332,7 @@ class Addressing:
             # Others' deeds come by the dozen, and each would cost a walk of the tree.
             return False
         self._hold_at = now + HOLD_S
-        changed = self.networks.hold()
-        self.endpoints.note_realms(changed)
+        self.endpoints.note_realms(changed := self.networks.hold())
         self._chores.note_changed(now, changed)
         for name in changed:
             realm = self.realms.get(name)

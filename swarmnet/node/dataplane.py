@@ -31,7 +31,7 @@ from swarmnet.kernel.state import HOST, Host, Namespace
 from swarmnet.kernel.work import Work
 from swarmnet.node.caution import Caution
 from swarmnet.node.desired import Desired, Place
-from swarmnet.node.entry_news import entry_work, has_changed_keys, is_expected
+from swarmnet.node.entry_news import entry_work, has_entry_news, is_expected
 from swarmnet.node.kernel_news import (
     Apply,
     Drifted,
@@ -138,7 +138,7 @@ class Dataplane(Wishes):
                 self._unread[name] = now + LOOK_AFTER_S
                 continue
             held = self._held.namespaces.get(name)
-            is_awaited = name in self._touched or has_changed_keys(self.desired, name)
+            is_awaited = name in self._touched or has_entry_news(self.desired, name)
             was_left = held is not None and not is_awaited
             if found[name] is None and self._is_adopted(name):
                 # What was adopted is kept alive, though its path is gone.

@@ -103,8 +103,7 @@ class Node(NodeViews):
             post=posting.post,
             reach=self._reach,
         )
-        self._outputs: deque[Output] = deque()
-        self._counters: Counter[str] = Counter()
+        self._outputs, self._counters = deque[Output](), Counter[str]()
         self._wall_offset_s: float | None = None
         self._warming = Warming(self._me, self._channels, self._plane)
         self.stirs = 0

@@ -62,10 +62,10 @@ def entry_work(
     return work.ordered()
 
 
-def has_changed_keys(desired: Desired, name: str) -> bool:
-    """Return whether entries of a namespace are to change by what came meanwhile."""
-    networks = desired.networks.items()
-    return any(one.book.changed and namespace_of(key) == name for key, one in networks)
+def has_entry_news(desired: Desired, namespace: str) -> bool:
+    """Return whether keys have changed of which a namespace was not told yet."""
+    followed = desired.networks.get(namespace.removeprefix("net/"))
+    return followed is not None and bool(followed.book.changed)
 
 
 def _change(work: Work, followed: Followed, held: Held, key: Key) -> None:

@@ -49,8 +49,8 @@ class Followers:
     @property
     def is_waiting(self) -> bool:
         """Whether they must be asked whatever happens, for nothing tells them."""
-        plane = self.overlaying.plane
-        return plane is not None and not plane.is_complete
+        plane, naming = self.overlaying.plane, self.overlaying.naming
+        return plane is not None and (not plane.is_complete or naming.is_waiting)
 
     def carry(
         self, now: float, address_of: Callable[[NodeId], Address | None]

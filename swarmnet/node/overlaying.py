@@ -1,4 +1,4 @@
-"""From the rows of the networks that this node takes part in to its data plane.
+"""From the rows of the networks that this node takes part in to its data plane and DNS.
 
 Rows that change one endpoint cost one endpoint. What may change many of them (a deed, a
 removal, a network's own row) has all of that network read anew.
@@ -21,15 +21,16 @@ from swarmnet.node.books import VNIS, network_of
 from swarmnet.node.dataplane import Dataplane
 from swarmnet.node.desired import Place
 from swarmnet.node.drivers import DRIVERS
-from swarmnet.node.endpoints import KnownEndpoint
+from swarmnet.node.endpoints import KnownEndpoint, Moved
 from swarmnet.node.endpoints import Place as EndpointPlace
 from swarmnet.node.kernel_news import KernelOutput
+from swarmnet.node.naming import Naming
 from swarmnet.node.network_facts import NetworkFlag
 from swarmnet.node.networks import KnownNetwork
 from swarmnet.node.seat import Seat, decode_seat_untrusted
 from swarmnet.tables.engine import Tables
 from swarmnet.tables.facts import attachment_about
-from swarmnet.tables.row import ATTACHMENT, NETWORK
+from swarmnet.tables.row import ATTACHMENT, ENDPOINT, NETWORK
 
 ALONE_S: Final = 10.0
 """So long a node that knows of nobody else takes itself for one that has forgotten."""
@@ -45,12 +46,14 @@ class Overlaying:
         "_addressing",
         "_alone_until",
         "_attachments",
+        "_endpoints",
         "_has_waited",
         "_me",
         "_networks",
         "_nodes",
         "_stale",
         "_tables",
+        "naming",
         "plane",
     )
 
@@ -69,11 +72,13 @@ class Overlaying:
         self._alone_until: float | None = None
         self._has_waited = False
         self.plane: Dataplane | None = None
+        self.naming = Naming(me, tables)
         if seat is not None:
             place = Place(me.hex(), seat.vtep, seat.port, seat.mtu, seat.has_firewall)
             self.plane = Dataplane(place)
             self._attachments = tables.mark(CLUSTER, ATTACHMENT)
             self._networks = tables.mark(CLUSTER, NETWORK)
+            self._endpoints = tables.mark(None, ENDPOINT)
             addressing.endpoints.follows_moves = True
 
     def handle_timeout(self, now: float) -> None:
@@ -104,8 +109,12 @@ class Overlaying:
 
     def _follow(self, now: float, plane: Dataplane) -> None:
         attached: dict[Scope, None] = {}
+        is_renamed = False
         while (about := self._networks.poll()) is not None:
             self._note_network(Scope(about[1][1]))
+            is_renamed = True
+        if is_renamed:
+            self.naming.rename(self._addressing.networks.names())
         while (about := self._attachments.poll()) is not None:
             attached[Scope(about[1][1])] = None
         for network in attached:
@@ -124,7 +133,9 @@ class Overlaying:
         for place in moved.endpoints:
             if place[0] in self._nodes and place[0] not in self._stale:
                 self._tell(now, plane, place)
+        self._tell_names(moved)
         self._stale.clear()
+        self.naming.settle(now)
         self._complete(now, plane)
 
     def _complete(self, now: float, plane: Dataplane) -> None:
@@ -175,6 +186,7 @@ class Overlaying:
         if known is None or not is_here or not is_understood(known):
             self._nodes.pop(network, None)
             plane.drop_network(now, network.hex())
+            self.naming.drop_network(network)
             return
         plane.set_network(now, network_value(known))
         before = self._nodes.get(network, {})
@@ -186,13 +198,14 @@ class Overlaying:
         for node in before:
             if node not in nodes:
                 plane.detach(now, network.hex(), node.hex())
-        endpoints = self._addressing.endpoints
+        endpoints = list(self._addressing.endpoints.all(network))
         wanted = {
             endpoint_id(one, self._me): endpoint_value(one, self._me)
-            for one in endpoints.all(network)
+            for one in endpoints
             if one.is_effective
         }
         plane.set_endpoints(now, network.hex(), wanted)
+        self.naming.set_network(now, known, endpoints)
 
     def _attached(self, network: Scope) -> Iterator[tuple[NodeId, Attachment]]:
         for row in self._tables.held(CLUSTER, (ATTACHMENT, bytes(network))):
@@ -205,12 +218,36 @@ class Overlaying:
                 continue
             yield row.owner, Attachment(row.owner.hex(), vtep, mtu)
 
-    def _tell(self, now: float, plane: Dataplane, place: EndpointPlace) -> None:
+    def _tell_names(self, moved: Moved) -> None:
+        """Look at endpoints that are no news to the data plane.
+
+        Their owner may have died, or have come back.
+        """
+        while (about := self._endpoints.poll()) is not None:
+            network, (_, key) = about
+            if network not in self._nodes or network in self._stale:
+                continue
+            for row in self._tables.held(*about):
+                place = (network, row.owner, key)
+                if place not in moved.endpoints:
+                    self._name(place)
+
+    def _name(self, place: EndpointPlace) -> KnownEndpoint | None:
+        """Let an endpoint have its names, or none; return it if it is known."""
         network, owner, key = place
         endpoints = self._addressing.endpoints
         known = None
         if endpoints.facts_of(place) is not None:
             known = endpoints.known(place)
+        if known is None:
+            self.naming.drop(network, owner, key)
+        else:
+            self.naming.put(known)
+        return known
+
+    def _tell(self, now: float, plane: Dataplane, place: EndpointPlace) -> None:
+        network, owner, key = place
+        known = self._name(place)
         if known is not None and known.is_effective:
             value = endpoint_value(known, self._me)
             plane.put_endpoint(now, network.hex(), value)

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 
+from swarmnet.dns.book import Book
 from swarmnet.ids import Address, NodeId
 from swarmnet.node.addressing import Addressing
 from swarmnet.node.dataplane import Dataplane
@@ -36,6 +37,11 @@ class PlaneViews:
     def dataplane(self) -> Dataplane | None:
         """The data plane; None without a seat."""
         return self._followers.overlaying.plane
+
+    @property
+    def names(self) -> Book:
+        """The names of endpoints; none without a seat."""
+        return self._followers.overlaying.naming.book
 
     def states(self) -> Mapping[NodeId, State]:
         """Return every other member's state."""

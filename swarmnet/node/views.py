@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from swarmnet.crypto.channels import Channels
+from swarmnet.dns.book import Book
 from swarmnet.ids import NodeId
 from swarmnet.node.addressing import Addressing
 from swarmnet.node.authors import Authors
@@ -69,6 +70,11 @@ class NodeViews:
     def dataplane(self) -> Dataplane | None:
         """The data plane, to be looked at; None without a seat."""
         return self._plane.dataplane
+
+    @property
+    def names(self) -> Book:
+        """The names of endpoints in the networks of this host, as DNS tells them."""
+        return self._plane.names
 
     @property
     def certification(self) -> Certification:

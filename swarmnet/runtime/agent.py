@@ -5,7 +5,6 @@ in the kernel outlives it, unless the host leaves the cluster or is removed from
 """
 
 import logging
-import os
 import resource
 import signal
 import socket
@@ -26,12 +25,14 @@ from swarmnet.runtime.life import BEGIN, End, Life
 from swarmnet.runtime.locking import locked
 from swarmnet.runtime.logs import set_up_logs
 from swarmnet.runtime.opening import open_kernel
+from swarmnet.runtime.resolving import FILE as RESOLV_CONF
 from swarmnet.runtime.routing import Routing
 from swarmnet.runtime.sandboxes import Sandboxes
 from swarmnet.runtime.showing import describe_failure
 from swarmnet.runtime.standing import Standing, keep_standing, read_standing
 from swarmnet.runtime.steering import clear
 from swarmnet.runtime.store import Store
+from swarmnet.runtime.supervising import KeptSockets, notify, notify_ready
 from swarmnet.runtime.telemetry import STRANGERS, Telemetry, listen_for_monitors
 
 SOCKET: Final = "api.sock"
@@ -53,6 +54,7 @@ class Agent:
         self.kernel = kernel
         self.no_firewall = no_firewall
         self.life: Life | None = None
+        self.kept = KeptSockets()
         self.notice: str | None = None
         """Why this host is in no cluster any more."""
         self.changing = trio.Lock()
@@ -77,6 +79,8 @@ class Agent:
             self._nursery = nursery
             if standing is not None:
                 self.begin_life(standing)
+            else:
+                self.kept.retain({})
             if monitors is not None:
                 nursery.start_soon(
                     serve_http, monitors, Telemetry(self).serve, STRANGERS
@@ -109,6 +113,7 @@ class Agent:
             self.kernel,
             standing,
             no_firewall=self.no_firewall,
+            kept=self.kept,
         )
         self.life, self.notice = life, None
         self._over = trio.Event()
@@ -142,6 +147,7 @@ class Agent:
                 await life.run()
                 nursery.cancel_scope.cancel()
         finally:
+            life.inquiring.close()
             life.close()
         if life.end is End.REMOVED:
             self.notice = (
@@ -164,6 +170,8 @@ class Agent:
         sandboxes = Sandboxes(self.store, self.run_dir)
         for sandbox in sandboxes.all():
             sandboxes.drop(sandbox.name)
+        self.kept.retain({})
+        (self.run_dir / RESOLV_CONF).unlink(missing_ok=True)
         await trio.to_thread.run_sync(self._clear)
         self.store.wipe()
 
@@ -185,21 +193,6 @@ class Agent:
             return
         log.warning("nobody has acknowledged that we leave")
         await self.abandon(life)
-
-
-def notify_ready() -> None:
-    """Tell the service manager that we serve."""
-    notify(f"READY=1\nMAINPID={os.getpid()}")
-
-
-def notify(text: str) -> None:
-    """Tell the service manager something, if there is one (sd_notify(3))."""
-    path = os.environ.get("NOTIFY_SOCKET")
-    if not path:
-        return
-    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
-        sock.connect("\0" + path[1:] if path.startswith("@") else path)
-        sock.sendall(text.encode())
 
 
 def run_agent(

@@ -1,15 +1,18 @@
-"""What a member is told that asks about a network that it takes no part in."""
+"""What a member is told that asks us something."""
 
 from collections.abc import Mapping
 
 from swarmnet.errors import Refused
-from swarmnet.ids import Scope
+from swarmnet.ids import NodeId, Scope
+from swarmnet.runtime.doctor.answers import QUESTIONS, answer_probe
 from swarmnet.runtime.explaining import Explaining
 from swarmnet.runtime.life import Life
 from swarmnet.runtime.views import Views
 
 
-async def answer_member(life: Life, question: Mapping[str, object]) -> object:
+async def answer_member(
+    life: Life, peer: NodeId, question: Mapping[str, object]
+) -> object:
     """Return the answer to a question as `inquiring` has them.
 
     Raises:
@@ -24,6 +27,8 @@ async def answer_member(life: Life, question: Mapping[str, object]) -> object:
             return views.network_whole(known)
         case {"ask": "explain", "what": str(what), "network": str(text)}:
             return await Explaining(life).explain_inside(what, Scope(_id(text)))
+        case {"ask": str(ask)} if ask in QUESTIONS:
+            return await answer_probe(life, peer, question)
         case _:
             raise Refused("a question that this version does not know: update it")
 

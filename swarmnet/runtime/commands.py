@@ -8,7 +8,13 @@ from typing import Final, TypeVar
 
 import trio
 
-from swarmnet.cnm.endpoint import IP, parse_ip, parse_mac, parse_publish
+from swarmnet.cnm.endpoint import (
+    IP,
+    check_alias,
+    parse_ip,
+    parse_mac,
+    parse_publish,
+)
 from swarmnet.cnm.sandbox import Sandbox
 from swarmnet.errors import Refused
 from swarmnet.ids import Scope
@@ -164,6 +170,8 @@ class NetworkCommands:
         self, known: KnownNetwork, sandbox: Sandbox, wish: ConnectWish
     ) -> EndpointWish:
         check_ports(self._life, wish.publish)
+        for alias in wish.aliases:
+            check_alias(alias)
         ip4 = _address(wish.ip, IPv4Address, "--ip")
         ip6 = _address(wish.ip6, IPv6Address, "--ip6")
         for address in (ip4, ip6):
@@ -286,6 +294,7 @@ class NetworkCommands:
         life.set_sandbox(sandbox)
         try:
             await self._until(lambda: self._pin_of(name), Scope(b""), name)
+            await life.resolver.follow()
         except BaseException:
             life.sandboxes.drop(name)
             life.drop_sandbox(name)

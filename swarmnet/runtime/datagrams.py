@@ -2,6 +2,7 @@
 
 import errno
 import socket
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import lru_cache
@@ -15,6 +16,7 @@ from swarmnet.ids import Address
 BUFFER_BYTES: Final = 4 << 20
 """What the kernel may hold for a node that is busy elsewhere; it doubles it."""
 DATAGRAM_BYTES_MAX: Final = 65_535
+TOKEN_BYTES: Final = 16
 PAIRS_MAX: Final = 4096
 """So many addresses are kept as sockets give and take them."""
 DRAIN_MAX: Final = 128
@@ -28,7 +30,9 @@ _ANY: Final = {socket.AF_INET: "0.0.0.0", socket.AF_INET6: "::"}
 class Datagrams:
     """The UDP sockets of one port. `close` them.
 
-    `counters` says how many could not be sent, for whatever reason.
+    `counters` says how many could not be sent, for whatever reason. A datagram that
+    begins with a key of `awaited`, of `TOKEN_BYTES`, is counted there by its size, and
+    handed to nobody.
     """
 
     def __init__(self, port: int) -> None:
@@ -38,6 +42,7 @@ class Datagrams:
             Refused: somebody has the port, or neither family is there.
         """
         self.counters = {"datagrams_unsent": 0}
+        self.awaited: dict[bytes, Counter[int]] = {}
         self._sockets = {
             family: found
             for family in FAMILIES.values()
@@ -82,7 +87,17 @@ class Datagrams:
                 # More has often come while a batch was taken: two answers to two pings.
                 if not (batch := list(_drain(one))):
                     break
+                if self.awaited:
+                    batch = [one for one in batch if not self._counts(one[1])]
                 receive(batch)
+
+    def _counts(self, data: bytes) -> bool:
+        """Count a datagram that somebody awaits; return whether it is one."""
+        found = self.awaited.get(data[:TOKEN_BYTES])
+        if found is None:
+            return False
+        found[len(data)] += 1
+        return True
 
 
 def _drain(one: socket.socket) -> Iterator[tuple[Address, bytes]]:

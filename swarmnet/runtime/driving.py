@@ -82,8 +82,7 @@ class Driver:
     ) -> None:
         self.node = node
         self._datagrams, self._streams = underlay
-        self._store = store
-        self._continuing = continuing
+        self._store, self._continuing = store, continuing
         self._told = told
         self._troubled = troubled
         self._streams.is_known = node.knows

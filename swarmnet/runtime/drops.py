@@ -15,7 +15,8 @@ DROPS_TEXT: Final = """
     channel_stream_only channel_too_large channel_uncertified
     channel_unconfirmed_dropped channel_unknown_sessions channel_unopened
     channel_waited_too_long channel_waiting_dropped claims_about_removed claims_ahead
-    claims_unread datagrams_unsent early_refused envelopes_unknown helps_refused
+    claims_unread datagrams_unsent dns_dropped dns_malformed dns_refused dns_too_many
+    dns_unanswered dns_unsent early_refused envelopes_unknown helps_refused
     lines_failed lines_refused own_frames own_row_refused payloads_out_of_scope
     refused_busy replies_late replies_unasked round_trips_refused signers_unknown
     stream_only streams_failed table_acknowledgements_late table_bad_packets

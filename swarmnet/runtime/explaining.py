@@ -6,14 +6,15 @@ from ipaddress import ip_address
 import trio
 
 from swarmnet.cnm.endpoint import IP, parse_mac
+from swarmnet.doctor.sandboxes import removal_of, told_of
 from swarmnet.errors import Refused
 from swarmnet.ids import CLUSTER, NodeId, Scope
-from swarmnet.kernel.state import Namespace, Unreadable
-from swarmnet.node.attached import interface_of
 from swarmnet.node.endpoints import KnownEndpoint
 from swarmnet.node.networks import KnownNetwork
-from swarmnet.overlay.naming import device_of, namespace_of
+from swarmnet.runtime.comparing import compare
+from swarmnet.runtime.doctor.by_hand import search_of
 from swarmnet.runtime.life import Life
+from swarmnet.runtime.validity import validity
 from swarmnet.runtime.views import Json, Views, data_path_of, iso_time
 
 
@@ -37,6 +38,7 @@ class Explaining:
         for network in self._views.network_names():
             if network not in inside and not found:
                 found += await self._ask(what, network)
+        found += await self._by_hand(what)
         if not found:
             raise Refused(f"{what[:60]}: nobody holds it, as far as is known here")
         return found
@@ -73,6 +75,27 @@ class Explaining:
         except Refused:
             return []
         return found if isinstance(found, list) else []
+
+    async def _by_hand(self, what: str) -> Sequence[Json]:
+        """Return where an address is set that no row puts there, on this host."""
+        if _ip(what) is None:
+            return []
+        found = await trio.to_thread.run_sync(search_of(self._life).run)
+        return [
+            {
+                "what": what,
+                "kind": "set by hand",
+                "network_name": one.network,
+                "sandbox": one.where,
+                "kernel": {
+                    "agrees": False,
+                    "detail": told_of(one),
+                    "cure": removal_of(one),
+                },
+            }
+            for one in found
+            if _same(what, (one.address,))
+        ]
 
     # What is of the cluster
 
@@ -124,10 +147,6 @@ class Explaining:
     async def _endpoint(self, what: str, one: KnownEndpoint) -> Json:
         life = self._life
         since = life.feed.since.get((one.network, one.owner, one.id))
-        is_ours = one.owner == life.me
-        agrees, detail = await (
-            self._look_here(one) if is_ours else self._look_there(one)
-        )
         shown = self._views.endpoint(one)
         return {
             "what": what,
@@ -139,50 +158,12 @@ class Explaining:
             **self._owned(one.owner),
             "row": {"epoch": one.row.epoch, "sequence": one.row.sequence},
             "since": None if since is None else iso_time(since),
+            "since_before": iso_time(life.feed.begun) if since is None else None,
             **{key: shown[key] for key in ("ipv4", "ipv6", "mac", "aliases", "state")},
             "vtep": data_path_of(life, one.owner),
-            "kernel": {"agrees": agrees, "detail": detail},
+            "address": validity(life, one),
+            "kernel": await compare(life, one),
         }
-
-    async def _read(self, name: str) -> Namespace | None:
-        kernel = self._life.kernel
-        try:
-            return await trio.to_thread.run_sync(kernel.read, name)
-        except Unreadable:
-            return None
-
-    async def _look_here(self, one: KnownEndpoint) -> tuple[bool, str]:
-        """Say whether the interface is there."""
-        held = self._life.plane.held()
-        name = interface_of(held, one.facts.sandbox, one.id.hex())
-        box = await self._read(f"box/{one.facts.sandbox}")
-        if box is None:
-            return False, f"sandbox {one.facts.sandbox}: its namespace is gone"
-        if name is None or name not in box.links:
-            return False, f"sandbox {one.facts.sandbox}: has no interface for it"
-        there = {address.ip for address in box.addresses if address.link == name}
-        missing = [str(ip) for _, ip in one.facts.addresses if ip.packed not in there]
-        if missing:
-            return False, f"{name} lacks {', '.join(missing)}"
-        return True, f"{name} in sandbox {one.facts.sandbox} has it"
-
-    async def _look_there(self, one: KnownEndpoint) -> tuple[bool, str]:
-        """Say whether the neighbour and FDB entries lead to its host."""
-        space = await self._read(namespace_of(one.network.hex()))
-        if space is None:
-            return False, "the network has no namespace here"
-        mac = one.facts.station
-        vtep = data_path_of(self._life, one.owner)
-        for index, address in one.facts.addresses:
-            entries = space.entries.get(device_of(index))
-            if entries is None:
-                return False, f"no device {device_of(index)}"
-            if entries.neighbours.get(address.packed) != mac:
-                return False, f"{device_of(index)}: no neighbour entry for {address}"
-            leads = entries.fdb.get(mac)
-            if leads is None or str(ip_address(leads)) != vtep:
-                return False, f"{device_of(index)}: no FDB entry to {vtep}"
-        return True, f"its neighbour and FDB entries lead to {vtep}"
 
 
 def _ip(text: str) -> IP | None:

@@ -24,14 +24,15 @@ _WORDS: Final = {(False, True): "added", (True, False): "removed"}
 class Feed:
     """Follows the rows of networks and endpoints. `poll` it after every input.
 
-    `since` says when a row was first shown here, in Unix seconds; what was there at
-    the start has no entry.
+    `since` says when a row was first shown here, in Unix seconds; what was there when
+    it had `begun` has no entry.
     """
 
     def __init__(self, tables: Tables) -> None:
         self._networks = tables.watch(None, NETWORK)
         self._endpoints = tables.watch(None, ENDPOINT)
         self.since: dict[Place, float] = {}
+        self.begun = time()
         for watch in (self._networks, self._endpoints):
             while watch.poll() is not None:
                 continue

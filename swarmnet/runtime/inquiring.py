@@ -1,7 +1,8 @@
-"""What one node asks another: of networks that it takes no part in itself.
+"""What one node asks another: of networks it takes no part in, and a part in trials.
 
     {"ask": "network", "network": id}    what `network inspect` shows
     {"ask": "explain", "network": id, "what": text}    what `explain` finds in it
+    {"ask": "probe-…", …}    a part in what is tried out (`doctor.answers`)
 
 Answers are JSON, {"answer": …} or {"error": line}; what does not fit is an error.
 """
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
 TRIED_MAX: Final = 3
 """So many of those who could answer are asked, one after the other."""
 Question = Mapping[str, object]
-Answering = Callable[[Question], Awaitable[object]]
+Answering = Callable[[NodeId, Question], Awaitable[object]]
+"""Answers a member's question."""
+AT_ONCE_MAX: Final = 32
+"""So many questions are answered at a time; some wait for the network."""
 
 log = logging.getLogger("swarmnet")
 
@@ -35,7 +39,15 @@ class Inquiring:
         self._life = life
         self._waiting: dict[int, trio.Event] = {}
         self._replies: dict[int, bytes | None] = {}
+        self._is_over = False
         self._calls, self._inlet = trio.open_memory_channel[Called](256)
+
+    def close(self) -> None:
+        """Let nobody wait for an answer any more: this node talks to nobody."""
+        self._is_over = True
+        for number, event in self._waiting.items():
+            self._replies.setdefault(number, None)
+            event.set()
 
     def note(self, output: Called | Replied) -> None:
         """Take what a member asks, or what comes of our own question."""
@@ -73,11 +85,11 @@ class Inquiring:
         number = self._life.driver.act(lambda node, now: node.call(now, peer, body))
         # The engine tells it in any case, and maybe has already.
         with trio.CancelScope(shield=True):
-            if number not in self._replies:
+            if number not in self._replies and not self._is_over:
                 self._waiting[number] = trio.Event()
                 await self._waiting[number].wait()
                 del self._waiting[number]
-        return self._replies.pop(number)
+        return self._replies.pop(number, None)
 
     def attached(self, network: Scope) -> list[NodeId]:
         """Return the nodes that live and take part in a network, the nearest first."""
@@ -90,12 +102,20 @@ class Inquiring:
         return sorted(found, key=lambda node: life.node.swim.distance(node) or 1.0)
 
     async def serve(self, answer: Answering) -> None:
-        """Answer what members ask, one after the other, until cancelled."""
-        async for called in self._inlet:
-            body = json.dumps(await _answered(called.body, answer)).encode()
-            if len(body) > BODY_BYTES_MAX:
-                body = json.dumps({"error": "too long to be sent"}).encode()
-            self._reply(called, body)
+        """Answer what members ask until cancelled, no question waiting for another."""
+        limit = trio.CapacityLimiter(AT_ONCE_MAX)
+        async with trio.open_nursery() as nursery:
+            async for called in self._inlet:
+                nursery.start_soon(self._answer, called, answer, limit)
+
+    async def _answer(
+        self, called: Called, answer: Answering, limit: trio.CapacityLimiter
+    ) -> None:
+        async with limit:
+            body = json.dumps(await _answered(called, answer)).encode()
+        if len(body) > BODY_BYTES_MAX:
+            body = json.dumps({"error": "too long to be sent"}).encode()
+        self._reply(called, body)
 
     def _reply(self, called: Called, body: bytes) -> None:
         try:
@@ -106,11 +126,11 @@ class Inquiring:
             log.info("not answered: %s", refused)
 
 
-async def _answered(body: bytes, answer: Answering) -> object:
+async def _answered(called: Called, answer: Answering) -> object:
     try:
-        return {"answer": await answer(_read(body))}
-    except Refused as refused:
-        return {"error": str(refused)}
+        return {"answer": await answer(called.peer, _read(called.body))}
+    except (Refused, OSError) as error:
+        return {"error": str(error)}
 
 
 def _read(body: bytes) -> Question:

@@ -41,6 +41,7 @@ from swarmnet.runtime.beginning import begin_pools
 from swarmnet.runtime.certifying import Certifying
 from swarmnet.runtime.continuing import Continuing
 from swarmnet.runtime.datagrams import Datagrams
+from swarmnet.runtime.doctor.taking_part import TakingPart
 from swarmnet.runtime.driving import Driver
 from swarmnet.runtime.feed import Feed
 from swarmnet.runtime.hand import Hand
@@ -51,6 +52,7 @@ from swarmnet.runtime.minding import follow_routes, mind_sandboxes
 from swarmnet.runtime.news import News
 from swarmnet.runtime.opening import read_host
 from swarmnet.runtime.rebuilding import rebuild
+from swarmnet.runtime.resolving import Resolver
 from swarmnet.runtime.sandboxes import Sandboxes
 from swarmnet.runtime.showing import (
     describe,
@@ -61,6 +63,7 @@ from swarmnet.runtime.showing import (
 from swarmnet.runtime.standing import Standing
 from swarmnet.runtime.store import Store
 from swarmnet.runtime.streams import Streams
+from swarmnet.runtime.supervising import KeptSockets
 from swarmnet.swim.outputs import (
     Departed,
     IdentityConflict,
@@ -95,26 +98,24 @@ class Life:
         standing: Standing,
         *,
         no_firewall: str | None,
+        kept: KeptSockets,
     ) -> None:
         """Put a node together.
 
         Raises:
             Refused: a port is in use, or something cannot be read or written.
         """
-        self.store = store
-        self.kernel = kernel
-        self.standing = standing
-        self.me = standing.identity.node
-        self.no_firewall = no_firewall
+        self.run_dir, self.store = run_dir, store
+        self.kernel, self.standing = kernel, standing
+        self.me, self.no_firewall = standing.identity.node, no_firewall
         self.news = News()
         self.sandboxes = Sandboxes(store, run_dir)
         self.trouble: str | None = None
         """Why rows cannot be written."""
         self.fenced_by: str | None = None
         self.end: End | None = None
-        self._ended = trio.Event()
-        self.begun, self.joined = trio.Event(), trio.Event()
-        """Set once a new cluster has its first rows; once a member has answered."""
+        self._ended, self.begun, self.joined = (trio.Event() for _ in range(3))
+        """Set when it is over; a new cluster has rows; a member has answered."""
         self.plane_moved = trio.Event()
         """Is set, and made anew, whenever the data plane may have changed."""
         self._datagrams, self._streams = self._ports()
@@ -125,11 +126,11 @@ class Life:
         self.feed, self.settledness = Feed(self.node.tables), Settledness()
         self.driver.hand, self.driver.after = self._hand, self._tell_feed
         self.certifying = Certifying(self, standing)
-        self.inquiring = Inquiring(self)
+        self.inquiring, self.taking_part = Inquiring(self), TakingPart()
+        self.resolver = Resolver(self, kept)
         self.tokens = self.node.certification.tokens.book
-        self.admitting = Admitting(
-            self.managers, self.certifying.keep_serial, self._note_admitted
-        )
+        keep_serial = self.certifying.keep_serial
+        self.admitting = Admitting(self.managers, keep_serial, self._note_admitted)
         self._streams.admit = self.admitting.serve
         self.follow_role()
 
@@ -168,6 +169,11 @@ class Life:
         return self.driver.node
 
     @property
+    def datagrams(self) -> Datagrams:
+        """The sockets of this node's UDP port."""
+        return self._datagrams
+
+    @property
     def plane(self) -> Dataplane:
         """The data plane, to be looked at."""
         plane = self.node.dataplane
@@ -187,8 +193,9 @@ class Life:
             nursery.start_soon(self.driver.run)
             nursery.start_soon(self.admitting.run)
             self._start()
-            nursery.start_soon(self._begin)
-            nursery.start_soon(self._hand.run)
+            others = (self._hand, self.resolver, self.taking_part)
+            for task in (self._begin, *(one.run for one in others)):
+                nursery.start_soon(task)
             nursery.start_soon(follow_routes, self.driver, self.kernel)
             nursery.start_soon(mind_sandboxes, self)
             nursery.start_soon(self.certifying.end_old_roots)
@@ -223,11 +230,13 @@ class Life:
             self.begun.set()
 
     def set_sandbox(self, sandbox: Sandbox) -> None:
-        """Let the data plane have a sandbox."""
+        """Let the data plane have a sandbox, and names be resolved in it."""
         self._tell_plane(lambda plane, now: plane.set_sandbox(now, sandbox))
+        self.resolver.wake(sandbox.name)
 
     def drop_sandbox(self, name: str) -> None:
-        """Take a sandbox from the data plane."""
+        """Take a sandbox from the data plane; what we have open in it goes."""
+        self.resolver.drop(name)
         self._tell_plane(lambda plane, now: plane.drop_sandbox(now, name))
 
     def _tell_plane(self, verb: Callable[[Dataplane, float], object]) -> None:
@@ -383,9 +392,8 @@ class Life:
 
     def _say(self, kind: str, **facts: object) -> None:
         is_bad = kind in ("warning", "refused", "drift")
-        log.log(
-            logging.WARNING if is_bad else logging.INFO, kind, extra={"facts": facts}
-        )
+        level = logging.WARNING if is_bad else logging.INFO
+        log.log(level, kind, extra={"facts": facts})
         self.news.tell({"time": time(), "kind": kind, **facts})
 
     def _mtu(self) -> int | None:

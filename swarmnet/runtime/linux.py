@@ -19,6 +19,8 @@ CLONE_FS: Final = 0x200
 CLONE_NEWNS: Final = 0x20000
 CLONE_NEWNET: Final = 0x40000000
 MS_BIND: Final = 0x1000
+MS_REC: Final = 0x4000
+MS_SLAVE: Final = 0x80000
 MNT_DETACH: Final = 2
 UMOUNT_NOFOLLOW: Final = 8
 NS_GET_NSTYPE: Final = 0xB703
@@ -47,8 +49,27 @@ def setns(fd: int, kind: int) -> None:
 
 def bind_mount(source: str, target: str) -> None:
     """Mount what is at `source` on the file `target` too."""
+    _mount(source, target, None, MS_BIND, None)
+
+
+def mount_folder(target: str, options: str) -> None:
+    """Mount an empty folder in memory (tmpfs(5)) on another."""
+    _mount("tmpfs", target, "tmpfs", 0, options)
+
+
+def own_mounts() -> None:
+    """Enter a new mount namespace, which hears of mounts outside and tells none."""
+    unshare(CLONE_NEWNS)
+    _mount("none", "/", None, MS_REC | MS_SLAVE, None)
+
+
+def _mount(
+    source: str, target: str, kind: str | None, flags: int, options: str | None
+) -> None:
+    words = [None if one is None else os.fsencode(one) for one in (kind, options)]
     names = os.fsencode(source), os.fsencode(target)
-    _checked(int(_libc.mount(*names, None, ctypes.c_ulong(MS_BIND), None)))
+    result = _libc.mount(*names, words[0], ctypes.c_ulong(flags), words[1])
+    _checked(int(result))
 
 
 def unmount(target: str) -> None:

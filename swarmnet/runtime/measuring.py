@@ -125,7 +125,8 @@ def _relay(life: Life, sheet: m.Sheet, now: float) -> None:
 
 def _counters(life: Life, sheet: m.Sheet, now: float) -> None:
     del now
-    drops, events = split({**life.node.counters(), **life.driver.counters()})
+    told = {**life.node.counters(), **life.driver.counters()}
+    drops, events = split({**told, **life.resolver.counters})
     sheet.put_all(m.DROPS, drops)
     sheet.put_all(m.EVENTS, events)
 

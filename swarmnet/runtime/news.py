@@ -1,5 +1,6 @@
 """What happens here, for those who watch: `monitor`, and the log."""
 
+from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Final
@@ -7,15 +8,20 @@ from typing import Final
 import trio
 
 Event = Mapping[str, object]
+DRIFTS_KEPT: Final = 8
 KEPT_MAX: Final = 1024
 """So many wait for one that is slow; of more it is told how many it missed."""
 
 
 class News:
-    """Passes events on to all who listen; without any it costs nothing."""
+    """Passes events on to all who listen; without any it costs nothing.
+
+    `drifts` are the last of that kind.
+    """
 
     def __init__(self) -> None:
         self._outlets: dict[trio.MemorySendChannel[Event], int] = {}
+        self.drifts: deque[Event] = deque(maxlen=DRIFTS_KEPT)
 
     @property
     def is_heard(self) -> bool:
@@ -24,6 +30,8 @@ class News:
 
     def tell(self, event: Event) -> None:
         """Tell everybody; who is too slow misses it."""
+        if event.get("kind") == "drift":
+            self.drifts.append(event)
         for outlet, missed in list(self._outlets.items()):
             try:
                 if missed:

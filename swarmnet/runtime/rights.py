@@ -4,14 +4,25 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
+from swarmnet.doctor.rights import USEFUL, WANTED
 from swarmnet.errors import Refused
 
-WANTED: Final = {"CAP_NET_ADMIN": 12, "CAP_SYS_ADMIN": 21}
-"""Links, addresses, firewall; namespaces, and mounts that pin them."""
-USEFUL: Final = ("CAP_NET_BROADCAST", "CAP_SYS_PTRACE", "CAP_CHOWN")
-"""One socket for the news of all namespaces; the namespaces of others' processes; the
-group of the agent's socket. Without them the rest works."""
-STATUS: Final = "/proc/thread-self/status"
+__all__ = ["USEFUL", "WANTED", "check_rights"]
+
+STATUS: Final = "/proc/{}/status"
+SELF: Final = "thread-self"
+
+
+def effective(pid: int | str = SELF) -> int:
+    """Return the effective capabilities of a process, a bit each; of this by default.
+
+    Raises:
+        OSError: there is no such process.
+    """
+    for line in Path(STATUS.format(pid)).read_text().splitlines():
+        if line.startswith("CapEff:"):
+            return int(line.split()[1], 16)
+    return 0
 
 
 def check_rights(wanted: Collection[str] = tuple(WANTED)) -> None:
@@ -20,10 +31,7 @@ def check_rights(wanted: Collection[str] = tuple(WANTED)) -> None:
     Raises:
         Refused: a capability is missing; the message says which.
     """
-    held = 0
-    for line in Path(STATUS).read_text().splitlines():
-        if line.startswith("CapEff:"):
-            held = int(line.split()[1], 16)
+    held = effective()
     missing = [name for name in wanted if not held >> WANTED[name] & 1]
     if missing:
         raise Refused(f"missing rights: {', '.join(missing)}: run this as root")

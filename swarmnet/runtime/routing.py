@@ -11,6 +11,7 @@ from swarmnet.crypto.certificate import Role
 from swarmnet.errors import Refused
 from swarmnet.node.creating import NetworkWish
 from swarmnet.runtime.commands import ConnectWish, NetworkCommands
+from swarmnet.runtime.doctor.commands import DoctorCommands
 from swarmnet.runtime.explaining import Explaining
 from swarmnet.runtime.http import Answer, Request, Unserved
 from swarmnet.runtime.json_fields import Fields
@@ -18,6 +19,7 @@ from swarmnet.runtime.life import Life
 from swarmnet.runtime.logs import recent
 from swarmnet.runtime.membership import MembershipCommands
 from swarmnet.runtime.telemetry import PATHS, Telemetry
+from swarmnet.runtime.unwell import unwell
 from swarmnet.runtime.views import Json, Views
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ class Routing:
     def __init__(self, agent: "Agent") -> None:
         self._agent = agent
         self._membership = MembershipCommands(agent)
+        self._doctor_commands = DoctorCommands(agent)
         self._telemetry = Telemetry(agent)
         self._routes = [
             (method, re.compile(pattern.replace("REF", "([^/]+)") + r"\Z"), handler)
@@ -69,6 +72,8 @@ class Routing:
             ("DELETE", "/v1/sandboxes/REF", self._remove_sandbox),
             ("GET", "/v1/explain/REF", self._explain),
             ("GET", "/v1/monitor", self._monitor),
+            ("POST", "/v1/doctor", self._doctor),
+            ("POST", "/v1/check", self._check),
             ("GET", "/v1/log", self._log),
         ]
 
@@ -123,7 +128,8 @@ class Routing:
         if self._agent.life is None:
             notice = self._agent.notice
             return without_cluster([] if notice is None else [notice])
-        return self._views().status(__version__)
+        life = self._life()
+        return {**Views(life).status(__version__), "unwell": unwell(life)}
 
     async def _init(self, fields: Fields, _: str) -> Answer:
         return await self._membership.init(fields)
@@ -241,6 +247,16 @@ class Routing:
         taken(fields)
         return await Explaining(self._life()).explain(what)
 
+    async def _doctor(self, fields: Fields, _: str) -> Answer:
+        address = read(lambda: fields.optional("address", str))
+        taken(fields)
+        return await self._doctor_commands.doctor(address)
+
+    async def _check(self, fields: Fields, _: str) -> Answer:
+        network = read(lambda: fields.optional("network", str))
+        taken(fields)
+        return await self._doctor_commands.check(network)
+
     async def _monitor(self, fields: Fields, _: str) -> Answer:
         taken(fields)
         return self._life().news.lines()
@@ -314,4 +330,5 @@ def without_cluster(warnings: list[str]) -> Json:
         "in_sync": None,
         "last_convergence_s": None,
         "warnings": warnings,
+        "unwell": [],
     }

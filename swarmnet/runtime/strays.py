@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -94,22 +95,13 @@ def find_strays(host: int, known: Iterable[int]) -> Iterator[tuple[str, Space, s
 
 
 def _strays_of(fd: int, place: str, host: int) -> Iterator[tuple[str, Space, str]]:
-    space = _opened(fd)
+    space = _space(fd)
     try:
         for found in _devices(space):
             if is_ours(found.link) and _is_from(space, found, host):
                 yield place, space, found.link.name
     finally:
         space.close()
-
-
-def _opened(fd: int) -> Space:
-    own = os.dup(fd)
-    try:
-        return Space(own, Rtnetlink(own))
-    except OSError:
-        os.close(own)
-        raise
 
 
 def _places(known: Iterable[tuple[str, int]]) -> Iterator[tuple[str, int]]:
@@ -123,11 +115,51 @@ def _places(known: Iterable[tuple[str, int]]) -> Iterator[tuple[str, int]]:
             yield path, fd
 
 
+def devices_from(
+    host: int, known: Iterable[tuple[str, int]]
+) -> Iterator[tuple[str, Link]]:
+    """Yield the VXLAN devices whose socket stands in a namespace, and where they are.
+
+    `host` and `known` are as `clear_stray` has them; the host's own place is "host".
+    """
+    seen: dict[tuple[int, int], None] = {}
+    for place, fd in chain([("host", os.dup(host))], _places(known)):
+        try:
+            status = os.fstat(fd)
+            if (status.st_dev, status.st_ino) in seen or not is_network_namespace(fd):
+                continue
+            seen[status.st_dev, status.st_ino] = None
+            found = _devices_in(fd, host)
+        except (OSError, Denied, Unreadable, BadPacket):
+            continue
+        finally:
+            os.close(fd)
+        for link in found:
+            yield place, link
+
+
+def _devices_in(fd: int, host: int) -> list[Link]:
+    space = _space(fd)
+    try:
+        return [one.link for one in _devices(space) if _is_from(space, one, host)]
+    finally:
+        space.close()
+
+
+def _space(fd: int) -> Space:
+    own = os.dup(fd)
+    try:
+        return Space(own, Rtnetlink(own))
+    except OSError:
+        os.close(own)
+        raise
+
+
 def _stray_in(fd: int, place: str, host: int, link: Link) -> Stray | None:
     """Look for the device in one namespace."""
     if not is_network_namespace(fd):
         return None
-    space = _opened(fd)
+    space = _space(fd)
     try:
         held = _holder(space, link, host)
         if held is None:

@@ -150,6 +150,11 @@ class Streams:
             for one in self._listeners:
                 nursery.start_soon(self._accept, trio.socket.from_stdlib_socket(one))
             nursery.start_soon(self._sweep)
+            try:
+                await trio.sleep_forever()
+            finally:
+                # Whoever still sends finds nobody, and not a nursery that is closed.
+                self._nursery = None
 
     def send(self, to: Address, packet: bytes) -> None:
         """Send a packet on the line to an address; open one if there is none."""

@@ -7,6 +7,7 @@ from typing import TypeVar
 from swarmnet.cnm.endpoint import show_mac
 from swarmnet.cnm.network import Attachment
 from swarmnet.crypto.certificate import Role
+from swarmnet.dns.resolv_conf import ADDRESS
 from swarmnet.errors import BadPacket, Refused
 from swarmnet.ids import CLUSTER, NodeId, Scope
 from swarmnet.node.endpoints import KnownEndpoint
@@ -226,6 +227,7 @@ class Views:
                 "name": one.name,
                 "netns": one.netns or netns_of.get(one.name),
                 "adopted": one.netns is not None,
+                "dns": ADDRESS if self._life.resolver.serves(one.name) else None,
                 "endpoints": [
                     {
                         "network": names.get(known.network, known.network.hex()),
@@ -277,6 +279,7 @@ class Views:
             yield "the root's key is sealed: no manager can be made here; unlock it"
         yield from node.addressing.networks.warnings()
         yield from life.plane.desired.warnings()
+        yield from life.resolver.warnings()
         yield from node.certification.renewing.warnings()
         for wait in node.addressing.waits():
             if wait.held_back:

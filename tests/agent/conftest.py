@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.agent.hosts import World
+from tests.agent.disks import Disk
+from tests.agent.hosts import Host, World
 
 IS_ROOT = os.geteuid() == 0
 
@@ -33,6 +34,20 @@ def make_world() -> Iterator[Callable[[int], World]]:
     yield make
     for world in made:
         world.close()
+
+
+@pytest.fixture
+def make_disk() -> Iterator[Callable[[Host], Disk]]:
+    """Makes a small disk for the data of a host."""
+    made: list[Disk] = []
+
+    def make(host: Host) -> Disk:
+        made.append(Disk(host))
+        return made[-1]
+
+    yield make
+    for disk in made:
+        disk.close()
 
 
 @pytest.fixture(scope="module")

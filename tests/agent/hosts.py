@@ -1,8 +1,7 @@
 """Hosts on a switch: namespaces without names, an agent on each, faults between them.
 
 The switch is a bridge in a namespace of its own, so nothing of this machine's own is
-touched, and all links go with the descriptors. `World.close` ends every process and
-lets go of every namespace that an agent has pinned.
+touched, and links go with descriptors. `World.close` ends processes and lets pins go.
 """
 
 import json
@@ -54,8 +53,7 @@ def until(
     """Return what `look` of `args` sees once that is true of it."""
     end = monotonic() + within_s
     while True:
-        found = look(*args)
-        if found:
+        if found := look(*args):
             return found
         assert monotonic() < end, f"not within {within_s} s: {what}: {found!r}"
         sleep(POLL_S)
@@ -75,28 +73,29 @@ class Host:
         self.log = folder / self.name / "log"
         self.log.parent.mkdir(mode=0o755)
         self.program: tuple[str, ...] = PYTHON
-        self.python_path: Path | None = None
-        """Where the agent looks for modules first."""
+        self.python_path: Path | None = None  # where it looks for modules first
+        self.resolv_conf: Path | None = None  # what it has as /etc/resolv.conf
+        self.handed: tuple[int, ...] = ()  # descriptors that it inherits
         self.process: subprocess.Popen[bytes] | None = None
-        self._switch = port_fd
+        self.switch = port_fd
 
     # The cable
 
     def plug_in(self) -> None:
         """Join the switch."""
         far = ("peer", "name", "eth0", "netns", self.netns)
-        ran(self._switch, "ip", "link", "add", self.name, "type", "veth", *far)
-        ran(self._switch, "ip", "link", "set", self.name, "master", "sw", "up")
+        ran(self.switch, "ip", "link", "add", self.name, "type", "veth", *far)
+        ran(self.switch, "ip", "link", "set", self.name, "master", "sw", "up")
         ran(self.fd, "ip", "address", "add", f"{self.ip}/24", "dev", "eth0")
         ran(self.fd, "ip", "link", "set", "eth0", "up")
 
     def cut(self) -> None:
         """Pull the cable."""
-        ran(self._switch, "ip", "link", "set", self.name, "down")
+        ran(self.switch, "ip", "link", "set", self.name, "down")
 
     def mend(self) -> None:
         """Put the cable back."""
-        ran(self._switch, "ip", "link", "set", self.name, "up")
+        ran(self.switch, "ip", "link", "set", self.name, "up")
 
     def deafen(self, *others: "Host") -> None:
         """Drop all that comes from some others, and nothing that goes there."""
@@ -114,14 +113,18 @@ class Host:
     ) -> None:
         """Start the agent, by a command that goes `before` it, and wait for it."""
         assert self.process is None, f"{self.name}: runs"
+        if self.resolv_conf is not None:
+            mount = f'mount --bind {self.resolv_conf} /etc/resolv.conf && exec "$@"'
+            before = ("unshare", "--mount", "sh", "-c", mount, "sh", *before)
+        command = (*self.program, "agent", f"--data-dir={self.data_dir}", *options)
         with self.log.open("ab") as log:
-            command = (*self.program, "agent", f"--data-dir={self.data_dir}", *options)
             self.process = subprocess.Popen(
                 ("nsenter", f"--net={self.netns}", *before, *command),
                 env={**os.environ, **self._environment()},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                pass_fds=self.handed,
             )
         if wait:
             until(f"{self.name} serves", self.serves, within_s=START_S)
@@ -298,11 +301,8 @@ class Host:
 
     def pinned(self) -> list[str]:
         """Return the namespaces that are pinned."""
-        rest = Namespaces(self.run_dir)
-        try:
+        with closing(Namespaces(self.run_dir)) as rest:
             return list(rest.names())
-        finally:
-            rest.close()
 
 
 class World:

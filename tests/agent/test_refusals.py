@@ -57,6 +57,7 @@ REFUSALS: Final = [
     ("network connect --publish 9090:80 web free", "a process"),
     ("network connect --publish 7946:80 web free", "a process"),
     ("network connect --publish 4789:80/udp web free", "VXLAN"),
+    ("network connect --alias a..b web free", "a..b"),
     ("network disconnect web free", "free"),
     ("network disconnect nowhere first", "nowhere"),
     ("network disconnect web nobody", "nobody"),

@@ -1,8 +1,6 @@
 """A full disk, a read-only one: refused, and told; what stands goes on standing."""
 
-from collections.abc import Callable, Iterator
-
-import pytest
+from collections.abc import Callable
 
 from swarmnet.errors import Refused
 from tests.agent.disks import Disk
@@ -10,20 +8,6 @@ from tests.agent.hosts import Host, World, knows, refusal, until
 
 MakeWorld = Callable[[int], World]
 MakeDisk = Callable[[Host], Disk]
-
-
-@pytest.fixture
-def make_disk() -> Iterator[MakeDisk]:
-    """Makes a small disk for the data of a host."""
-    made: list[Disk] = []
-
-    def make(host: Host) -> Disk:
-        made.append(Disk(host))
-        return made[-1]
-
-    yield make
-    for disk in made:
-        disk.close()
 
 
 def begin(world: World, disk: Disk) -> tuple[str, str]:

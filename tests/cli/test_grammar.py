@@ -36,8 +36,8 @@ ALL = dict(commands(main))
 def test_all_commands_are_there() -> None:
     found = " ".join("-".join(words) for words in ALL if words)
     assert found == (
-        "agent bundle ca ca-rotate completion explain init join join-token leave"
-        " monitor network network-connect network-create network-disconnect"
+        "agent bundle ca ca-rotate check completion doctor explain init join join-token"
+        " leave monitor network network-connect network-create network-disconnect"
         " network-inspect network-ls network-rm node node-demote node-inspect node-ls"
         " node-promote node-rm reset sandbox sandbox-adopt sandbox-create sandbox-exec"
         " sandbox-ls sandbox-rm status unlock"

@@ -126,11 +126,12 @@ def test_sandboxes_stand_in_columns(shell: Shell, agent: FakeAgent) -> None:
         {"network": "web", "ipv4": "10.0.1.2", "ipv6": None, "mac": "02:42:0a:00:01:02"}
     ]
     box = {"name": "b", "netns": "/run/b", "adopted": True, "endpoints": endpoints}
+    box["dns"] = "127.0.0.11"
     agent.answer = [box, {"name": "c", "netns": None, "endpoints": []}]
     head, first, second = shell.lines("sandbox", "ls")
-    assert head.split() == ["NAME", "NAMESPACE", "ADOPTED", "ENDPOINTS"]
-    assert first.split() == ["b", "/run/b", "yes", "web", "10.0.1.2"]
-    assert second.split() == ["c", "-", "-", "-"]
+    assert head.split() == ["NAME", "NAMESPACE", "ADOPTED", "DNS", "ENDPOINTS"]
+    assert first.split() == ["b", "/run/b", "yes", "127.0.0.11", "web", "10.0.1.2"]
+    assert second.split() == ["c", "-", "-", "-", "-"]
 
 
 @pytest.mark.parametrize("words", [("create", "b"), ("rm", "b")])
@@ -254,6 +255,39 @@ def test_explain_gives_the_facts(shell: Shell, agent: FakeAgent) -> None:
         "  owner:  n2",
         "  kernel: unknown",
     ]
+
+
+def test_explain_says_what_the_kernel_should_hold(
+    shell: Shell, agent: FakeAgent
+) -> None:
+    kernel = {
+        "agrees": False,
+        "detail": "vxlan0 fdb m: absent, want 192.0.2.1",
+        "wanted": {"vxlan0 neighbour 10.0.1.2": "m", "vxlan0 fdb m": "192.0.2.1"},
+        "held": {"vxlan0 neighbour 10.0.1.2": "m", "vxlan0 fdb m": None},
+        "cure": "nothing: it is put right within 30 s",
+    }
+    found = {
+        "what": "10.0.1.2",
+        "owner": "n2",
+        "since": None,
+        "since_before": "2026-01-01T00:00:00Z",
+        "address": {"valid": True, "detail": "10.0.1.2: in n2's range"},
+        "kernel": kernel,
+    }
+    agent.answer = [found]
+    assert shell.lines("explain", "10.0.1.2") == [
+        "10.0.1.2",
+        "  owner:       n2",
+        "  since:       before 2026-01-01T00:00:00Z, when this agent began",
+        "  address:     valid: 10.0.1.2: in n2's range",
+        "  holds:       vxlan0 neighbour 10.0.1.2 m, vxlan0 fdb m -",
+        "  should hold: vxlan0 neighbour 10.0.1.2 m, vxlan0 fdb m 192.0.2.1",
+        "  kernel:      differs: vxlan0 fdb m: absent, want 192.0.2.1",
+        "  cure:        nothing: it is put right within 30 s",
+    ]
+    agent.answer = [{**found, "kernel": {**kernel, "agrees": True}}]
+    assert not any("should hold" in line for line in shell.lines("explain", "x"))
 
 
 def test_what_others_named_cannot_write_to_the_terminal(

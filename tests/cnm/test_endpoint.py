@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from swarmnet.cnm.endpoint import Publish, mac_of, parse_mac, parse_publish, show_mac
+from swarmnet.cnm.endpoint import (
+    Publish,
+    check_alias,
+    mac_of,
+    parse_mac,
+    parse_publish,
+    show_mac,
+)
 from swarmnet.errors import Refused
 
 MAC = bytes.fromhex("02420a000102")
@@ -130,3 +137,19 @@ def test_macs_of_ipv6_addresses_alone_differ_and_stay_the_same() -> None:
     assert len(dict.fromkeys(macs)) == len(addresses)
     assert macs[0].hex(":") == parse_mac(macs[0].hex(":")).hex(":")
     assert all(one.startswith(b"\x02\x42") for one in macs)
+
+
+@pytest.mark.parametrize("text", ["www", "a.b", "_x", "UPPER", "bücher", "a" * 63])
+def test_an_alias_that_can_be_asked_for_is_taken(text: str) -> None:
+    try:
+        check_alias(text)
+    except Refused as refused:
+        pytest.fail(str(refused))
+
+
+@pytest.mark.parametrize(
+    "text", ["", ".", "a.", "a..b", "a b", "a\n", "\x7f", "a" * 64, "a." * 90 + "a"]
+)
+def test_an_alias_that_nobody_can_ask_for_is_refused(text: str) -> None:
+    with pytest.raises(Refused, match="alias "):
+        check_alias(text)

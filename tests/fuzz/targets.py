@@ -11,6 +11,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import dns.edns
+import dns.message
+
 from sim.pki import WALL_S, Pki
 from swarmnet.crypto.admission import Admitter, Joiner
 from swarmnet.crypto.certificate import (
@@ -31,6 +34,8 @@ from swarmnet.crypto.token import (
     decode_request_untrusted,
     decode_verifier_untrusted,
 )
+from swarmnet.dns.answering import Forward
+from swarmnet.dns.forwarding import Exchange, Verdict
 from swarmnet.errors import BadPacket, Refused
 from swarmnet.node.envelope import (
     decode_certificates_untrusted,
@@ -44,6 +49,7 @@ from swarmnet.tables.codec import (
 )
 from tests.crypto.peers import Peer, Table, address_of
 from tests.crypto.test_token import Door, joiner
+from tests.dns.world import World
 from tests.tables.rows import true_messages, true_rows
 
 Target = Callable[[bytes], None]
@@ -118,6 +124,40 @@ def joining(data: bytes) -> None:
         continue
 
 
+def query(data: bytes) -> None:
+    """Ask as a sandbox does, by datagram and by stream."""
+    for is_stream in (False, True):
+        answer = NAMES.raw(data, is_stream=is_stream)
+        assert not isinstance(answer, bytes) or answer[:2] == data[:2]
+
+
+def answer(data: bytes) -> None:
+    """Answer as a server on the underlay does."""
+    if EXCHANGE.judge(data) is not Verdict.STRANGE:
+        assert EXCHANGE.finish(data)[:2] == EXCHANGE.forward.data[:2]
+
+
+def queries() -> list[bytes]:
+    """Return queries of several kinds, one of them with options of EDNS."""
+    asked = [
+        dns.message.make_query(name, kind, id=7).to_wire()
+        for name, kind in (
+            ("web.front.internal", "A"),
+            ("_80._tcp.web", "SRV"),
+            ("4.1.0.10.in-addr.arpa", "PTR"),
+            ("example.com", "AAAA"),
+        )
+    ]
+    cookie = dns.edns.GenericOption("COOKIE", bytes(8))
+    network = dns.edns.ECSOption("192.0.2.0", 24)
+    full = dns.message.make_query("web", "A", id=7, options=[cookie, network])
+    return [*asked, full.to_wire()]
+
+
+NAMES = World()
+PASSED_ON = NAMES.raw(queries()[3])
+assert isinstance(PASSED_ON, Forward)
+EXCHANGE = Exchange(PASSED_ON, 4242)
 DOOR = Door()
 TARGETS: dict[str, Target] = {
     "frame": decoder(decode_frame_untrusted),
@@ -138,6 +178,8 @@ TARGETS: dict[str, Target] = {
     "stream": channels(streamed=True),
     "admitter": admitter,
     "joiner": joining,
+    "query": query,
+    "answer": answer,
 }
 
 
@@ -190,6 +232,8 @@ def recorded() -> dict[str, list[bytes]]:
         "stream": [packet.data for packet in packets if packet.streamed],
         "admitter": [first_data],
         "joiner": answers,
+        "query": queries(),
+        "answer": [b"\x10\x92\x81\x80" + queries()[3][4:]],
     }
 
 

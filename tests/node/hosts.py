@@ -104,6 +104,7 @@ class Hosts(Machines):
         ip6: str | None = None,
         mac: bytes | None = None,
         publish: tuple[str, ...] = (),
+        aliases: tuple[str, ...] = (),
     ) -> KnownEndpoint:
         """Connect a sandbox, which has the endpoint's name: a new one by default."""
         self._names += 1
@@ -114,6 +115,7 @@ class Hosts(Machines):
             ip6=None if ip6 is None else ip_address(ip6),
             mac=mac,
             publish=publish,
+            aliases=aliases,
         )
         result = self.done(number, lambda a, now: a.connect(now, wish))
         assert isinstance(result, KnownEndpoint)

@@ -4,11 +4,11 @@ Every packet takes a millisecond. Hosts are numbered from 1. What must always ho
 (`soundness`) is looked at after every input. `hosts` adds commands and views.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from random import Random
-from typing import Final
+from typing import ClassVar, Final
 
 from sim.profiles.contract import Identity
 from sim.profiles.planed import Memory, PlanedNode
@@ -48,6 +48,9 @@ class Host:
 class Machines:
     """Hosts 1 to `count`, all started in one cluster."""
 
+    settings: ClassVar[Mapping[str, str]] = {"tables": "on"}
+    """Of the simulator's profile."""
+
     def __init__(self, count: int, seed: int = 1) -> None:
         self.now = 100.0
         self.seed = seed
@@ -56,7 +59,7 @@ class Machines:
         self.removed: set[int] = set()
         self.departed: dict[int, Saved] = {}
         """What those have left behind that have left the cluster."""
-        self._profile = SwarmnetProfile({"tables": "on"})
+        self._profile = SwarmnetProfile(self.settings)
         self._hosts: dict[int, Host] = {}
         self._groups: Sequence[Iterable[int]] = ()
         self._heap: list[tuple[float, int, int, int, Send]] = []

@@ -2,6 +2,7 @@
 
 from sim.kernel.fake import FakeKernel
 from sim.kernel.faults import NO_FAULTS
+from sim.kernel.ours import OWNED
 from swarmnet.kernel.firewall import OURS
 from swarmnet.kernel.link_difference import may_remove
 from swarmnet.kernel.links import is_ours
@@ -82,9 +83,14 @@ def _link_of(
 
 
 def _is_end_of_ours(kernel: FakeKernel, namespace: str, name: str) -> bool:
-    """Say whether the other end of a link is ours, whatever it is called itself."""
+    """Say whether the other end of a link is ours, whatever it is called itself.
+
+    It is by its mark; or by its place, for a pair is made before it is marked.
+    """
     cell = kernel._machine.find(namespace, name)
-    return cell is not None and cell.other is not None and is_ours(cell.other.link)
+    if cell is None or cell.other is None:
+        return False
+    return is_ours(cell.other.link) or cell.other.home.label.startswith(OWNED)
 
 
 def _is_ours(space: Namespace, name: str) -> bool:

@@ -116,7 +116,8 @@ def ask(
         Refused: it refused, or failed.
     """
     _send(sock, method, path, body)
-    wait_readable(sock, waiting_for)
+    if sock.gettimeout() is None:
+        wait_readable(sock, waiting_for)
     with sock.makefile("rb") as source:
         head = read_head(source)
         return _answer(head, b"".join(read_body(source, head)))

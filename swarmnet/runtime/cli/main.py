@@ -12,6 +12,7 @@ PROGRAM: Final = "swarmnet"
 COMPLETE_VARIABLE: Final = "_SWARMNET_COMPLETE"
 PLACES: Final = {
     **dict.fromkeys(("ca", "init", "join", "join-token", "leave", "unlock"), "cluster"),
+    **dict.fromkeys(("check", "doctor"), "doctor"),
     "network": "networks",
     "node": "nodes",
     "sandbox": "sandboxes",

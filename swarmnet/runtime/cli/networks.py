@@ -214,7 +214,8 @@ def remove(console: Console, network: str) -> None:
     "aliases",
     metavar="NAME",
     multiple=True,
-    help="Another name for it; may be repeated.",
+    help="Another name by which it is found (DNS); several may have the same; may be"
+    " repeated.",
 )
 @click.option(
     "--publish",

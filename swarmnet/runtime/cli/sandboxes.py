@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import click
 
+from swarmnet.errors import Refused
 from swarmnet.runtime.cli.answers import (
     NOTHING,
     Json,
@@ -13,11 +14,15 @@ from swarmnet.runtime.cli.answers import (
     objects,
     text,
 )
-from swarmnet.runtime.cli.grammar import Command, Console, Group
+from swarmnet.runtime.cli.grammar import TABLE, Command, Console, Group
 from swarmnet.runtime.cli.layout import table
+from swarmnet.runtime.cli.outcomes import complain
 from swarmnet.runtime.cli.parameters import complete_sandbox
 
-HEADS = ("NAME", "NAMESPACE", "ADOPTED", "ENDPOINTS")
+HEADS = ("NAME", "NAMESPACE", "ADOPTED", "DNS", "ENDPOINTS")
+RESOLV_CONF = (
+    "For names its /etc/resolv.conf wants: nameserver 127.0.0.11, options ndots:0"
+)
 NAME = click.argument("name", shell_complete=complete_sandbox)
 
 
@@ -46,13 +51,20 @@ def _name(answer: Json) -> Iterator[str]:
 @click.argument("name")
 @click.pass_obj
 def adopt(console: Console, *, name: str, pid: int | None, netns: str | None) -> None:
-    """Take up a namespace that is there: any container's."""
+    """Take up a namespace that is there: any container's.
+
+    Its programs find names if its resolv.conf says `nameserver 127.0.0.11`: start it
+    with `docker run --network none --dns 127.0.0.11 --dns-option ndots:0`, or, with
+    Podman, `-v /run/swarmnet/resolv.conf:/etc/resolv.conf:ro`.
+    """
     if (pid is None) == (netns is None):
         raise click.UsageError("Give one of --pid PID and --netns PATH.")
     # The agent has another working directory.
     path = None if netns is None else os.path.abspath(netns)
     body: dict[str, Json] = {"name": name, "pid": pid, "netns": path}
     console.show(console.post("sandboxes", body=body), _name)
+    if console.form == TABLE:
+        click.echo(RESOLV_CONF, err=True)
 
 
 @sandbox.command("ls", epilog="Example: swarmnet sandbox ls")
@@ -72,6 +84,7 @@ def _row(one: Object) -> tuple[str, ...]:
         text(one.get("name")),
         text(one.get("netns")),
         text(one.get("adopted")),
+        text(one.get("dns")),
         ", ".join(endpoints) or NOTHING,
     )
 
@@ -112,10 +125,17 @@ def execute(console: Console, name: str, words: tuple[str, ...]) -> None:
     """Run a command inside a sandbox, in place of this one.
 
     It needs no agent. Standard input, terminal, signals and exit status are the
-    command's; 127: it was not found, 126: it cannot be executed.
+    command's; 127: it was not found, 126: it cannot be executed. In a mount namespace
+    of its own it asks the sandbox's resolver, 127.0.0.11, for names.
     """
     # It loads what speaks to the kernel.
     from swarmnet.runtime.cli.entering import enter, replace  # noqa: PLC0415
+    from swarmnet.runtime.cli.naming import use_sandbox_names  # noqa: PLC0415
 
     enter(console.run_dir, name)
+    try:
+        use_sandbox_names(console.run_dir)
+    except Refused as refused:
+        # What asks for no names does without.
+        complain(str(refused))
     replace(words)

@@ -45,6 +45,9 @@ def _glance(answer: Json) -> Iterator[str]:
         yield from block([("cluster", NO_CLUSTER), *_version(found)])
     else:
         yield from block([*_facts(found), *_version(found)])
+    for member in objects(found.get("unwell")):
+        yield f"member {text(member.get('name'))}: {text(member.get('reason'))}"
+        yield f"    cure: {text(member.get('cure'))}"
     warnings = found.get("warnings")
     for warning in warnings if isinstance(warnings, list) else []:
         yield f"warning: {text(warning)}"
@@ -91,7 +94,8 @@ def _networks(found: Json) -> str:
 def explain(console: Console, what: str) -> None:
     """Say who holds an address or a name.
 
-    And by which row of which owner, since when, and whether this kernel agrees.
+    And by which row of which owner, since when, whether the address is its own, what
+    this kernel should hold and does, where that differs, and what helps.
     """
     console.show(console.get("explain", what), _explained)
 
@@ -119,13 +123,37 @@ def _holder(one: Object) -> list[tuple[str, str]]:
         ("sandbox", text(one.get("sandbox"))),
         ("owner", owner + (f", {text(state)}" if state else "")),
         ("row", ", ".join(f"{key} {text(value)}" for key, value in row.items())),
-        ("since", text(one.get("since"))),
+        ("since", _since(one)),
         ("ipv4", text(one.get("ipv4"))),
         ("ipv6", text(one.get("ipv6"))),
         ("mac", text(one.get("mac"))),
         ("vtep", text(one.get("vtep"))),
+        ("address", _valid(as_object(one.get("address")))),
+        ("holds", _pairs(kernel.get("held"))),
+        ("should hold", "" if agrees else _pairs(kernel.get("wanted"))),
         ("kernel", verdict + (f": {text(detail)}" if detail else "")),
+        ("cure", text(kernel.get("cure"))),
     ]
+
+
+def _since(one: Object) -> str:
+    before = one.get("since_before")
+    if one.get("since") is None and before is not None:
+        return f"before {text(before)}, when this agent began"
+    return text(one.get("since"))
+
+
+def _valid(found: Object) -> str:
+    if not found:
+        return NOTHING
+    word = "valid" if found.get("valid") is True else "not valid"
+    return f"{word}: {text(found.get('detail'))}"
+
+
+def _pairs(found: Json) -> str:
+    """Return what a kernel has, or should, each with its value."""
+    pairs_of = found.items() if isinstance(found, dict) else ()
+    return ", ".join(f"{one_line(key)} {text(value)}" for key, value in pairs_of)
 
 
 @click.command(cls=Command, epilog="Example: swarmnet monitor --format json")

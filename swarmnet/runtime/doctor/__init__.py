@@ -1,0 +1,1 @@
+"""Gathers what `swarmnet.doctor` judges: from this host, its paths and its peers."""

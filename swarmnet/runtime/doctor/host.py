@@ -1,0 +1,251 @@
+"""Everything that is looked at on this host, with an agent or without one."""
+
+import errno
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address, ip_address
+from typing import Final
+
+from swarmnet.cnm.host import VXLAN_PORT
+from swarmnet.cnm.network import Prefix
+from swarmnet.doctor.features import FeatureFacts, check_features
+from swarmnet.doctor.finding import Finding, skipped
+from swarmnet.doctor.firewall import (
+    IN,
+    OUT,
+    THROUGH,
+    Crossing,
+    FirewallFacts,
+    check_firewall,
+)
+from swarmnet.doctor.host import FORWARD, HostFacts, check_host
+from swarmnet.doctor.matching import IP, Packet
+from swarmnet.doctor.ports import PortFacts, check_ports
+from swarmnet.doctor.rights import RightsFacts, check_rights
+from swarmnet.doctor.sandboxes import ByHand, check_by_hand
+from swarmnet.doctor.standing import StandingFacts, check_standing
+from swarmnet.doctor.storage import StorageFacts, check_storage
+from swarmnet.errors import BadPacket, Refused
+from swarmnet.kernel.links import is_ours
+from swarmnet.kernel.state import HOST, Namespace, Unreadable
+from swarmnet.overlay.facts import foreign_prefixes
+from swarmnet.overlay.naming import GATEWAY_BRIDGE
+from swarmnet.runtime.doctor.rulesets import Unlisted, read_ruleset
+from swarmnet.runtime.doctor.sockets import find_devices, find_holders
+from swarmnet.runtime.doctor.trials import try_features
+from swarmnet.runtime.reading import Reader
+from swarmnet.runtime.rights import effective
+from swarmnet.runtime.rtnetlink import Rtnetlink
+from swarmnet.runtime.spaces import Space
+from swarmnet.runtime.standing import PORT
+from swarmnet.runtime.sysctls import read_sysctls
+
+HERE: Final = "/proc/thread-self/ns/net"
+TRIALS: Final = 3
+PEERS_MAX: Final = 64
+"""So many members' addresses are led through the firewall."""
+ANYWHERE: Final = 443
+"""A port such as sandboxes seek outside."""
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What is known besides of the host that is to be looked at.
+
+    `agent` is the pid of its agent, None if none runs. `peers` are addresses and VTEPs
+    of the other members. `spaces` are namespaces of ours: name and descriptor, which
+    is closed.
+    """
+
+    data_dir: str
+    agent: int | None = None
+    standing: StandingFacts | None = None
+    notice: str | None = None
+    address: IP | None = None
+    port: int = PORT
+    vtep: IP | None = None
+    vxlan_port: int = VXLAN_PORT
+    vnis: tuple[int, ...] = ()
+    peers: Sequence[tuple[IP, IP | None]] = ()
+    networks: Sequence[tuple[str, Prefix]] = ()
+    pools: Sequence[Prefix] = ()
+    mtus: Sequence[tuple[str, int, int]] = ()
+    is_full: bool = False
+    spaces: Callable[[], Iterator[tuple[str, int]]] = lambda: iter(())
+    by_hand: Callable[[], Sequence[ByHand]] | None = None
+    """Looks for addresses that were set by hand."""
+
+
+def examine(one: Examined) -> list[Finding]:
+    """Look at this host, and judge it. Blocks, for a second or so."""
+    found = [
+        *check_rights(_rights(one)),
+        *check_features(FeatureFacts(try_features())),
+        *check_ports(_ports(one)),
+    ]
+    try:
+        host = _read_host()
+    except (Unreadable, OSError) as error:
+        told = f"its links, routes and rules cannot be read: {error}"
+        found.append(skipped("host", told, "run doctor as root"))
+    else:
+        found += check_host(_host(one, host))
+        found += check_firewall(_firewall(one, host))
+    if one.by_hand is not None:
+        found += check_by_hand(one.by_hand())
+    found += check_storage(look_at_folder(one.data_dir, is_full=one.is_full))
+    found += check_standing(one.standing, one.notice)
+    return found
+
+
+def _rights(one: Examined) -> RightsFacts:
+    if one.agent is None or one.agent == os.getpid():
+        who = "this process" if one.agent is None else f"the agent (pid {one.agent})"
+        return RightsFacts(who, effective())
+    return RightsFacts(f"the agent (pid {one.agent})", effective(one.agent))
+
+
+def _ports(one: Examined) -> PortFacts:
+    host = os.open(HERE, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        devices = find_devices(host, one.spaces())
+    finally:
+        os.close(host)
+    return PortFacts(
+        port=one.port,
+        vxlan_port=one.vxlan_port,
+        agent=one.agent,
+        holders=find_holders((one.port, one.vxlan_port)),
+        devices=devices,
+        vnis=one.vnis,
+        in_cluster=one.standing is not None,
+    )
+
+
+def _read_host() -> Namespace:
+    """Return what the calling thread's namespace holds.
+
+    Raises:
+        Unreadable: It changes all the time.
+    """
+    fd = os.open(HERE, os.O_RDONLY | os.O_CLOEXEC)
+    space = Space(fd, Rtnetlink(fd))
+    told = ""
+    try:
+        for _ in range(TRIALS):
+            try:
+                return Reader(None).read(space, HOST, None, is_pinned=False)
+            except (Unreadable, BadPacket, Refused) as error:
+                told = str(error)
+    finally:
+        space.close()
+    raise Unreadable(told)
+
+
+def link_of(host: Namespace, ip: IP | None) -> str:
+    """Return the name of the link that has an address, "" if none has it."""
+    for address in host.addresses:
+        if ip is not None and address.ip == ip.packed:
+            return address.link
+    return ""
+
+
+def _host(one: Examined, host: Namespace) -> HostFacts:
+    routes = []
+    for prefix in dict.fromkeys(foreign_prefixes(host)):
+        packed = prefix.network_address.packed
+        link = next(
+            (
+                route.link
+                for route in host.routes
+                if (route.destination, route.length) == (packed, prefix.prefixlen)
+            ),
+            "",
+        )
+        routes.append((prefix, link or "(an address)"))
+    underlay = link_of(host, one.vtep)
+    paths = [f"net/ipv4/conf/{name}/rp_filter" for name in ("all", underlay) if name]
+    fd = os.open(HERE, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        sysctls = read_sysctls(fd, [FORWARD, *paths])
+    finally:
+        os.close(fd)
+    return HostFacts(
+        routes=routes,
+        networks=one.networks,
+        pools=one.pools,
+        has_gateway=GATEWAY_BRIDGE in host.links,
+        sysctls=sysctls,
+        underlay=underlay,
+        vtep=None if one.vtep is None else str(one.vtep),
+        links=sum(not is_ours(link) for link in host.links.values()),
+        underlay_mtu=host.links[underlay].mtu if underlay in host.links else None,
+        mtus=one.mtus,
+    )
+
+
+def _firewall(one: Examined, host: Namespace) -> FirewallFacts:
+    crossings = tuple(_crossings(one, host))
+    try:
+        return FirewallFacts(read_ruleset(), crossings=crossings)
+    except Unlisted as error:
+        return FirewallFacts(None, str(error), crossings)
+
+
+def _crossings(one: Examined, host: Namespace) -> Iterator[Crossing]:
+    """Yield what must come in and go out, from and to each member that is known."""
+    peers: list[tuple[IP | None, IP | None]] = [*one.peers[:PEERS_MAX]]
+    peers = peers or [(None, None)]
+    link = link_of(host, one.address) or None
+    under = link_of(host, one.vtep) or None
+    for address, vtep in peers:
+        for protocol in ("udp", "tcp"):
+            what, port = f"{one.port}/{protocol}", one.port
+            coming = Packet(protocol, port, address, one.address, link_in=link)
+            going = Packet(protocol, port, one.address, address, link_out=link)
+            yield Crossing(f"{what} coming in", coming, IN)
+            if address is not None:
+                yield Crossing(f"{what} going out", going, OUT)
+        what, port = f"{one.vxlan_port}/udp", one.vxlan_port
+        coming = Packet("udp", port, vtep, one.vtep, link_in=under)
+        going = Packet("udp", port, one.vtep, vtep, link_out=under)
+        yield Crossing(f"{what} (VXLAN) coming in", coming, IN)
+        if vtep is not None:
+            yield Crossing(f"{what} (VXLAN) going out", going, OUT)
+    gateway = link_of_bridge(host)
+    if gateway is not None:
+        out = Packet(
+            "tcp", ANYWHERE, gateway, link_in=GATEWAY_BRIDGE, link_out=under or link
+        )
+        yield Crossing("the way out of sandboxes", out, THROUGH)
+
+
+def link_of_bridge(host: Namespace) -> IP | None:
+    """Return the address of the gateway bridge, or None if it does not stand."""
+    for address in host.addresses:
+        found = ip_address(address.ip)
+        if address.link == GATEWAY_BRIDGE and isinstance(found, IPv4Address):
+            return found
+    return None
+
+
+def look_at_folder(folder: str, *, is_full: bool) -> StorageFacts:
+    """Return how a data directory is, as this process sees it."""
+    user = os.geteuid()
+    try:
+        status, room = os.stat(folder), os.statvfs(folder)
+    except OSError as error:
+        if error.errno == errno.ENOENT:
+            return StorageFacts(folder, exists=False, user=user)
+        return StorageFacts(folder, user=user, error=error.strerror or str(error))
+    return StorageFacts(
+        folder,
+        free_bytes=room.f_bavail * room.f_frsize,
+        is_read_only=bool(room.f_flag & os.ST_RDONLY),
+        is_writable=os.access(folder, os.W_OK | os.X_OK, effective_ids=True),
+        mode=status.st_mode & 0o7777,
+        owner=status.st_uid,
+        user=user,
+        is_full=is_full,
+    )

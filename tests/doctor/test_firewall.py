@@ -1,0 +1,219 @@
+"""Which rule drops what must pass: nftables' own listings, and iptables' lines."""
+
+import json
+from ipaddress import ip_address
+from typing import Any
+
+import pytest
+
+from swarmnet.doctor.finding import Finding, Verdict
+from swarmnet.doctor.firewall import (
+    IN,
+    THROUGH,
+    Crossing,
+    FirewallFacts,
+    check_firewall,
+    first_drop,
+)
+from swarmnet.doctor.legacy_rules import parse_iptables
+from swarmnet.doctor.matching import Packet
+from swarmnet.doctor.ruleset import Ruleset, parse_nft
+
+PEER, HERE = ip_address("10.99.0.2"), ip_address("10.99.0.1")
+UDP = Packet("udp", 7946, PEER, HERE, link_in="eth0")
+TCP = Packet("tcp", 7946, PEER, HERE, link_in="eth0")
+BASE = {"type": "filter", "hook": "input", "prio": 0, "policy": "accept"}
+
+
+def match(left: Any, right: Any, op: str = "==") -> Any:
+    return {"match": {"op": op, "left": left, "right": right}}
+
+
+def field(protocol: str, name: str) -> Any:
+    return {"payload": {"protocol": protocol, "field": name}}
+
+
+DPORT = field("udp", "dport")
+SADDR = field("ip", "saddr")
+DROP, ACCEPT = {"drop": None}, {"accept": None}
+SOME_SET = {"name": "bad", "elem": [1, {"range": [7900, 7950]}]}
+
+
+def listing(*rules: list[Any], base: Any = None, more: Any = ()) -> Ruleset:
+    """Return what nft would list: a chain `in` with some rules, in `inet f`."""
+    where = {"family": "inet", "table": "f"}
+    items: list[Any] = [{"metainfo": {"version": "1.0.6"}}]
+    items.append({"chain": {**where, "name": "in", **BASE, **(base or {})}})
+    items.append({"set": {**where, **SOME_SET}})
+    for name, expressions in more:
+        items.append({"chain": {**where, "name": name}})
+        rule = {**where, "chain": name, "handle": 90, "expr": expressions}
+        items.append({"rule": rule})
+    for handle, expressions in enumerate(rules, start=5):
+        rule = {**where, "chain": "in", "handle": handle, "expr": expressions}
+        items.append({"rule": rule})
+    return parse_nft(json.dumps({"nftables": items}))
+
+
+@pytest.mark.parametrize(
+    ("rules", "dropped"),
+    [
+        ([[DROP]], True),
+        ([[{"reject": {"type": "icmp"}}]], True),
+        ([[{"counter": None}, {"log": None}, DROP]], True),
+        ([[match(DPORT, 7946), DROP]], True),
+        ([[match(DPORT, 53), DROP]], None),
+        ([[match(DPORT, 53, "!="), DROP]], True),
+        ([[match(field("tcp", "dport"), 7946), DROP]], None),
+        ([[match(field("th", "dport"), {"range": [7000, 8000]}), DROP]], True),
+        ([[match(DPORT, {"set": [53, 7946]}), DROP]], True),
+        ([[match(DPORT, "@bad"), DROP]], True),
+        ([[match(DPORT, "@nowhere"), DROP]], False),
+        ([[match(DPORT, 7000, ">"), DROP]], True),
+        ([[match(SADDR, "10.99.0.2"), DROP]], True),
+        ([[match(SADDR, {"prefix": {"addr": "10.0.0.0", "len": 8}}), DROP]], True),
+        ([[match(SADDR, {"set": ["10.99.0.9"]}), DROP]], None),
+        ([[match(field("ip6", "saddr"), "::1"), DROP]], None),
+        ([[match({"meta": {"key": "iifname"}}, "lo"), ACCEPT], [DROP]], True),
+        ([[match({"meta": {"key": "iifname"}}, "eth*"), ACCEPT], [DROP]], None),
+        ([[match({"meta": {"key": "l4proto"}}, "udp"), DROP]], True),
+        ([[match({"ct": {"key": "state"}}, ["established"], "in"), ACCEPT], [DROP]], 1),
+        ([[match({"ct": {"key": "state"}}, ["new"], "in"), DROP]], True),
+        ([[match({"meta": {"key": "mark"}}, 3), DROP]], False),
+        ([[match({"meta": {"key": "mark"}}, 3), ACCEPT], [DROP]], False),
+        ([[{"limit": {"rate": 3}}, DROP]], False),
+        ([[{"return": None}], [DROP]], None),
+        ([[{"vmap": {"key": DPORT, "data": {"set": [[7946, DROP]]}}}]], True),
+        ([[{"vmap": {"key": DPORT, "data": {"set": [[53, DROP]]}}}]], None),
+        ([[{"jump": {"target": "sub"}}]], True),
+        ([[match(DPORT, 53), {"jump": {"target": "sub"}}]], None),
+        ([[{"jump": {"target": "back"}}], [DROP]], True),
+        ([[{"goto": {"target": "back"}}], [DROP]], None),
+        ([[match({"meta": {"key": "mark"}}, 3), {"jump": {"target": "sub"}}]], False),
+        ([["nonsense"]], None),
+    ],
+)
+def test_a_packet_goes_through_rules(
+    rules: list[Any], dropped: bool | int | None
+) -> None:
+    more = [("sub", [DROP]), ("back", [{"return": None}])]
+    drop = first_drop(listing(*rules, more=more), UDP, IN)
+    found = None if drop is None else drop.is_certain
+    assert found == (None if dropped is None else bool(dropped))
+
+
+def test_a_policy_drops_what_no_rule_accepts() -> None:
+    accepted = [match(field("tcp", "dport"), {"set": [22, 7946]}), ACCEPT]
+    rules = listing(accepted, base={"policy": "drop"})
+    assert first_drop(rules, TCP, IN) is None
+    assert judged(rules, UDP) == [
+        Finding(
+            "firewall",
+            Verdict.FAIL,
+            "7946/udp: table inet f, chain in drops it: policy drop",
+            "nft insert rule inet f in udp dport 7946 accept",
+        )
+    ]
+
+
+def judged(rules: Ruleset, *packets: Packet) -> list[Finding]:
+    crossings = [Crossing(f"{p.port}/{p.protocol}", p, IN) for p in packets]
+    return list(check_firewall(FirewallFacts(rules, crossings=crossings)))
+
+
+def test_a_rule_is_named_once_with_its_removal() -> None:
+    rules = listing([match(DPORT, {"set": [53, 7946]}), {"counter": None}, DROP])
+    assert judged(rules, UDP, UDP, TCP) == [
+        Finding(
+            "firewall",
+            Verdict.FAIL,
+            "7946/udp: table inet f, chain in drops it: udp dport {53, 7946} counter"
+            " drop",
+            "nft delete rule inet f in handle 5",
+        )
+    ]
+
+
+def test_what_may_drop_is_told_of_known_peers_alone() -> None:
+    rules = listing([match({"meta": {"key": "mark"}}, 3), DROP])
+    (found,) = judged(rules, UDP)
+    assert found.verdict is Verdict.WARN
+    assert "may drop it: mark 3 drop" in found.evidence
+    (found,) = judged(rules, Packet("udp", 7946))
+    assert found.verdict is Verdict.OK
+
+
+def test_other_hooks_and_our_own_table_are_not_asked() -> None:
+    assert first_drop(listing([DROP], base={"hook": "output"}), UDP, IN) is None
+    assert first_drop(listing([DROP], base={"type": "nat"}), UDP, IN) is None
+    ours = json.dumps(
+        {
+            "nftables": [
+                {"chain": {"family": "inet", "table": "swarmnet", "name": "x", **BASE}},
+                {
+                    "rule": {
+                        "family": "inet",
+                        "table": "swarmnet",
+                        "chain": "x",
+                        "expr": [DROP],
+                    }
+                },
+            ]
+        }
+    )
+    assert first_drop(parse_nft(ours), UDP, IN) is None
+
+
+LEGACY = """\
+*filter
+:INPUT ACCEPT [0:0]
+:FORWARD DROP [0:0]
+:DOCKER-USER - [0:0]
+:ufw-before-input - [0:0]
+-A INPUT -i lo -j ACCEPT
+-A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+-A INPUT -p udp -m multiport --dports 53,7946 -m comment --comment "no gossip" -j DROP
+-A INPUT -p tcp -m tcp --dport 7000:8000 ! -s 10.0.0.0/8 -j REJECT --reject-with x
+-A INPUT -j ufw-before-input
+-A FORWARD -o docker0 -j ACCEPT
+-A FORWARD -i swarmnet_gw -m physdev --physdev-is-bridged -j ACCEPT
+-A ufw-before-input -p udp --dport 4789 -j DROP
+COMMIT
+"""
+
+
+def test_iptables_rules_are_read_as_well() -> None:
+    rules = parse_iptables(LEGACY)
+    assert judged(rules, UDP, TCP) == [
+        Finding(
+            "firewall",
+            Verdict.FAIL,
+            "7946/udp: table ip filter, chain INPUT drops it: -A INPUT -p udp -m"
+            ' multiport --dports 53,7946 -m comment --comment "no gossip" -j DROP',
+            "iptables-legacy -t filter -D INPUT -p udp -m multiport --dports 53,7946"
+            ' -m comment --comment "no gossip" -j DROP',
+        )
+    ]
+    outsider = Packet("tcp", 7946, ip_address("192.0.2.1"), HERE, link_in="eth0")
+    assert first_drop(rules, outsider, IN) is not None
+    (found,) = judged(rules, Packet("udp", 4789, PEER, HERE, link_in="eth0"))
+    assert found.cure == "ufw allow 4789/udp"
+
+
+def test_a_way_that_may_be_open_is_no_failure() -> None:
+    way_out = Packet("tcp", 443, HERE, link_in="swarmnet_gw", link_out="eth0")
+    drop = first_drop(parse_iptables(LEGACY), way_out, THROUGH)
+    assert drop is not None
+    assert (drop.rule, drop.is_certain) == (None, False)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"nftables": 1}', "nonsense"])
+def test_what_is_no_listing_is_refused(text: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - whatever it says
+        parse_nft(text)
+
+
+def test_rules_that_cannot_be_read_are_told() -> None:
+    (found,) = check_firewall(FirewallFacts(None, "nft: Operation not permitted"))
+    assert found.verdict is Verdict.SKIP
+    assert "not permitted" in found.evidence
