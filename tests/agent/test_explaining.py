@@ -1,5 +1,6 @@
 """What explain says of endpoints here and elsewhere: whose, by what, what is held."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,12 @@ MakeWorld = Callable[[int], World]
 
 def explained(host: Host, what: str) -> dict[str, Any] | None:
     """Return what explain says, once the kernel agrees; `what` is one endpoint's."""
-    (found,) = host.json("explain", what)
+    done = host.says("--format", "json", "explain", what)
+    if done.status:
+        # A host that was started again may not have heard of it yet.
+        return None
+    found: dict[str, Any]
+    (found,) = json.loads(done.out)
     return found if found["kernel"]["agrees"] else None
 
 
