@@ -92,6 +92,8 @@ def test_it_tells_what_whoever_helps_wants_to_see(
     assert {"br0", "vxlan0"} <= {one["ifname"] for one in links}
     assert b"net.ipv4.ip_forward" in parts["kernel/box/green-box/sysctls.txt"]
     assert b"swarmnet 0." in parts["versions.txt"]
+    assert parts["doctor.txt"]
+    assert b"Traceback" not in parts["doctor.txt"]
 
 
 def test_without_an_agent_it_goes_as_far_as_it_goes(
