@@ -84,7 +84,8 @@ class Desired:
         self._held = held or Host()
         self._driver = Overlay()
         self._boxes: dict[str, Sandbox] = {}
-        self._facts: dict[str, SandboxFacts] = {}
+        # What was seen of sandboxes; None of one that was not there.
+        self._facts: dict[str, SandboxFacts | None] = {}
         self._named: dict[str, SandboxFacts] = {}
         self._unnamed: dict[str, None] = {}
         self._inside: dict[str, dict[tuple[str, str], Endpoint]] = {}
@@ -225,12 +226,9 @@ class Desired:
         if facts is None and sandbox.netns is None:
             # We make it.
             facts = SandboxFacts()
-        if facts == self._facts.get(name):
+        if name in self._facts and facts == self._facts[name]:
             return
-        if facts is None:
-            self._facts.pop(name, None)
-        else:
-            self._facts[name] = facts
+        self._facts[name] = facts
         self._touch_box(name)
 
     # What has to be planned anew
@@ -396,5 +394,6 @@ class Desired:
                 " gateway to the outside; install the package nftables"
             )
         for name in self._boxes:
-            if name not in self._facts and self._inside.get(name):
+            is_gone = name in self._facts and self._facts[name] is None
+            if is_gone and self._inside.get(name):
                 yield f"sandbox {name}: its namespace is gone: adopt it, or remove it"

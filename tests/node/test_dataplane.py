@@ -314,6 +314,13 @@ def test_a_sandbox_that_is_gone_is_let_go_of_and_warned_of() -> None:
     assert list(life.plane.desired.warnings()) == [warning]
 
 
+def test_a_sandbox_that_was_not_looked_at_is_not_called_gone() -> None:
+    life = Served(adopting().kernel)
+    life.plane.set_sandbox(0.0, ADOPTED)
+    life.plane.set_network(0.0, RED, (B,), [replace(LOCAL, sandbox="d1")])
+    assert list(life.plane.desired.warnings()) == []
+
+
 def test_a_sandbox_that_is_there_again_is_taken_up_when_told() -> None:
     life = adopting()
     life.kernel.end_sandbox("/ns/d1")
