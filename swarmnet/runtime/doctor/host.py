@@ -3,7 +3,7 @@
 import errno
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, ip_address
 from typing import Final
 
@@ -14,6 +14,7 @@ from swarmnet.doctor.finding import Finding, skipped
 from swarmnet.doctor.firewall import (
     IN,
     OUT,
+    REPLY,
     THROUGH,
     Crossing,
     FirewallFacts,
@@ -47,6 +48,10 @@ PEERS_MAX: Final = 64
 """So many members' addresses are led through the firewall."""
 ANYWHERE: Final = 443
 """A port such as sandboxes seek outside."""
+OUTSIDE: Final = IPv4Address("198.51.100.1")
+"""An address such as they seek there: one of documentation's (RFC 5737)."""
+EPHEMERAL: Final = 40000
+"""A port such as the kernel chooses for outgoing connections."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,12 +218,48 @@ def _crossings(one: Examined, host: Namespace) -> Iterator[Crossing]:
         yield Crossing(f"{what} (VXLAN) coming in", coming, IN)
         if vtep is not None:
             yield Crossing(f"{what} (VXLAN) going out", going, OUT)
+    yield from _replies(one, host, [address for address, _ in peers])
     gateway = link_of_bridge(host)
     if gateway is not None:
-        out = Packet(
-            "tcp", ANYWHERE, gateway, link_in=GATEWAY_BRIDGE, link_out=under or link
+        yield from way_out(gateway, under or link)
+
+
+def _replies(
+    one: Examined, host: Namespace, addresses: Sequence[IP | None]
+) -> Iterator[Crossing]:
+    """Yield what comes back of our connections, and goes back of others' to us."""
+    link = link_of(host, one.address) or None
+    for address in addresses:
+        coming = Packet(
+            *("tcp", EPHEMERAL, address, one.address),
+            link_in=link,
+            source_port=one.port,
+            state=REPLY,
         )
-        yield Crossing("the way out of sandboxes", out, THROUGH)
+        yield Crossing(f"replies from {one.port}/tcp coming in", coming, IN)
+        if address is not None:
+            going = replace(
+                coming,
+                source=one.address,
+                destination=address,
+                link_in=None,
+                link_out=link,
+            )
+            yield Crossing(f"replies from {one.port}/tcp going out", going, OUT)
+
+
+def way_out(gateway: IPv4Address, outside: str | None) -> Iterator[Crossing]:
+    """Yield what sandboxes send by the gateway bridge, and what comes back to them."""
+    out = Packet("tcp", ANYWHERE, gateway, link_in=GATEWAY_BRIDGE, link_out=outside)
+    yield Crossing("the way out of sandboxes", out, THROUGH, GATEWAY_BRIDGE)
+    back = Packet(
+        *("tcp", EPHEMERAL, OUTSIDE, gateway),
+        link_in=outside,
+        link_out=GATEWAY_BRIDGE,
+        source_port=ANYWHERE,
+        state=REPLY,
+    )
+    yield Crossing("replies to sandboxes", back, THROUGH, GATEWAY_BRIDGE)
 
 
 def link_of_bridge(host: Namespace) -> IP | None:
