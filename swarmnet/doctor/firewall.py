@@ -18,17 +18,23 @@ FAMILIES: Final = {4: ("netdev", "inet", "ip"), 6: ("netdev", "inet", "ip6")}
 IN: Final = ("ingress", "prerouting", "input")
 OUT: Final = ("output", "postrouting", "egress")
 THROUGH: Final = ("prerouting", "forward", "postrouting")
+REPLY: Final = "established"
+"""The state of what is sent back, as conntrack has it."""
 DEPTH_MAX: Final = 16
 """Of jumps, as the kernel has it (NFT_JUMP_STACK_SIZE)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Crossing:
-    """Something that must pass: what it is, a packet of it, and by which hooks."""
+    """Something that must pass: what it is, a packet of it, and by which hooks.
+
+    `inside` is, of what is forwarded, the link on whose side our sandboxes are.
+    """
 
     what: str
     packet: Packet
     hooks: tuple[str, ...]
+    inside: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,23 +88,61 @@ def _blocked(crossing: Crossing, drop: Drop) -> Finding:
     verb = "drops" if drop.is_certain else "may drop"
     told = f"{crossing.what}: {drop.chain.shown} {verb} it: {what}"
     make = failure if drop.is_certain else warning
-    return make("firewall", told, _cure(crossing.packet, drop))
+    return make("firewall", told, _cure(crossing, drop))
 
 
-def _cure(packet: Packet, drop: Drop) -> str:
+def _cure(crossing: Crossing, drop: Drop) -> str:
     _, table, name = drop.chain.place
-    service = f"{packet.port}/{packet.protocol}"
     if table == "firewalld":
-        return f"firewall-cmd --permanent --add-port={service} && firewall-cmd --reload"
+        return _of_firewalld(crossing)
     if name.startswith("ufw") or (drop.rule and "ufw" in drop.rule.text):
-        return f"ufw allow {service}"
+        return _of_ufw(crossing)
     if drop.rule is not None:
         return drop.rule.removal
-    return drop.chain.opening.format(
-        place=" ".join(drop.chain.place),
-        match=f"{packet.protocol} dport {packet.port}",
-        options=f"-p {packet.protocol} --dport {packet.port}",
+    place = " ".join(drop.chain.place)
+    return " && ".join(
+        drop.chain.opening.format(place=place, match=match, options=options)
+        for match, options in _openings(crossing, drop.chain.hook)
     )
+
+
+def _of_firewalld(crossing: Crossing) -> str:
+    if crossing.inside:
+        added = f"--zone=trusted --add-interface={crossing.inside}"
+    elif crossing.packet.state == REPLY:
+        # It accepts replies by a rule of its own: somebody has removed that.
+        return "firewall-cmd --reload"
+    else:
+        added = f"--add-port={crossing.packet.port}/{crossing.packet.protocol}"
+    return f"firewall-cmd --permanent {added} && firewall-cmd --reload"
+
+
+def _of_ufw(crossing: Crossing) -> str:
+    if crossing.packet.state == REPLY:
+        # As firewalld: before.rules accept replies.
+        return "ufw reload"
+    if crossing.inside:
+        return f"ufw route allow in on {crossing.inside}"
+    return f"ufw allow {crossing.packet.port}/{crossing.packet.protocol}"
+
+
+def _openings(crossing: Crossing, hook: str) -> Iterator[tuple[str, str]]:
+    """Yield what is to be accepted where a policy drops: for nft, and for iptables."""
+    packet, inside = crossing.packet, crossing.inside
+    if inside and packet.state != REPLY:
+        yield f"iifname {inside}", f"-i {inside}"
+    elif packet.state != REPLY:
+        yield (
+            f"{packet.protocol} dport {packet.port}",
+            f"-p {packet.protocol} --dport {packet.port}",
+        )
+    replies = "ct state established,related"
+    tracked = "-m conntrack --ctstate ESTABLISHED,RELATED"
+    if inside and hook == "forward":
+        # One chain sees both directions: one without the other is no way out.
+        yield f"oifname {inside} {replies}", f"-o {inside} {tracked}"
+    elif packet.state == REPLY:
+        yield replies, tracked
 
 
 def first_drop(ruleset: Ruleset, packet: Packet, hooks: Sequence[str]) -> Drop | None:

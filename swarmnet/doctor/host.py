@@ -30,9 +30,15 @@ class HostFacts:
     underlay: str = ""
     vtep: str | None = None
     links: int = 1
+    is_up: bool = True
+    """Whether the link `underlay` is up."""
+    is_running: bool = True
+    """Whether it has a carrier besides."""
     underlay_mtu: int | None = None
     mtus: Sequence[tuple[str, int, int]] = ()
     """Networks with sandboxes here: name, MTU, and what encapsulation takes besides."""
+    addresses: Mapping[Prefix, str] = field(default_factory=dict)
+    """Of `routes`, those that are no routes but addresses: as `ip` takes them."""
 
 
 def check_host(facts: HostFacts) -> Iterator[Finding]:
@@ -42,6 +48,8 @@ def check_host(facts: HostFacts) -> Iterator[Finding]:
     yield _reverse_path(facts)
     if facts.vtep is not None:
         yield _data_path(facts)
+    if facts.underlay:
+        yield _link(facts)
     if facts.underlay_mtu is not None:
         yield _link_mtu(facts, facts.underlay_mtu)
 
@@ -55,13 +63,13 @@ def _overlaps(facts: HostFacts) -> Iterator[Finding]:
     ]
     for name, subnet, route, link in bad:
         told = (
-            f"{subnet} of network {name} overlaps the route {route} dev {link}: what"
-            " is there is hidden from its sandboxes"
+            f"{subnet} of network {name} overlaps the"
+            f" {_shown(facts, route, link)}: what is there is hidden from its sandboxes"
         )
         cure = (
             f"move the network: swarmnet network create --subnet CIDR, connect its"
-            f" sandboxes there, swarmnet network rm {name}; or: ip route del {route}"
-            f" dev {link}"
+            f" sandboxes there, swarmnet network rm {name}; or:"
+            f" {_removal(facts, route, link)}"
         )
         yield failure("routes", told, cure)
     if bad:
@@ -79,6 +87,18 @@ def _overlaps(facts: HostFacts) -> Iterator[Finding]:
     else:
         told = f"{len(facts.routes)} foreign routes; pools are known in a cluster only"
         yield ok("routes", told)
+
+
+def _shown(facts: HostFacts, route: Prefix, link: str) -> str:
+    if route in facts.addresses:
+        return f"address {facts.addresses[route]} dev {link}"
+    return f"route {route} dev {link}"
+
+
+def _removal(facts: HostFacts, route: Prefix, link: str) -> str:
+    if route in facts.addresses:
+        return f"ip address del {facts.addresses[route]} dev {link}"
+    return f"ip route del {route}" + (f" dev {link}" if link else "")
 
 
 def _overlap(one: Prefix, other: Prefix) -> bool:
@@ -132,6 +152,21 @@ def _data_path(facts: HostFacts) -> Finding:
         " --data-path-addr"
     )
     return failure("data-path address", told, cure)
+
+
+def _link(facts: HostFacts) -> Finding:
+    name = facts.underlay
+    if not facts.is_up:
+        told = f"{name} is down: no other host is reached by it"
+        return failure("link", told, f"ip link set {name} up")
+    if not facts.is_running:
+        told = f"{name} is up, but has no carrier: no other host is reached by it"
+        cure = (
+            "plug in the cable, or enable the port of the switch; if it is made of"
+            f" other links, look at those: ip -d link show {name}"
+        )
+        return failure("link", told, cure)
+    return ok("link", f"{name} is up, with carrier")
 
 
 def _link_mtu(facts: HostFacts, mtu: int) -> Finding:

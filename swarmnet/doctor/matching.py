@@ -12,7 +12,11 @@ Sets = Callable[[str], Sequence[object] | None]
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """The first packet of an exchange, as a firewall sees it. None: it may be any."""
+    """A packet as a firewall sees it. None: it may be any.
+
+    `port` is where it goes to. `state` is conntrack's: "new" of the first packet of an
+    exchange, "established" of what is sent back.
+    """
 
     protocol: str
     port: int
@@ -20,6 +24,8 @@ class Packet:
     destination: IP | None = None
     link_in: str | None = None
     link_out: str | None = None
+    source_port: int | None = None
+    state: str = "new"
 
     @property
     def version(self) -> int | None:
@@ -92,7 +98,7 @@ def value_of(key: object, packet: Packet) -> object:
         if kind == "meta" and name in _META:
             return _META[name](packet)
         if kind == "ct" and name == "state":
-            return "new"
+            return packet.state
         if kind == "payload" and "protocol" in body:
             return _payload(str(body["protocol"]), str(body.get("field")), packet)
     return None
@@ -102,9 +108,9 @@ def _payload(protocol: str, name: str, packet: Packet) -> object:
     if protocol in ("udp", "tcp", "sctp", "dccp", "icmp", "icmpv6"):
         if protocol != packet.protocol:
             raise NotSo
-        return packet.port if name == "dport" else None
+        return _port(name, packet)
     if protocol == "th":
-        return packet.port if name == "dport" else None
+        return _port(name, packet)
     if protocol in ("ip", "ip6"):
         version = 4 if protocol == "ip" else 6
         if packet.version not in (None, version):
@@ -113,6 +119,10 @@ def _payload(protocol: str, name: str, packet: Packet) -> object:
             return packet.protocol
         return {"saddr": packet.source, "daddr": packet.destination}.get(name)
     return None
+
+
+def _port(name: str, packet: Packet) -> int | None:
+    return {"dport": packet.port, "sport": packet.source_port}.get(name)
 
 
 def _is_among(actual: object, wanted: object, sets: Sets) -> bool | None:

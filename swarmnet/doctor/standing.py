@@ -63,9 +63,17 @@ class StandingFacts:
 
 
 def check_standing(
-    facts: StandingFacts | None, notice: str | None
+    facts: StandingFacts | None, notice: str | None, *, is_silent: bool = False
 ) -> Iterator[Finding]:
-    """Yield how this node stands in its cluster, None if it is in none."""
+    """Yield how this node stands in its cluster, None if it is in none.
+
+    `is_silent`: an agent has kept something here, and does not answer, so that what it
+    is in is not known.
+    """
+    if facts is None and is_silent:
+        cure = "start or restart the agent: systemctl restart swarmnet"
+        yield skipped("cluster", "not known: no agent answers", cure)
+        return
     if facts is None:
         yield _outside(notice)
         return

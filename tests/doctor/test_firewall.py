@@ -1,7 +1,7 @@
 """Which rule drops what must pass: nftables' own listings, and iptables' lines."""
 
 import json
-from ipaddress import ip_address
+from ipaddress import IPv4Address, ip_address
 from typing import Any
 
 import pytest
@@ -9,6 +9,7 @@ import pytest
 from swarmnet.doctor.finding import Finding, Verdict
 from swarmnet.doctor.firewall import (
     IN,
+    REPLY,
     THROUGH,
     Crossing,
     FirewallFacts,
@@ -17,7 +18,8 @@ from swarmnet.doctor.firewall import (
 )
 from swarmnet.doctor.legacy_rules import parse_iptables
 from swarmnet.doctor.matching import Packet
-from swarmnet.doctor.ruleset import Ruleset, parse_nft
+from swarmnet.doctor.ruleset import Chain, Ruleset, parse_nft
+from swarmnet.runtime.doctor.host import way_out
 
 PEER, HERE = ip_address("10.99.0.2"), ip_address("10.99.0.1")
 UDP = Packet("udp", 7946, PEER, HERE, link_in="eth0")
@@ -162,6 +164,96 @@ def test_other_hooks_and_our_own_table_are_not_asked() -> None:
         }
     )
     assert first_drop(parse_nft(ours), UDP, IN) is None
+
+
+def reply(**more: Any) -> Packet:
+    return Packet("tcp", 40000, PEER, HERE, source_port=7946, state=REPLY, **more)
+
+
+def test_replies_want_a_rule_of_their_own() -> None:
+    ports = [match(field("th", "dport"), {"set": [7946, 4789]}), ACCEPT]
+    rules = listing(ports, base={"policy": "drop"})
+    assert judged(rules, UDP, TCP)[0].verdict is Verdict.OK
+    (found,) = judged(rules, reply(link_in="eth0"))
+    assert found.verdict is Verdict.FAIL
+    cure = "nft insert rule inet f in ct state established,related accept"
+    assert found.cure == cure
+    mended = match({"ct": {"key": "state"}}, ["established", "related"], "in")
+    rules = listing([mended, ACCEPT], ports, base={"policy": "drop"})
+    assert judged(rules, UDP, TCP, reply())[0].verdict is Verdict.OK
+    source = [match(field("tcp", "sport"), 7946), ACCEPT]
+    rules = listing(source, base={"policy": "drop"})
+    assert judged(rules, reply())[0].verdict is Verdict.OK
+
+
+GATEWAY = IPv4Address("172.18.0.1")
+INTO = [match({"meta": {"key": "iifname"}}, "swarmnet_gw"), ACCEPT]
+BACK = [
+    match({"meta": {"key": "oifname"}}, "swarmnet_gw"),
+    match({"ct": {"key": "state"}}, ["established", "related"], "in"),
+    ACCEPT,
+]
+IN_CURE = "nft insert rule inet f in iifname swarmnet_gw accept"
+BACK_CURE = (
+    "nft insert rule inet f in oifname swarmnet_gw ct state established,related accept"
+)
+
+
+@pytest.mark.parametrize(
+    ("rules", "cures"),
+    [
+        ([], [f"{IN_CURE} && {BACK_CURE}", BACK_CURE]),
+        ([INTO], [BACK_CURE]),
+        ([BACK], [f"{IN_CURE} && {BACK_CURE}"]),
+        ([INTO, BACK], [""]),
+    ],
+)
+def test_a_way_out_is_open_in_both_directions(
+    rules: list[list[Any]], cures: list[str]
+) -> None:
+    ruleset = listing(*rules, base={"hook": "forward", "policy": "drop"})
+    crossings = tuple(way_out(GATEWAY, "eth0"))
+    found = list(check_firewall(FirewallFacts(ruleset, crossings=crossings)))
+    assert [one.cure for one in found] == cures
+
+
+def test_a_way_out_by_iptables() -> None:
+    rules = parse_iptables("*filter\n:FORWARD DROP [0:0]\nCOMMIT\n")
+    crossings = tuple(way_out(GATEWAY, "eth0"))
+    out, back = check_firewall(FirewallFacts(rules, crossings=crossings))
+    mend = (
+        "iptables-legacy -t filter -I FORWARD -o swarmnet_gw -m conntrack --ctstate"
+        " ESTABLISHED,RELATED -j ACCEPT"
+    )
+    first = "iptables-legacy -t filter -I FORWARD -i swarmnet_gw -j ACCEPT"
+    assert (out.cure, back.cure) == (f"{first} && {mend}", mend)
+
+
+@pytest.mark.parametrize(
+    ("table", "name", "cures"),
+    [
+        (
+            *("firewalld", "filter_FORWARD"),
+            [
+                "firewall-cmd --permanent --zone=trusted --add-interface=swarmnet_gw"
+                " && firewall-cmd --reload"
+            ]
+            * 2,
+        ),
+        (
+            *("filter", "ufw-before-forward"),
+            ["ufw route allow in on swarmnet_gw", "ufw reload"],
+        ),
+    ],
+)
+def test_a_way_out_by_a_firewall_of_the_distribution(
+    table: str, name: str, cures: list[str]
+) -> None:
+    place = ("inet", table, name)
+    chain = Chain(place, hook="forward", kind="filter", policy="drop")
+    crossings = tuple(way_out(GATEWAY, "eth0"))
+    facts = FirewallFacts(Ruleset({place: chain}), crossings=crossings)
+    assert [one.cure for one in check_firewall(facts)] == cures
 
 
 LEGACY = """\

@@ -1,7 +1,8 @@
 """Checks of this host over made-up facts: rights, features, ports, routes, disk."""
 
 from dataclasses import replace
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,12 @@ from swarmnet.doctor.host import FORWARD, HostFacts, check_host
 from swarmnet.doctor.ports import Holder, PortFacts, VxlanDevice, check_ports
 from swarmnet.doctor.rights import USEFUL, WANTED, RightsFacts, check_rights
 from swarmnet.doctor.sandboxes import ByHand, check_by_hand
+from swarmnet.doctor.standing import check_standing
 from swarmnet.doctor.storage import StorageFacts, check_storage
+from swarmnet.kernel.state import Address, Namespace, Route
+from swarmnet.runtime.doctor.alone import has_kept
+from swarmnet.runtime.doctor.host import is_running, routes_of
+from swarmnet.runtime.store import DATABASE
 
 FAIL, WARN, OK, SKIP = Verdict.FAIL, Verdict.WARN, Verdict.OK, Verdict.SKIP
 ALL_RIGHTS = sum(1 << bit for bit in (*WANTED.values(), *USEFUL.values()))
@@ -111,6 +117,34 @@ def test_an_overlapping_route() -> None:
     assert "ip route del 10.0.1.0/25 dev tun0" in found.cure
 
 
+def test_an_address_that_overlaps_is_removed_as_one() -> None:
+    route = ip_network("10.0.0.32/32")
+    facts = HostFacts(
+        routes=[(route, "tun0")],
+        networks=[("web", ip_network("10.0.0.0/24"))],
+        addresses={route: "10.0.0.32/32"},
+    )
+    (found,) = bad(check_host(facts))
+    assert "overlaps the address 10.0.0.32/32 dev tun0" in found.evidence
+    assert found.cure.endswith("or: ip address del 10.0.0.32/32 dev tun0")
+
+
+def test_a_host_is_asked_which_prefixes_are_addresses() -> None:
+    held = Namespace(
+        addresses=dict.fromkeys(
+            [
+                Address("tun0", ip_address("10.0.0.32").packed, 32),
+                Address("eth0", ip_address("10.1.0.2").packed, 24),
+            ]
+        ),
+        routes=dict.fromkeys([Route(ip_address("10.1.0.0").packed, 24, "eth0")]),
+    )
+    routes, addresses = routes_of(held)
+    alone, on_link = ip_network("10.0.0.32/32"), ip_network("10.1.0.0/24")
+    assert routes == [(alone, "tun0"), (on_link, "eth0")]
+    assert addresses == {alone: "10.0.0.32/32"}
+
+
 def test_forwarding_matters_once_there_is_a_gateway() -> None:
     assert bad(check_host(HostFacts(sysctls={FORWARD: "0"}))) == []
     (found,) = bad(check_host(HostFacts(has_gateway=True, sysctls={FORWARD: "0"})))
@@ -131,6 +165,42 @@ def test_a_data_path_address_that_is_gone() -> None:
     (found,) = bad(check_host(HostFacts(vtep="10.9.9.1")))
     assert (found.check, found.verdict) == ("data-path address", FAIL)
     assert "10.9.9.1" in found.evidence
+
+
+@pytest.mark.parametrize(
+    ("state", "told", "cure"),
+    [
+        ({"is_up": False, "is_running": False}, "e is down", "ip link set e up"),
+        ({"is_running": False}, "no carrier", "plug in the cable"),
+    ],
+)
+def test_a_link_that_carries_nothing(
+    state: dict[str, Any], told: str, cure: str
+) -> None:
+    facts = HostFacts(underlay="e", vtep="10.9.9.1")
+    assert bad(check_host(facts)) == []
+    (found,) = bad(check_host(replace(facts, **state)))
+    assert (found.check, found.verdict) == ("link", FAIL)
+    assert told in found.evidence
+    assert found.cure.startswith(cure)
+
+
+def test_a_link_is_asked_for_its_carrier() -> None:
+    assert is_running("lo")
+    assert is_running("none-such")
+
+
+def test_who_does_not_answer_may_be_in_a_cluster(tmp_path: Path) -> None:
+    assert not has_kept(str(tmp_path / "none"))
+    assert not has_kept(str(tmp_path))
+    (tmp_path / DATABASE).touch()
+    assert has_kept(str(tmp_path))
+    (found,) = check_standing(None, None, is_silent=True)
+    assert (found.check, found.verdict) == ("cluster", SKIP)
+    assert found.evidence == "not known: no agent answers"
+    assert "systemctl restart swarmnet" in found.cure
+    (found,) = check_standing(None, None)
+    assert found.evidence == "this host is in no cluster"
 
 
 def test_a_link_that_is_too_small_for_a_network() -> None:

@@ -13,6 +13,7 @@ from swarmnet.doctor.paths import Attempt, PathFacts, check_path
 from swarmnet.errors import Refused
 from swarmnet.runtime.doctor.host import Examined, examine
 from swarmnet.runtime.locating import parse_address
+from swarmnet.runtime.store import DATABASE
 
 CONNECT_S: Final = 3.0
 NO_AGENT: Final = "no agent runs here"
@@ -30,10 +31,25 @@ def look_alone(
         Refused: the address is none.
     """
     found: list[Finding] = []
-    known = Examined(data_dir, agent=listener_pid(os.path.join(run_dir, SOCKET)))
+    known = Examined(
+        data_dir,
+        agent=listener_pid(os.path.join(run_dir, SOCKET)),
+        is_silent=has_kept(data_dir),
+    )
     if address is not None:
         found += reach_alone(address)
     return [one.as_json() for one in (*examine(known), *found)]
+
+
+def has_kept(data_dir: str) -> bool:
+    """Return whether an agent has kept something, or may have: it cannot be seen."""
+    try:
+        os.stat(os.path.join(data_dir, DATABASE))
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def listener_pid(path: str) -> int | None:

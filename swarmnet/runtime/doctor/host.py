@@ -1,10 +1,13 @@
 """Everything that is looked at on this host, with an agent or without one."""
 
 import errno
+import fcntl
 import os
+import socket
+import struct
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from ipaddress import IPv4Address, ip_address
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Address, ip_address, ip_network
 from typing import Final
 
 from swarmnet.cnm.host import VXLAN_PORT
@@ -14,6 +17,7 @@ from swarmnet.doctor.finding import Finding, skipped
 from swarmnet.doctor.firewall import (
     IN,
     OUT,
+    REPLY,
     THROUGH,
     Crossing,
     FirewallFacts,
@@ -45,8 +49,15 @@ HERE: Final = "/proc/thread-self/ns/net"
 TRIALS: Final = 3
 PEERS_MAX: Final = 64
 """So many members' addresses are led through the firewall."""
+SIOCGIFFLAGS: Final = 0x8913
+IFF_RUNNING: Final = 0x40
+"""Up, and its operational state is so too, or not known: netdevice(7)."""
 ANYWHERE: Final = 443
 """A port such as sandboxes seek outside."""
+OUTSIDE: Final = IPv4Address("198.51.100.1")
+"""An address such as they seek there: one of documentation's (RFC 5737)."""
+EPHEMERAL: Final = 40000
+"""A port such as the kernel chooses for outgoing connections."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +73,8 @@ class Examined:
     agent: int | None = None
     standing: StandingFacts | None = None
     notice: str | None = None
+    is_silent: bool = False
+    """Whether an agent has kept something in `data_dir`, and does not answer."""
     address: IP | None = None
     port: int = PORT
     vtep: IP | None = None
@@ -95,7 +108,7 @@ def examine(one: Examined) -> list[Finding]:
     if one.by_hand is not None:
         found += check_by_hand(one.by_hand())
     found += check_storage(look_at_folder(one.data_dir, is_full=one.is_full))
-    found += check_standing(one.standing, one.notice)
+    found += check_standing(one.standing, one.notice, is_silent=one.is_silent)
     return found
 
 
@@ -151,20 +164,51 @@ def link_of(host: Namespace, ip: IP | None) -> str:
     return ""
 
 
-def _host(one: Examined, host: Namespace) -> HostFacts:
-    routes = []
+def is_running(name: str) -> bool:
+    """Return whether a link of the calling thread's namespace has a carrier.
+
+    Of one that cannot be asked it is not denied.
+    """
+    request = bytearray(struct.pack("=16sh22x", name.encode(), 0))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
+        try:
+            fcntl.ioctl(sock, SIOCGIFFLAGS, request)
+        except OSError:
+            return True
+    (flags,) = struct.unpack_from("=h", request, 16)
+    return bool(flags & IFF_RUNNING)
+
+
+def routes_of(
+    host: Namespace,
+) -> tuple[list[tuple[Prefix, str]], dict[Prefix, str]]:
+    """Return foreign prefixes and their links, and which of them no route leads to.
+
+    Those are addresses of the host: each with its prefix's length, as `ip` takes it.
+    """
+    links: dict[Prefix, str] = {}
+    for route in host.routes:
+        if route.length:
+            prefix = ip_network((route.destination, route.length), strict=False)
+            links.setdefault(prefix, route.link)
+    routes, addresses = [], {}
+    held = {
+        ip_network((one.ip, one.length), strict=False): one for one in host.addresses
+    }
     for prefix in dict.fromkeys(foreign_prefixes(host)):
-        packed = prefix.network_address.packed
-        link = next(
-            (
-                route.link
-                for route in host.routes
-                if (route.destination, route.length) == (packed, prefix.prefixlen)
-            ),
-            "",
-        )
-        routes.append((prefix, link or "(an address)"))
+        link = links.get(prefix, "")
+        if not link and prefix in held:
+            one = held[prefix]
+            link = one.link
+            addresses[prefix] = f"{ip_address(one.ip)}/{one.length}"
+        routes.append((prefix, link))
+    return routes, addresses
+
+
+def _host(one: Examined, host: Namespace) -> HostFacts:
+    routes, addresses = routes_of(host)
     underlay = link_of(host, one.vtep)
+    link = host.links.get(underlay)
     paths = [f"net/ipv4/conf/{name}/rp_filter" for name in ("all", underlay) if name]
     fd = os.open(HERE, os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -173,6 +217,7 @@ def _host(one: Examined, host: Namespace) -> HostFacts:
         os.close(fd)
     return HostFacts(
         routes=routes,
+        addresses=addresses,
         networks=one.networks,
         pools=one.pools,
         has_gateway=GATEWAY_BRIDGE in host.links,
@@ -180,7 +225,9 @@ def _host(one: Examined, host: Namespace) -> HostFacts:
         underlay=underlay,
         vtep=None if one.vtep is None else str(one.vtep),
         links=sum(not is_ours(link) for link in host.links.values()),
-        underlay_mtu=host.links[underlay].mtu if underlay in host.links else None,
+        is_up=link is None or link.is_up,
+        is_running=link is None or is_running(underlay),
+        underlay_mtu=None if link is None else link.mtu,
         mtus=one.mtus,
     )
 
@@ -213,12 +260,48 @@ def _crossings(one: Examined, host: Namespace) -> Iterator[Crossing]:
         yield Crossing(f"{what} (VXLAN) coming in", coming, IN)
         if vtep is not None:
             yield Crossing(f"{what} (VXLAN) going out", going, OUT)
+    yield from _replies(one, host, [address for address, _ in peers])
     gateway = link_of_bridge(host)
     if gateway is not None:
-        out = Packet(
-            "tcp", ANYWHERE, gateway, link_in=GATEWAY_BRIDGE, link_out=under or link
+        yield from way_out(gateway, under or link)
+
+
+def _replies(
+    one: Examined, host: Namespace, addresses: Sequence[IP | None]
+) -> Iterator[Crossing]:
+    """Yield what comes back of our connections, and goes back of others' to us."""
+    link = link_of(host, one.address) or None
+    for address in addresses:
+        coming = Packet(
+            *("tcp", EPHEMERAL, address, one.address),
+            link_in=link,
+            source_port=one.port,
+            state=REPLY,
         )
-        yield Crossing("the way out of sandboxes", out, THROUGH)
+        yield Crossing(f"replies from {one.port}/tcp coming in", coming, IN)
+        if address is not None:
+            going = replace(
+                coming,
+                source=one.address,
+                destination=address,
+                link_in=None,
+                link_out=link,
+            )
+            yield Crossing(f"replies from {one.port}/tcp going out", going, OUT)
+
+
+def way_out(gateway: IP, outside: str | None) -> Iterator[Crossing]:
+    """Yield what sandboxes send by the gateway bridge, and what comes back to them."""
+    out = Packet("tcp", ANYWHERE, gateway, link_in=GATEWAY_BRIDGE, link_out=outside)
+    yield Crossing("the way out of sandboxes", out, THROUGH, GATEWAY_BRIDGE)
+    back = Packet(
+        *("tcp", EPHEMERAL, OUTSIDE, gateway),
+        link_in=outside,
+        link_out=GATEWAY_BRIDGE,
+        source_port=ANYWHERE,
+        state=REPLY,
+    )
+    yield Crossing("replies to sandboxes", back, THROUGH, GATEWAY_BRIDGE)
 
 
 def link_of_bridge(host: Namespace) -> IP | None:
