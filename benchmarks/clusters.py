@@ -26,7 +26,8 @@ UPLINK: Final = "eth0"
 NEIGHBOURS_MAX: Final = 25
 """So many hosts learn their neighbours as hosts do."""
 WAIT_S: Final = 60.0
-POLL_S: Final = 0.005
+POLL_S: Final = 0.02
+"""An agent that is asked more often has little time for what is being measured."""
 ENDING_S: Final = 10.0
 
 
