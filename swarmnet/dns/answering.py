@@ -205,13 +205,14 @@ class Answering:
     def _ours(self, now: float, lookup: Lookup, query: Query) -> _Reply | Held | None:
         """Return what we know ourselves about a name, or None."""
         assert query.name is not None, "it was looked at"
-        if query.type == Type.PTR:
-            reverse = _pointer(lookup, query.name)
-            if reverse is not None:
-                return reverse
+        reverse = _reverse(lookup, query.name, query.type)
+        if reverse is not None and query.type == Type.PTR:
+            return reverse
         matches = lookup.matches(query.name)
         if matches:
             return _addresses(matches, query.type)
+        if reverse is not None:
+            return reverse
         service = _service(lookup, query)
         if service is not None:
             return service
@@ -237,12 +238,17 @@ def _addresses(matches: Sequence[Match], kind: int) -> _Reply:
     return _Reply(Code.NOERROR)
 
 
-def _pointer(lookup: Lookup, name: str) -> _Reply | None:
+def _reverse(lookup: Lookup, name: str, kind: int) -> _Reply | None:
+    """Answer for the reverse name of an endpoint's address; None if it is none."""
     address = reverse_address(name)
     found = None if address is None else lookup.owner(address)
     if found is None:
         return None
     zone, endpoint = found
+    if endpoint.is_hidden:
+        return _Reply(Code.NXDOMAIN)
+    if kind != Type.PTR:
+        return _Reply(Code.NOERROR)
     target = f"{endpoint.names[0]}.{zone.domain.name}.{TOP}"
     return _Reply(Code.NOERROR, _some([pointer_record(target)]))
 
@@ -260,7 +266,7 @@ def _service(lookup: Lookup, query: Query) -> _Reply | None:
         targets = [
             (f"{one.names[0]}.{match.zone.domain.name}.{TOP}", one)
             for one in having
-            if one.addresses and can_be_asked(one.names[0])
+            if one.reachable and can_be_asked(one.names[0])
         ]
         if not targets:
             continue
@@ -271,7 +277,7 @@ def _service(lookup: Lookup, query: Query) -> _Reply | None:
         more = [
             address_record(address, name)
             for name, one in targets
-            for address in one.addresses
+            for address in one.reachable
         ]
         return _Reply(Code.NOERROR, _some(records), _some(more))
     return _Reply(Code.NXDOMAIN)

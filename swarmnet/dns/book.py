@@ -1,7 +1,7 @@
 """Which names the endpoints of each network have, and which sandbox is in which.
 
 A name is a text in lower case. What is hidden (its owner is dead, or its address is not
-its owner's) is in here without addresses: the name is ours, and nobody has it.
+its owner's) is in here as such: name and address are ours, and nobody is there.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,7 +23,8 @@ class Named:
 
     `names` begin with its own, by which it is told when its address is asked; `ports`
     are (number inside, protocol) of those that it publishes. `box` is the sandbox of
-    this host that it is in, None on another host. Without `addresses` it is hidden.
+    this host that it is in, None on another host. `is_hidden`: nobody is to go to its
+    addresses.
     """
 
     id: str
@@ -31,6 +32,12 @@ class Named:
     addresses: tuple[IP, ...] = ()
     ports: tuple[tuple[int, str], ...] = ()
     box: str | None = None
+    is_hidden: bool = False
+
+    @property
+    def reachable(self) -> tuple[IP, ...]:
+        """The addresses that may be told."""
+        return () if self.is_hidden else self.addresses
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +70,9 @@ class Zone:
         return [self._endpoints[one] for one in self._by_name.get(name, ())]
 
     def at(self, address: IP) -> Named | None:
-        """Return the endpoint that has an address, or None."""
-        for one in self._by_address.get(address, ()):
-            return self._endpoints[one]
-        return None
+        """Return the endpoint that has an address, a hidden one if no other does."""
+        found = [self._endpoints[one] for one in self._by_address.get(address, ())]
+        return min(found, key=lambda one: one.is_hidden, default=None)
 
     def ids(self) -> list[str]:
         return list(self._endpoints)

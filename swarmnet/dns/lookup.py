@@ -28,7 +28,7 @@ class Match:
         found = [
             address
             for one in self.endpoints
-            for address in one.addresses
+            for address in one.reachable
             if address.version == version
         ]
         return list(dict.fromkeys(found))
@@ -36,7 +36,7 @@ class Match:
     @property
     def is_hidden(self) -> bool:
         """Whether none of them can be reached."""
-        return not any(one.addresses for one in self.endpoints)
+        return not any(one.reachable for one in self.endpoints)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +100,13 @@ class Lookup:
         return any(inner.endswith(f".{one}") for one in late)
 
     def owner(self, address: IP) -> tuple[Zone, Named] | None:
-        """Return which endpoint has an address of the sandbox's networks, or None."""
-        for zone in self._zones:
-            found = zone.at(address)
-            if found is not None:
-                return zone, found
-        return None
+        """Return which endpoint has an address of the sandbox's networks, or None.
+
+        It is a hidden one only where no network has another.
+        """
+        having = ((zone, zone.at(address)) for zone in self._zones)
+        found = [(zone, one) for zone, one in having if one is not None]
+        return min(found, key=lambda pair: pair[1].is_hidden, default=None)
 
     @property
     def has_way_out(self) -> bool:

@@ -22,9 +22,14 @@ _IPV4: Final = pattern(
     r"(?<![\w.])((?:[0-9]{1,3}\.){3}[0-9]{1,3})(?![\w.]*[0-9])(/[0-9]{1,2})?"
 )
 _IPV6: Final = pattern(
-    r"(?<![\w:.])(?=[0-9a-fA-F]*:[0-9a-fA-F]*:)([0-9a-fA-F:]{2,39})(?![\w:])(/[0-9]{1,3})?"
+    r"(?<![\w:.])(?=[0-9a-fA-F]*:[0-9a-fA-F]*:)"
+    r"([0-9a-fA-F:]{0,38}(?:[0-9a-fA-F]|(?<!:)::))"
+    r"(?!\w|::|:[0-9a-fA-F]{1,4}(?!\w))(/[0-9]{1,3})?"
 )
-_MAC: Final = pattern(r"(?<![\w:])(?:[0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}(?![\w:])")
+"""A colon after it may be the sentence's: then no other group follows."""
+_MAC: Final = pattern(
+    r"(?<![\w:])(?:[0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}(?!\w|::|:[0-9a-fA-F]{2}(?!\w))"
+)
 _QUOTED: Final = pattern(r'"((?:[^"\\]|\\.)*)"')
 LABELS: Final = "labels"
 """Under this name keys are a user's words too."""

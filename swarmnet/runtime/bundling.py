@@ -9,10 +9,11 @@ import json
 import os
 import tarfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from secrets import token_bytes
-from socket import gethostname
+from socket import gethostname, socket
 from time import time
 from typing import Final
 
@@ -20,9 +21,10 @@ from swarmnet.errors import Refused
 from swarmnet.runtime.anonymizing import KEY_BYTES, Anonymizer
 from swarmnet.runtime.cli.answers import Json, Object, as_object, objects
 from swarmnet.runtime.cli.client import ask, connected, fetch
-from swarmnet.runtime.cli.outcomes import NoAgent
+from swarmnet.runtime.cli.outcomes import NoAgent, Silent
 from swarmnet.runtime.probing import Part, kernel_parts, own_command, versions
 from swarmnet.runtime.redacting import Redactor, kept_secrets
+from swarmnet.runtime.store import DATABASE
 
 ANSWER_S: Final = 15.0
 NETWORKS_MAX: Final = 50
@@ -67,7 +69,7 @@ class Contents:
 
 def gather(run_dir: str, data_dir: str, commands: Sequence[str]) -> Contents:
     """Collect all that can be had. `commands` are those of ours that look further."""
-    found = Contents()
+    found, agent = Contents(), _Agent(run_dir)
     found.add("versions.txt", versions)
     for name, path in (
         ("status.json", "status"),
@@ -76,14 +78,14 @@ def gather(run_dir: str, data_dir: str, commands: Sequence[str]) -> Contents:
         ("sandboxes.json", "sandboxes"),
         (LOG, "log"),
     ):
-        found.add(name, lambda: _answer(run_dir, path))  # noqa: B023
+        found.add(name, lambda: agent.answer(path))  # noqa: B023
     for path in ("metrics", "healthz", "readyz"):
-        found.add(f"{path}.txt", lambda: _plain(run_dir, path))  # noqa: B023
+        found.add(f"{path}.txt", lambda: agent.plain(path))  # noqa: B023
     networks = objects(found.document("networks.json"))
     for one in networks[:NETWORKS_MAX]:
         network = str(one.get("id"))
         path = f"networks/{network}"
-        found.add(f"networks/{network}.json", lambda: _answer(run_dir, path))  # noqa: B023
+        found.add(f"networks/{network}.json", lambda: agent.answer(path))  # noqa: B023
     found.add_all("kernel", kernel_parts(run_dir))
     found.add("directories.txt", lambda: _listing(run_dir, data_dir))
     for command in commands:
@@ -92,15 +94,34 @@ def gather(run_dir: str, data_dir: str, commands: Sequence[str]) -> Contents:
     return found
 
 
-def _answer(run_dir: str, path: str) -> bytes:
-    with connected(run_dir, ANSWER_S) as sock:
-        answer = ask(sock, "GET", f"/v1/{path}", None, "the agent")
-    return json.dumps(answer, indent=1).encode()
+class _Agent:
+    """What the agent says; once it was silent it is not waited for again."""
 
+    __slots__ = ("_run_dir", "_silence")
 
-def _plain(run_dir: str, path: str) -> bytes:
-    with connected(run_dir, ANSWER_S) as sock:
-        return fetch(sock, f"/{path}")
+    def __init__(self, run_dir: str) -> None:
+        self._run_dir = run_dir
+        self._silence: Silent | None = None
+
+    def answer(self, path: str) -> bytes:
+        with self._connected() as sock:
+            answer = ask(sock, "GET", f"/v1/{path}", None, "the agent")
+        return json.dumps(answer, indent=1).encode()
+
+    def plain(self, path: str) -> bytes:
+        with self._connected() as sock:
+            return fetch(sock, f"/{path}")
+
+    @contextmanager
+    def _connected(self) -> Iterator[socket]:
+        if self._silence is not None:
+            raise self._silence
+        try:
+            with connected(self._run_dir, ANSWER_S) as sock:
+                yield sock
+        except Silent as silence:
+            self._silence = silence
+            raise
 
 
 def _listing(run_dir: str, data_dir: str) -> bytes:
@@ -116,13 +137,31 @@ def _listing(run_dir: str, data_dir: str) -> bytes:
     return "\n".join([*lines, ""]).encode()
 
 
-def secrets_of(data_dir: str) -> Redactor:
+def secrets_of(run_dir: str, data_dir: str) -> Redactor:
     """Return what takes this host's secrets out.
 
     Raises:
-        Refused: there are some that cannot be read.
+        Refused: there are some that cannot be read, or that are elsewhere.
     """
-    return Redactor(kept_secrets(Path(data_dir)))
+    found = kept_secrets(Path(data_dir))
+    if found is None and _is_there(run_dir):
+        raise Refused(
+            f"data directory {data_dir}: an agent runs, and its {DATABASE} is not"
+            " there: without it nobody can tell what is secret: name the agent's by"
+            " --data-dir"
+        )
+    return Redactor(found or ())
+
+
+def _is_there(run_dir: str) -> bool:
+    """Return whether an agent may answer, now or later."""
+    try:
+        with connected(run_dir, ANSWER_S):
+            return True
+    except Silent:
+        return True
+    except NoAgent:
+        return False
 
 
 # Names

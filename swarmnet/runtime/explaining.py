@@ -6,6 +6,7 @@ from ipaddress import ip_address
 import trio
 
 from swarmnet.cnm.endpoint import IP, parse_mac
+from swarmnet.dns.lookup import TOP
 from swarmnet.doctor.sandboxes import removal_of, told_of
 from swarmnet.errors import Refused
 from swarmnet.ids import CLUSTER, NodeId, Scope
@@ -137,11 +138,13 @@ class Explaining:
 
     def _endpoints(self, what: str, network: Scope) -> Iterator[KnownEndpoint]:
         ip, mac = _ip(what), _mac(what)
+        head = name_within(what, self._views.network_names().get(network, ""))
         for one in self._life.node.addressing.endpoints.all(network):
             facts = one.facts
             addresses = [address for _, address in facts.addresses]
             names = (facts.name, facts.sandbox, *facts.aliases, one.id.hex())
-            if ip in addresses or mac == facts.station or what in names:
+            is_told = head is not None and head in (name.lower() for name in names)
+            if ip in addresses or mac == facts.station or what in names or is_told:
                 yield one
 
     async def _endpoint(self, what: str, one: KnownEndpoint) -> Json:
@@ -164,6 +167,19 @@ class Explaining:
             "address": validity(life, one),
             "kernel": await compare(life, one),
         }
+
+
+def name_within(what: str, network: str) -> str | None:
+    """Return what a name as DNS tells it has before the network's, in lower case.
+
+    None if it is not below the network.
+    """
+    told = what.lower()
+    for end in (f".{network.lower()}.{TOP}", f".{network.lower()}"):
+        head = told.removesuffix(end)
+        if head != told:
+            return head
+    return None
 
 
 def _ip(text: str) -> IP | None:

@@ -27,8 +27,10 @@ HIDDEN: Final = b"[secret]"
 _TOKEN: Final = pattern(rb"SNTKN-[0-9]+-[0-9a-z]+-[0-9a-z]+")
 
 
-def kept_secrets(data_dir: Path) -> list[bytes]:
-    """Return the secrets that a data directory keeps; an agent may have it.
+def kept_secrets(data_dir: Path) -> list[bytes] | None:
+    """Return the secrets that a data directory keeps; None if nothing is kept there.
+
+    An agent may have it.
 
     Raises:
         Refused: there may be some, and they cannot be read.
@@ -39,7 +41,7 @@ def kept_secrets(data_dir: Path) -> list[bytes]:
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as database:
             rows = database.execute("SELECT key, value FROM meta").fetchall()
     except (FileNotFoundError, NotADirectoryError):
-        return []
+        return None
     except (sqlite3.Error, OSError) as error:
         raise Refused(
             f"data directory {data_dir}: {error}: without it nobody can tell what is"

@@ -186,11 +186,11 @@ def resetting(run_dir: str, data_dir: str, *, wipes: bool) -> Iterator[Reset]:
         kernel, _ = open_kernel(run_dir)
         stack.callback(kernel.close)
         places = Path(run_dir), Path(data_dir)
-        _adopt(kernel, *places)
+        _adopt(kernel, places[1])
         yield Reset(kernel, *places, wipes=wipes)
 
 
-def _adopt(kernel: Kernel, run_dir: Path, data_dir: Path) -> None:
+def _adopt(kernel: Kernel, data_dir: Path) -> None:
     """Take up the namespaces of others in which something of ours may be.
 
     What cannot be read of them is no hindrance: links of ours there end when their
@@ -200,7 +200,7 @@ def _adopt(kernel: Kernel, run_dir: Path, data_dir: Path) -> None:
         return
     theirs: list[Sandbox] = []
     with suppress(Refused), closing(Store(data_dir)) as store:
-        sandboxes = Sandboxes(store, run_dir)
+        sandboxes = Sandboxes(store, None)
         theirs += [one for one in sandboxes.all() if not sandboxes.is_gone(one)]
     for one in theirs:
         if one.netns is not None:

@@ -27,11 +27,14 @@ GONE: Final = (errno.ENOENT, errno.ENOTDIR, errno.ESRCH, errno.ENXIO)
 
 
 class Sandboxes:
-    """The sandboxes that are kept in a store, by name."""
+    """The sandboxes that are kept in a store, by name.
 
-    def __init__(self, store: Store, run_dir: str | Path) -> None:
+    They are told to commands by a file in `run_dir`; None: to nobody.
+    """
+
+    def __init__(self, store: Store, run_dir: str | Path | None) -> None:
         self._store = store
-        self._path = Path(run_dir) / FILE
+        self._path = None if run_dir is None else Path(run_dir) / FILE
         self._marks: dict[str, str] = {}
         self._held: dict[str, Sandbox] = {}
         for name, (netns, mark) in store.sandboxes().items():
@@ -121,6 +124,8 @@ class Sandboxes:
             return error.errno in GONE
 
     def _write_file(self) -> None:
+        if self._path is None:
+            return
         if not self._held:
             self._path.unlink(missing_ok=True)
             return

@@ -103,6 +103,7 @@ def test_what_is_kept_puts_all_back(make_world: Callable[[int], World]) -> None:
     assert (done.status, done.err) == (0, "")
     assert f"left: {host.data_dir}" in done.out
     assert host.pinned() == []
+    assert "nothing of swarmnet was found" in reset(host, "--yes").out
     host.start()
     host.post("sandboxes", name="b")
     host.connect("b", "web")

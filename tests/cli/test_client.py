@@ -13,7 +13,7 @@ import pytest
 from swarmnet.runtime.cli import client
 from swarmnet.runtime.cli.client import connected
 from tests.cli.conftest import Shell
-from tests.cli.fake_agent import FakeAgent, Raw
+from tests.cli.fake_agent import FakeAgent, Raw, Silence
 
 START = "start one by `swarmnet agent`, or name its directory by --run-dir"
 GONE = (
@@ -103,6 +103,32 @@ def test_an_agent_that_takes_no_connection_is_none(
         it.connect(str(path))
         text = shell.complaint("node", "ls", status=3)
     assert text == f"no agent at {path}: it takes no connection within 0 s: see its log"
+
+
+@pytest.mark.parametrize(
+    ("module", "words"),
+    [
+        ("truth", ["status"]),
+        ("nodes", ["node", "ls"]),
+        ("nodes", ["node", "inspect", "web1"]),
+        ("networks", ["network", "ls"]),
+        ("sandboxes", ["sandbox", "ls"]),
+    ],
+)
+def test_what_an_agent_knows_by_itself_is_not_waited_for_long(
+    shell: Shell,
+    agent: FakeAgent,
+    monkeypatch: pytest.MonkeyPatch,
+    module: str,
+    words: list[str],
+) -> None:
+    monkeypatch.setattr(f"swarmnet.runtime.cli.{module}.QUICK_S", 0.05)
+    agent.answer = Silence()
+    path = shell.run_dir / "api.sock"
+    assert shell.complaint(*words, status=3) == (
+        f"the agent at {path} does not answer within 0.05 s: see its log"
+        " (journalctl -u swarmnet), and systemctl restart swarmnet"
+    )
 
 
 def test_many_commands_at_once_wait_for_their_turn(

@@ -98,15 +98,39 @@ def test_a_link_to_a_file_outside_of_run_is_followed(
 
 
 @pytest.mark.usefixtures("box")
-@pytest.mark.parametrize("before", ["", "ln -s /nowhere/file /etc/resolv.conf"])
+@pytest.mark.parametrize("folder", ["/run/keeper/deep", "/run/keeper"])
+def test_a_link_whose_file_is_not_there_yet_is_followed(
+    tmp_path: Path, run_dir: Path, folder: str
+) -> None:
+    before = f"mkdir /run/keeper; ln -s ..{folder}/file /etc/resolv.conf"
+    done = on_a_host(tmp_path, run_dir, before, "cat /etc/resolv.conf")
+    assert done.stdout.split("outside\n")[0] == WRITTEN + OPTIONS
+    assert list((tmp_path / "run/keeper").iterdir()) == []
+
+
+@pytest.mark.usefixtures("box")
+@pytest.mark.parametrize(
+    ("before", "cure"),
+    [
+        ("", "touch /etc/resolv.conf"),
+        (
+            "ln -s /nowhere/file /etc/resolv.conf",
+            "mkdir -p /nowhere && touch /nowhere/file",
+        ),
+        (
+            "ln -s /run/none/file /etc/resolv.conf",
+            "mkdir -p /run/none && touch /run/none/file",
+        ),
+    ],
+)
 def test_where_there_is_no_file_it_is_said_and_the_command_runs(
-    tmp_path: Path, run_dir: Path, before: str
+    tmp_path: Path, run_dir: Path, before: str, cure: str
 ) -> None:
     done = on_a_host(tmp_path, run_dir, before, "echo ran")
     assert done.stdout.startswith("ran\n")
     (line, *_) = done.stderr.splitlines()
     assert line.startswith("swarmnet: /etc/resolv.conf: no file of the sandbox's")
-    assert "as on the host" in line
+    assert line.endswith(f"names are resolved as on the host: make one: {cure}")
 
 
 @pytest.mark.usefixtures("box")

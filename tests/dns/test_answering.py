@@ -1,7 +1,6 @@
 """Whose names a sandbox is told, and what else becomes of its queries."""
 
 from dataclasses import replace
-from ipaddress import ip_address
 
 import dns.flags
 import dns.message
@@ -112,30 +111,6 @@ def test_who_leaves_a_network_is_told_its_names_no_more() -> None:
     assert world.says("web") == NONE
     world.book.put(FRONT.id, named("1", "both", at=(), box="both"))
     assert world.says("web") == ["NOERROR", "10.0.1.4"]
-
-
-@pytest.mark.parametrize(
-    ("address", "expected"),
-    [
-        ("10.0.1.4", ["NOERROR", "web.front.internal."]),
-        ("fd00::4", ["NOERROR", "web.front.internal."]),
-        ("10.0.2.3", ["NOERROR", "inner.back.internal."]),
-        ("10.0.1.99", ELSEWHERE),
-        ("10.77.0.1", ELSEWHERE),
-        ("8.8.8.8", ELSEWHERE),
-    ],
-)
-def test_the_name_of_an_address(address: str, expected: list[str]) -> None:
-    assert World().says(ip_address(address).reverse_pointer, "PTR") == expected
-
-
-def test_an_address_of_a_network_that_a_sandbox_is_not_in_has_no_name() -> None:
-    assert World().says("4.1.0.10.in-addr.arpa", "PTR", box="inner") == NONE
-
-
-@pytest.mark.parametrize("name", ["4.1.0.in-addr.arpa", "x.y.in-addr.arpa", "web"])
-def test_a_pointer_that_is_no_address_is_asked_elsewhere(name: str) -> None:
-    assert World().says(name, "PTR") == (EMPTY if name == "web" else ELSEWHERE)
 
 
 def test_the_place_of_a_port_is_told_with_its_addresses() -> None:

@@ -20,9 +20,10 @@ def named(
     at: tuple[str, ...] = (),
     ports: tuple[tuple[int, str], ...] = (),
     box: str | None = None,
+    is_hidden: bool = False,
 ) -> Named:
     addresses = tuple(ip_address(one) for one in at)
-    return Named(id_, names, addresses, ports, box)
+    return Named(id_, names, addresses, ports, box, is_hidden)
 
 
 class World:
@@ -48,7 +49,7 @@ class World:
             ),
         )
         self.book.put(front, named("5", "db", "all", at=("10.0.1.5",)))
-        self.book.put(front, named("6", "dead", at=()))
+        self.book.put(front, named("6", "dead", at=("10.0.1.6",), is_hidden=True))
 
     def ask(
         self, name: str, kind: str = "A", *, box: str = "both", is_stream: bool = False

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from ipaddress import ip_address
 from random import Random
 from typing import ClassVar
 
@@ -93,8 +94,11 @@ def test_the_names_of_a_dead_node_are_hidden_and_return_with_it() -> None:
     hosts.partition((1, 3), (2,))
     hosts.run_until(lambda: hosts.all_see(1, 3), 60.0)
     assert hosts.told(1, "web") == NONE
+    reverse = ip_address(texts(web)[0]).reverse_pointer
+    assert hosts.told(1, reverse, "PTR") == NONE
     hosts.heal()
     hosts.run_until(lambda: hosts.told(1, "web") == ["NOERROR", *texts(web)], 60.0)
+    assert hosts.told(1, reverse, "PTR") == ["NOERROR", "web.front.internal."]
     hosts.remove_node(1, 2)
     hosts.run_until(lambda: hosts.told(1, "web") == ELSEWHERE, 10.0)
 

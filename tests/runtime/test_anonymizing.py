@@ -82,6 +82,19 @@ def test_a_port_and_an_end_of_a_sentence_are_no_part_of_it() -> None:
     assert other(bytes(KEY_BYTES)).text("10.9.8.7") != bare
 
 
+@pytest.mark.parametrize(
+    "after", [": timed out", ":", ":gone", ":failed", ":\n", "/64:"]
+)
+@pytest.mark.parametrize("address", ["fd00:1::2", "fd00:7::", "02:42:0a:00:00:02"])
+def test_a_colon_after_it_is_no_part_of_it(address: str, after: str) -> None:
+    bare = other().text(address)
+    assert bare != address
+    found = other().text(f"no answer from {address}{after}")
+    assert address not in found
+    if "/" not in after:
+        assert found == f"no answer from {bare}{after}"
+
+
 def test_a_mac_is_replaced_in_either_case() -> None:
     found = other().text("02:42:0a:00:00:05 02:42:0A:00:00:05").split()
     assert found[0] == found[1] != "02:42:0a:00:00:05"

@@ -26,6 +26,16 @@ def fail_to_open(patch: pytest.MonkeyPatch, number: int) -> None:
     patch.setattr("swarmnet.runtime.sandboxes.os.open", fail)
 
 
+def test_who_only_looks_leaves_no_file(tmp_path: Path) -> None:
+    store = Store(str(tmp_path / "data"))
+    Sandboxes(store, tmp_path).adopt("box", OWN)
+    (file,) = tmp_path.glob("*.json")
+    file.unlink()
+    found = Sandboxes(store, None)
+    assert [one.name for one in found.all()] == ["box"]
+    assert not file.exists()
+
+
 def test_one_whose_namespace_is_there_is_not_gone(tmp_path: Path) -> None:
     assert list(adopted(tmp_path, OWN).gone()) == []
 

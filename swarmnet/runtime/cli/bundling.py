@@ -46,7 +46,7 @@ def bundle(
 
     console = ctx.ensure_object(Console)
     path = file or strftime("swarmnet-bundle-%Y%m%dT%H%M%SZ.tar.gz", gmtime())
-    redactor = bundling.secrets_of(data_dir)
+    redactor = bundling.secrets_of(console.run_dir, data_dir)
     commands = [one for one in LOOKING if _has(ctx, one)]
     found = bundling.gather(console.run_dir, data_dir, commands)
     if anonymize:

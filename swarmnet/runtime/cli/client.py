@@ -25,7 +25,7 @@ from swarmnet.runtime.cli.http11 import (
     read_head,
     request,
 )
-from swarmnet.runtime.cli.outcomes import NoAgent
+from swarmnet.runtime.cli.outcomes import NoAgent, Silent
 from swarmnet.runtime.cli.progress import wait_readable
 
 SOCKET: Final = "api.sock"
@@ -45,7 +45,7 @@ GONE: Final = (
     "the agent ended before it had answered; once it runs again, `swarmnet status`"
     " shows what was done"
 )
-LATE: Final = "the agent did not answer in time; see its log"
+RESTART: Final = "see its log (journalctl -u swarmnet), and systemctl restart swarmnet"
 OTHER: Final = "the answer is not the agent's; does another program listen there?"
 
 
@@ -56,7 +56,8 @@ def connected(run_dir: str, timeout_s: float | None = None) -> Iterator[socket.s
     `timeout_s` bounds each wait for an answer; by default there is no bound.
 
     Raises:
-        NoAgent: there is none, or it may not be spoken to.
+        NoAgent: there is none, or it may not be spoken to; Silent: it did not answer
+            in time.
         Refused: it ended, or what it said cannot be understood.
     """
     path = os.path.join(run_dir, SOCKET)
@@ -65,7 +66,7 @@ def connected(run_dir: str, timeout_s: float | None = None) -> Iterator[socket.s
             _connect(sock, path, timeout_s or CONNECT_S)
         except BlockingIOError:
             cure = f"it takes no connection within {CONNECT_S:.0f} s: see its log"
-            raise NoAgent(f"no agent at {path}: {cure}") from None
+            raise Silent(f"no agent at {path}: {cure}") from None
         except OSError as error:
             cure = CURES.get(error.errno or 0, f"{error.strerror or error}")
             raise NoAgent(f"no agent at {path}: {cure}") from None
@@ -75,7 +76,8 @@ def connected(run_dir: str, timeout_s: float | None = None) -> Iterator[socket.s
         except (CutShort, ConnectionError):
             raise Refused(GONE) from None
         except TimeoutError:
-            raise Refused(LATE) from None
+            late = f"does not answer within {timeout_s:g} s"
+            raise Silent(f"the agent at {path} {late}: {RESTART}") from None
         except NoHttp:
             raise Refused(OTHER) from None
 

@@ -17,17 +17,16 @@ from swarmnet.runtime.cli.answers import (
     objects,
     text,
 )
-from swarmnet.runtime.cli.client import SOCKET
+from swarmnet.runtime.cli.client import RESTART, SOCKET
 from swarmnet.runtime.cli.grammar import DATA_DIR, Command, Console
 from swarmnet.runtime.cli.layout import table
-from swarmnet.runtime.cli.outcomes import FAILED, NO_AGENT, NoAgent
+from swarmnet.runtime.cli.outcomes import FAILED, NO_AGENT, NoAgent, Silent
 from swarmnet.runtime.cli.parameters import complete_network, complete_node
 
 DATABASE: Final = "swarmnet.db"
 HEADS: Final = ("VERDICT", "CHECK", "NODE", "EVIDENCE")
 ANSWER_S: Final = 5.0
 """An agent that does not say its status within this time does not work."""
-RESTART: Final = "see its log (journalctl -u swarmnet), and systemctl restart swarmnet"
 START: Final = "systemctl start swarmnet"
 FAIL: Final = "fail"
 OK: Final = "ok"
@@ -77,13 +76,13 @@ def _silence(console: Console) -> str | None:
     """
     try:
         console.get("status", timeout_s=ANSWER_S)
+    except (Silent, Refused):
+        return f"the agent does not answer within {ANSWER_S:g} s: {RESTART}"
     except NoAgent as unreached:
         path = os.path.join(console.run_dir, SOCKET)
         if os.path.exists(path) and not os.access(path, os.W_OK):
             raise
         return str(unreached)
-    except Refused:
-        return f"the agent does not answer within {ANSWER_S:g} s: {RESTART}"
     return None
 
 

@@ -27,6 +27,8 @@ RUN_DIR: Final = "/run/swarmnet"
 DATA_DIR: Final = "/var/lib/swarmnet"
 TABLE: Final = "table"
 JSON: Final = "json"
+QUICK_S: Final = 10.0
+"""What an agent knows by itself it tells within this time, however busy."""
 Lines = Callable[[Json], Iterable[str]]
 Body = Mapping[str, Json]
 

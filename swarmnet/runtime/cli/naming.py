@@ -2,11 +2,13 @@
 
 The command gets a mount namespace in which another file stands over /etc/resolv.conf.
 Where that is a link to what some service keeps, that service's folder is covered, for
-it replaces its file, and with the file a mount on it would go. The folders of nscd and
-systemd-resolved are covered as well: by their sockets libc would ask the host's own.
+it replaces its file, and with the file a mount on it would go; while it is missing, the
+one in which it would be made. The folders of nscd and systemd-resolved are covered as
+well: by their sockets libc would ask the host's own.
 """
 
 import os
+from errno import ENOENT
 from pathlib import Path
 from typing import Final
 
@@ -31,10 +33,12 @@ def use_sandbox_names(run_dir: str) -> None:
     place = os.path.realpath(HOST_FILE)
     try:
         own_mounts()
-        for folder in dict.fromkeys([*ASKED_FIRST, *_service_folder(place)]):
+        kept = _service_folder(place)
+        for folder in dict.fromkeys([*ASKED_FIRST, *kept]):
             if os.path.isdir(folder) and not os.path.islink(folder):
                 mount_folder(folder, SMALL)
-        if os.path.dirname(place) in (*ASKED_FIRST, *_service_folder(place)):
+        if kept:
+            os.makedirs(os.path.dirname(place), exist_ok=True)
             _write(place, text)
         else:
             _cover(place, text, run_dir)
@@ -42,6 +46,7 @@ def use_sandbox_names(run_dir: str) -> None:
         raise Refused(
             f"{HOST_FILE}: no file of the sandbox's can be mounted there:"
             f" {error.strerror}: names are resolved as on the host"
+            f"{_cure(place) if error.errno == ENOENT else ''}"
         ) from None
 
 
@@ -53,10 +58,27 @@ def _read() -> str:
 
 
 def _service_folder(place: str) -> tuple[str, ...]:
-    """Return the folder of the service that keeps the file, if one does."""
+    """Return the folder of the service that keeps the file, if one does.
+
+    Where it is missing, the nearest one above it that is not all services'.
+    """
     folder = os.path.dirname(place)
-    is_kept = place != HOST_FILE and folder.startswith(f"{RUNTIME}/")
-    return (folder,) if is_kept else ()
+    if place == HOST_FILE:
+        return ()
+    while folder.startswith(f"{RUNTIME}/"):
+        if os.path.isdir(folder):
+            return (folder,)
+        folder = os.path.dirname(folder)
+    return ()
+
+
+def _cure(place: str) -> str:
+    """Return how a file comes to be there, if there is none."""
+    if os.path.exists(place):
+        return ""
+    folder = os.path.dirname(place)
+    make = "" if os.path.isdir(folder) else f"mkdir -p {folder} && "
+    return f": make one: {make}touch {place}"
 
 
 def _cover(place: str, text: str, run_dir: str) -> None:

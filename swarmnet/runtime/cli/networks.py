@@ -14,7 +14,7 @@ from swarmnet.runtime.cli.answers import (
     short,
     text,
 )
-from swarmnet.runtime.cli.grammar import Console, Group
+from swarmnet.runtime.cli.grammar import QUICK_S, Console, Group
 from swarmnet.runtime.cli.layout import block, table
 from swarmnet.runtime.cli.parameters import (
     NETWORK,
@@ -125,7 +125,7 @@ def create(
 @click.pass_obj
 def list_networks(console: Console) -> None:
     """List the networks of the cluster."""
-    console.show(console.get("networks"), _table)
+    console.show(console.get("networks", timeout_s=QUICK_S), _table)
 
 
 def _table(answer: Json) -> Iterator[str]:

@@ -14,7 +14,7 @@ from swarmnet.runtime.cli.answers import (
     short,
     text,
 )
-from swarmnet.runtime.cli.grammar import Console, Group
+from swarmnet.runtime.cli.grammar import QUICK_S, Console, Group
 from swarmnet.runtime.cli.layout import block, table
 from swarmnet.runtime.cli.parameters import NODE
 
@@ -30,7 +30,7 @@ def node() -> None:
 @click.pass_obj
 def list_nodes(console: Console) -> None:
     """List the nodes; a star marks this one."""
-    console.show(console.get("nodes"), _table)
+    console.show(console.get("nodes", timeout_s=QUICK_S), _table)
 
 
 def _table(answer: Json) -> Iterator[str]:
@@ -56,7 +56,7 @@ def _row(one: Object) -> tuple[str, ...]:
 @click.pass_obj
 def inspect(console: Console, node: str) -> None:
     """Show all that is known about a node."""
-    console.show(console.get("nodes", node), _facts)
+    console.show(console.get("nodes", node, timeout_s=QUICK_S), _facts)
 
 
 def _facts(answer: Json) -> Iterator[str]:

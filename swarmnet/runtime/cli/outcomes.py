@@ -20,6 +20,10 @@ class NoAgent(Exception):
     """No agent was reached. The message says why, and the cure."""
 
 
+class Silent(NoAgent):
+    """There is an agent, and it does not answer within the time."""
+
+
 def one_line(text: str) -> str:
     """Return a text without line breaks, and without what a terminal obeys.
 

@@ -14,7 +14,7 @@ from swarmnet.runtime.cli.answers import (
     objects,
     text,
 )
-from swarmnet.runtime.cli.grammar import TABLE, Command, Console, Group
+from swarmnet.runtime.cli.grammar import QUICK_S, TABLE, Command, Console, Group
 from swarmnet.runtime.cli.layout import table
 from swarmnet.runtime.cli.outcomes import complain
 from swarmnet.runtime.cli.parameters import complete_sandbox
@@ -71,7 +71,7 @@ def adopt(console: Console, *, name: str, pid: int | None, netns: str | None) ->
 @click.pass_obj
 def list_sandboxes(console: Console) -> None:
     """List the sandboxes of this host."""
-    console.show(console.get("sandboxes"), _table)
+    console.show(console.get("sandboxes", timeout_s=QUICK_S), _table)
 
 
 def _table(answer: Json) -> Iterator[str]:

@@ -19,7 +19,7 @@ from swarmnet.runtime.cli.answers import (
     pairs,
     text,
 )
-from swarmnet.runtime.cli.grammar import JSON, Command, Console
+from swarmnet.runtime.cli.grammar import JSON, QUICK_S, Command, Console
 from swarmnet.runtime.cli.layout import block
 from swarmnet.runtime.cli.outcomes import one_line
 
@@ -36,7 +36,7 @@ KIND_WIDTH: Final = 8
 @click.pass_obj
 def status(console: Console) -> None:
     """Show this node at a glance."""
-    console.show(console.get("status"), _glance)
+    console.show(console.get("status", timeout_s=QUICK_S), _glance)
 
 
 def _glance(answer: Json) -> Iterator[str]:
