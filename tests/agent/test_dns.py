@@ -232,7 +232,7 @@ def test_a_sandbox_that_goes_is_not_held_by_its_resolver(named: World) -> None:
     held = _descriptors(host)
     host.delete("sandboxes/short")
     # UDP and TCP; lines to members come and go, and are kept for a minute.
-    until("sockets are closed", lambda: _descriptors(host) <= held - 2, within_s=70.0)
+    assert until("closed", lambda: _descriptors(host) <= held - 2, within_s=70.0)
 
 
 def _descriptors(host: Host) -> int:
