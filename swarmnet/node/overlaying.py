@@ -31,6 +31,7 @@ from swarmnet.node.seat import Seat, decode_seat_untrusted
 from swarmnet.tables.engine import Tables
 from swarmnet.tables.facts import attachment_about
 from swarmnet.tables.row import ATTACHMENT, ENDPOINT, NETWORK
+from swarmnet.timers import earliest
 
 ALONE_S: Final = 10.0
 """So long a node that knows of nobody else takes itself for one that has forgotten."""
@@ -91,8 +92,7 @@ class Overlaying:
     def poll_timeout(self) -> float | None:
         """Return when `handle_timeout` is wanted next."""
         due = None if self.plane is None else self.plane.poll_timeout()
-        both = (due, self._alone_until)
-        return min((one for one in both if one is not None), default=None)
+        return earliest(due, self._alone_until)
 
     def carry(self, now: float) -> list[KernelOutput]:
         """Tell the data plane what has changed; return what it wants done."""

@@ -32,6 +32,7 @@ from swarmnet.node.range_rows import (
 )
 from swarmnet.tables.engine import Tables
 from swarmnet.tables.row import RANGE, REVOCATION, Name, Row
+from swarmnet.timers import earliest
 
 RealmId = bytes
 Want = tuple[RealmId, int | None]
@@ -192,8 +193,8 @@ class Realms:
 
     def poll_timeout(self) -> float | None:
         """Return when `handle_timeout` is wanted next, or None."""
-        due = (realm.asking.poll_timeout() for realm in self._active.values())
-        return min((one for one in due if one is not None), default=None)
+        realms = self._active.values()
+        return earliest(*(realm.asking.poll_timeout() for realm in realms))
 
     # What is read
 

@@ -7,7 +7,7 @@ import click
 
 from swarmnet.errors import Refused
 from swarmnet.runtime.cli.answers import Json, as_object, text
-from swarmnet.runtime.cli.grammar import DATA_DIR, Command, Console
+from swarmnet.runtime.cli.grammar import Command, Console, data_dir_option
 
 LOOKING = ("doctor",)
 """Commands that look further, where there are such."""
@@ -21,14 +21,7 @@ LOOKING = ("doctor",)
     is_flag=True,
     help="Replace names and addresses, each by the same one everywhere.",
 )
-@click.option(
-    "--data-dir",
-    metavar="DIR",
-    type=click.Path(file_okay=False),
-    default=DATA_DIR,
-    show_default=True,
-    help="Where the agent keeps the secrets that are left out.",
-)
+@data_dir_option(help="Where the agent keeps the secrets that are left out.")
 @click.argument(
     "file", required=False, type=click.Path(dir_okay=False), metavar="[FILE]"
 )

@@ -18,7 +18,7 @@ from swarmnet.runtime.cli.answers import (
     text,
 )
 from swarmnet.runtime.cli.client import RESTART, SOCKET
-from swarmnet.runtime.cli.grammar import DATA_DIR, Command, Console
+from swarmnet.runtime.cli.grammar import Command, Console, data_dir_option
 from swarmnet.runtime.cli.layout import table
 from swarmnet.runtime.cli.outcomes import FAILED, NO_AGENT, NoAgent, Silent
 from swarmnet.runtime.cli.parameters import complete_network, complete_node
@@ -36,14 +36,7 @@ OK: Final = "ok"
 @click.argument(
     "address", metavar="[ADDR]", required=False, shell_complete=complete_node
 )
-@click.option(
-    "--data-dir",
-    metavar="DIR",
-    type=click.Path(file_okay=False),
-    default=DATA_DIR,
-    show_default=True,
-    help="What to look at if no agent runs.",
-)
+@data_dir_option(help="What to look at if no agent runs.")
 @click.pass_context
 def doctor(ctx: click.Context, address: str | None, data_dir: str) -> None:
     """Look for what is wrong with this host, and say how to mend it.

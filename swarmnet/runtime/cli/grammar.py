@@ -7,6 +7,7 @@ counts. A command gets a `Console`: the way to the agent, and to the user.
 import errno
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from os import fsencode
 from typing import Final
 
@@ -139,6 +140,15 @@ def _everywhere(envvar: str | None) -> tuple[click.Option, ...]:
     )
 
 
+data_dir_option: Final = partial(
+    click.option,
+    "--data-dir",
+    metavar="DIR",
+    type=click.Path(file_okay=False),
+    default=DATA_DIR,
+    show_default=True,
+)
+"""Names the data directory; its `help` says for what."""
 FIRST_LEVEL: Final = _everywhere("SWARMNET_RUN_DIR")
 BELOW: Final = _everywhere(None)
 

@@ -6,7 +6,7 @@ from typing import Final
 import click
 
 from swarmnet import __version__
-from swarmnet.runtime.cli.grammar import DATA_DIR, Command, Console, Root
+from swarmnet.runtime.cli.grammar import Command, Console, Root, data_dir_option
 
 PROGRAM: Final = "swarmnet"
 COMPLETE_VARIABLE: Final = "_SWARMNET_COMPLETE"
@@ -58,14 +58,7 @@ def main() -> None:
 
 
 @click.command(cls=Command, epilog="Example: swarmnet agent --log-format json")
-@click.option(
-    "--data-dir",
-    metavar="DIR",
-    type=click.Path(file_okay=False),
-    default=DATA_DIR,
-    show_default=True,
-    help="Where its identity and its rows are kept.",
-)
+@data_dir_option(help="Where its identity and its rows are kept.")
 @click.option(
     "--log-format",
     type=click.Choice(["text", "json"]),

@@ -8,7 +8,7 @@ import click
 
 from swarmnet.errors import Refused
 from swarmnet.runtime.cli.answers import Json
-from swarmnet.runtime.cli.grammar import DATA_DIR, Command, Console
+from swarmnet.runtime.cli.grammar import Command, Console, data_dir_option
 from swarmnet.runtime.cli.layout import table
 from swarmnet.runtime.cli.outcomes import one_line
 
@@ -24,14 +24,7 @@ NOTHING_FOUND = "nothing of swarmnet was found"
     "--all", "wipes", is_flag=True, help="Its identity and its rows as well: for good."
 )
 @click.option("--yes", "is_sure", is_flag=True, help="Do not ask.")
-@click.option(
-    "--data-dir",
-    metavar="DIR",
-    type=click.Path(file_okay=False),
-    default=DATA_DIR,
-    show_default=True,
-    help="Where the agent kept them.",
-)
+@data_dir_option(help="Where the agent kept them.")
 @click.pass_obj
 def reset(console: Console, *, wipes: bool, is_sure: bool, data_dir: str) -> None:
     """Remove all of swarmnet from this host, and tell what it was.
