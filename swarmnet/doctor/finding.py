@@ -1,6 +1,6 @@
 """A finding: what was looked at, what it shows, and what to do about it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -16,9 +16,6 @@ class Verdict(StrEnum):
     OK = "ok"
     WARN = "warn"
     FAIL = "fail"
-
-
-_ORDER: Final = tuple(Verdict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +62,6 @@ def warning(check: str, evidence: str, cure: str, node: str = "") -> Finding:
 def failure(check: str, evidence: str, cure: str, node: str = "") -> Finding:
     """Return that something does not work."""
     return Finding(check, Verdict.FAIL, evidence, cure, node)
-
-
-def worst(findings: Iterable[Finding]) -> Verdict:
-    """Return the worst verdict; of nothing, that it was skipped."""
-    return max(
-        (one.verdict for one in findings), key=_ORDER.index, default=Verdict.SKIP
-    )
 
 
 def finding_untrusted(value: object, node: str) -> Finding | None:

@@ -6,12 +6,10 @@ An expression stays what libnftables-json(5) says it is: objects of one key each
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
 
 Json = Mapping[str, object]
 Place = tuple[str, str, str]
 """Family, table and name of a chain or a set."""
-VERDICTS: Final = ("accept", "drop", "reject", "return", "jump", "goto", "queue")
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,22 +22,25 @@ SHARE_LEFT: Final = 0.2
 _REACHES: Final = {
     "INDIRECT": (
         "only others reach it: the path between us is broken",
-        "look at the firewalls and routes between the two hosts: swarmnet doctor {}",
+        "look at the firewalls and routes between the hosts: swarmnet doctor {name}",
     ),
     "STREAM_ONLY": (
         "it answers by TCP only: UDP is blocked between us",
-        "open 7946/udp both ways: swarmnet doctor {} says where it ends",
+        "open {port}/udp both ways: swarmnet doctor {name} says where it ends",
     ),
     "ONE_WAY": (
         "it is heard, but answers nothing: it does not hear us",
-        "open 7946/udp towards it: swarmnet doctor {} says where it ends",
+        "open {port}/udp towards it: swarmnet doctor {name} says where it ends",
     ),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class MemberFacts:
-    """A member as this node sees it; `reach` is by which way it answers."""
+    """A member as this node sees it; `reach` is by which way it answers.
+
+    `address` ends with a colon and its port, or says that it is unknown.
+    """
 
     name: str
     state: str
@@ -146,7 +149,9 @@ def check_member(one: MemberFacts) -> Finding | None:
         return failure("member", told, cure, one.name)
     if one.state == "degraded":
         why, cure = _REACHES.get(one.reach, _REACHES["INDIRECT"])
-        return warning("member", f"{told}: {why}", cure.format(one.name), one.name)
+        _, _, port = one.address.rpartition(":")
+        cure = cure.format(name=one.name, port=port)
+        return warning("member", f"{told}: {why}", cure, one.name)
     return None
 
 

@@ -67,8 +67,8 @@ class Contents:
         return found
 
 
-def gather(run_dir: str, data_dir: str, commands: Sequence[str]) -> Contents:
-    """Collect all that can be had. `commands` are those of ours that look further."""
+def gather(run_dir: str, data_dir: str) -> Contents:
+    """Collect all that can be had."""
     found, agent = Contents(), _Agent(run_dir)
     found.add("versions.txt", versions)
     for name, path in (
@@ -88,9 +88,7 @@ def gather(run_dir: str, data_dir: str, commands: Sequence[str]) -> Contents:
         found.add(f"networks/{network}.json", lambda: agent.answer(path))  # noqa: B023
     found.add_all("kernel", kernel_parts(run_dir))
     found.add("directories.txt", lambda: _listing(run_dir, data_dir))
-    for command in commands:
-        name = f"{command}.txt"
-        found.add(name, lambda: own_command(run_dir, command))  # noqa: B023
+    found.add("doctor.txt", lambda: own_command(run_dir, "doctor"))
     return found
 
 

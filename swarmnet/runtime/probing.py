@@ -20,6 +20,7 @@ from swarmnet.runtime.linux import run_in
 from swarmnet.runtime.namespaces import Namespaces
 
 TIMEOUT_S: Final = 20.0
+OWN_COMMAND_S: Final = 60.0
 NAMESPACES_MAX: Final = 200
 """Of so many namespaces the kernel's state is told."""
 LIBRARIES: Final = ("click", "cryptography", "h11", "msgpack", "prometheus_client")
@@ -115,7 +116,7 @@ def _sysctls() -> bytes:
     return "\n".join([*lines, ""]).encode()
 
 
-def own_command(run_dir: str, *words: str, timeout_s: float = 60.0) -> bytes:
+def own_command(run_dir: str, *words: str) -> bytes:
     """Return what another command of ours prints on this host.
 
     It is ended when it takes too long.
@@ -128,9 +129,9 @@ def own_command(run_dir: str, *words: str, timeout_s: float = 60.0) -> bytes:
             command,
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            timeout=timeout_s,
+            timeout=OWN_COMMAND_S,
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return f"no end after {timeout_s:.0f} s\n".encode()
+        return f"no end after {OWN_COMMAND_S:.0f} s\n".encode()
     return done.stdout + done.stderr

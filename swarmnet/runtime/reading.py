@@ -159,7 +159,7 @@ def _intruders(space: Space, links: _Links) -> dict[Intruder, None]:
     return dict.fromkeys(read_intruders(space, names))
 
 
-def _bodies(space: Space, request: Request, kind: int) -> Iterator[bytes]:
+def bodies(space: Space, request: Request, kind: int) -> Iterator[bytes]:
     """Yield the bodies of a dump's messages."""
     for datagram in space.dump(request):
         for told, _, _, start, end in split_untrusted(datagram):
@@ -169,7 +169,7 @@ def _bodies(space: Space, request: Request, kind: int) -> Iterator[bytes]:
 
 def _read_links(space: Space, *, is_owned: bool) -> _Links:
     found: dict[int, FoundLink] = {}
-    for body in _bodies(space, dump_links(), RTM_NEWLINK):
+    for body in bodies(space, dump_links(), RTM_NEWLINK):
         link = decode_link_untrusted(body)
         if link is not None and not link.flags & IFF_LOOPBACK:
             found[link.index] = link
@@ -185,7 +185,7 @@ def _read_fdb(space: Space) -> FoundFdb:
 
 
 def _addresses(space: Space, links: _Links, desired: Namespace) -> Iterator[Address]:
-    for body in _bodies(space, dump_addresses(), RTM_NEWADDR):
+    for body in bodies(space, dump_addresses(), RTM_NEWADDR):
         found = decode_address_untrusted(body)
         name = None if found is None else links.name(found.index)
         if found is None or name is None:
@@ -201,7 +201,7 @@ def _is_link_local(found: FoundAddress) -> bool:
 
 
 def _routes(space: Space, links: _Links) -> Iterator[Route]:
-    for body in _bodies(space, dump_routes(), RTM_NEWROUTE):
+    for body in bodies(space, dump_routes(), RTM_NEWROUTE):
         found = decode_route_untrusted(body)
         name = None if found is None else links.name(found.index)
         if found is not None and name is not None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from re import compile as pattern
 from typing import Final
 
+from swarmnet.crypto.token import PREFIX
 from swarmnet.errors import Refused
 from swarmnet.runtime.store import DATABASE
 
@@ -24,7 +25,7 @@ PUBLIC: Final = frozenset(
 SECRET_BYTES_MIN: Final = 8
 """What is shorter is a number, and would be found by chance."""
 HIDDEN: Final = b"[secret]"
-_TOKEN: Final = pattern(rb"SNTKN-[0-9]+-[0-9a-z]+-[0-9a-z]+")
+_TOKEN: Final = pattern(PREFIX.encode() + rb"-[0-9]+-[0-9a-z]+-[0-9a-z]+")
 
 
 def kept_secrets(data_dir: Path) -> list[bytes] | None:

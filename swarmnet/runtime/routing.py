@@ -255,7 +255,7 @@ class Routing:
     async def _check(self, fields: Fields, _: str) -> Answer:
         network = read(lambda: fields.optional("network", str))
         taken(fields)
-        return await self._doctor_commands.check(network)
+        return await self._doctor_commands.check(self._life(), network)
 
     async def _monitor(self, fields: Fields, _: str) -> Answer:
         taken(fields)

@@ -209,7 +209,7 @@ class Spaces:
     """Opens spaces by their key, and closes those that were not used for longest."""
 
     def __init__(self, host: int, open_fd: Callable[[str], int]) -> None:
-        self._host = _opened(host)
+        self._host = open_space(host)
         self._open_fd = open_fd
         self._open: OrderedDict[str, Space] = OrderedDict()
         self._lock = threading.Lock()
@@ -243,7 +243,7 @@ class Spaces:
         space = self._open.get(key)
         if space is None:
             try:
-                space = _opened(self._open_fd(key))
+                space = open_space(self._open_fd(key))
             except OSError as error:
                 message = f"no namespace {key}: {error.strerror}"
                 raise Denied(error.errno or errno.ENOENT, message) from error
@@ -302,7 +302,12 @@ def open_here(fd: int) -> Space:
         raise
 
 
-def _opened(fd: int) -> Space:
+def open_space(fd: int) -> Space:
+    """Open the space of a namespace; `fd` is its own from now on, or closed.
+
+    Raises:
+        OSError: No descriptor is left, or it is no network namespace.
+    """
     try:
         return Space(fd, Rtnetlink(fd))
     except OSError:

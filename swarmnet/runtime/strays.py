@@ -27,8 +27,7 @@ from swarmnet.kernel.links import Link, is_ours
 from swarmnet.kernel.netlink import RTM_NEWLINK, RTM_NEWNSID, split_untrusted
 from swarmnet.kernel.state import Unreadable
 from swarmnet.runtime.linux import is_network_namespace
-from swarmnet.runtime.rtnetlink import Rtnetlink
-from swarmnet.runtime.spaces import Denied, Space
+from swarmnet.runtime.spaces import Denied, Space, open_space
 
 NAMED: Final = "/run/netns"
 """Where `ip netns` keeps its names."""
@@ -95,7 +94,7 @@ def find_strays(host: int, known: Iterable[int]) -> Iterator[tuple[str, Space, s
 
 
 def _strays_of(fd: int, place: str, host: int) -> Iterator[tuple[str, Space, str]]:
-    space = _space(fd)
+    space = open_space(os.dup(fd))
     try:
         for found in _devices(space):
             if is_ours(found.link) and _is_from(space, found, host):
@@ -139,27 +138,18 @@ def devices_from(
 
 
 def _devices_in(fd: int, host: int) -> list[Link]:
-    space = _space(fd)
+    space = open_space(os.dup(fd))
     try:
         return [one.link for one in _devices(space) if _is_from(space, one, host)]
     finally:
         space.close()
 
 
-def _space(fd: int) -> Space:
-    own = os.dup(fd)
-    try:
-        return Space(own, Rtnetlink(own))
-    except OSError:
-        os.close(own)
-        raise
-
-
 def _stray_in(fd: int, place: str, host: int, link: Link) -> Stray | None:
     """Look for the device in one namespace."""
     if not is_network_namespace(fd):
         return None
-    space = _space(fd)
+    space = open_space(os.dup(fd))
     try:
         held = _holder(space, link, host)
         if held is None:

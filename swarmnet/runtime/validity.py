@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 
 from swarmnet.cnm.endpoint import IP
+from swarmnet.ids import NodeId
 from swarmnet.node.books import subnet_realm
 from swarmnet.node.endpoints import KnownEndpoint
 from swarmnet.runtime.life import Life
@@ -58,7 +59,4 @@ def _reason(life: Life, one: KnownEndpoint, index: int, address: IP) -> str:
 
 
 def _name(life: Life, node: bytes) -> str:
-    for one in (life.me, *life.node.states()):
-        if one == node:
-            return life.name_of(one) or one.hex()
-    return node.hex()
+    return life.name_of(NodeId(node)) or node.hex()

@@ -115,11 +115,12 @@ class Views:
         """Return a member's state, as this node sees it."""
         if node == self._life.me:
             return "alive"
-        state = self._node.states().get(node)
-        if state is None:
+        swim = self._node.swim
+        member = swim.member(node)
+        if member is None:
             return "unknown"
-        is_degraded = state is State.ALIVE and node in self._node.swim.degraded()
-        return "degraded" if is_degraded else state.name.lower()
+        is_degraded = member.state is State.ALIVE and node in swim.degraded()
+        return "degraded" if is_degraded else member.state.name.lower()
 
     # Networks
 

@@ -38,8 +38,9 @@ def test_a_silent_agent_is_waited_for_once(
 ) -> None:
     monkeypatch.setattr(bundling, "ANSWER_S", 0.05)
     monkeypatch.setattr(bundling, "kernel_parts", lambda _: iter(()))
+    monkeypatch.setattr(bundling, "own_command", lambda *_: b"")
     agent.answer = Silence()
-    found = bundling.gather(str(run_dir), str(tmp_path), ())
+    found = bundling.gather(str(run_dir), str(tmp_path))
     assert [one.path for one in agent.asked] == ["/v1/status"]
     missing = [one for one in found.missing if "does not answer within 0.05 s" in one]
     assert len(missing) == 8

@@ -148,11 +148,11 @@ def test_init_says_how_others_join(shell: Shell, agent: FakeAgent) -> None:
         "name": "web1",
         "cluster": "c1",
         "address": "192.0.2.1:7946",
-        "tokens": {"worker": "SWMTKN-w", "manager": "SWMTKN-m"},
+        "tokens": {"worker": "SNTKN-1-w", "manager": "SNTKN-1-m"},
     }
     lines = shell.lines("init")
-    assert "    swarmnet join --token SWMTKN-w 192.0.2.1:7946" in lines
-    assert "SWMTKN-m" not in "".join(lines)
+    assert "    swarmnet join --token SNTKN-1-w 192.0.2.1:7946" in lines
+    assert "SNTKN-1-m" not in "".join(lines)
 
 
 def test_join_says_what_this_node_is_now(shell: Shell, agent: FakeAgent) -> None:
@@ -164,10 +164,10 @@ def test_join_says_what_this_node_is_now(shell: Shell, agent: FakeAgent) -> None
 def test_join_token_says_the_command_or_the_token(
     shell: Shell, agent: FakeAgent
 ) -> None:
-    agent.answer = {"role": "worker", "token": "SWMTKN-w", "address": "[fd00::1]:7946"}
+    agent.answer = {"role": "worker", "token": "SNTKN-1-w", "address": "[fd00::1]:7946"}
     lines = shell.lines("join-token", "worker")
-    assert lines[-1] == "    swarmnet join --token SWMTKN-w [fd00::1]:7946"
-    assert shell.lines("join-token", "-q", "worker") == ["SWMTKN-w"]
+    assert lines[-1] == "    swarmnet join --token SNTKN-1-w [fd00::1]:7946"
+    assert shell.lines("join-token", "-q", "worker") == ["SNTKN-1-w"]
 
 
 def test_ca_rotate_says_the_new_root(shell: Shell, agent: FakeAgent) -> None:

@@ -9,9 +9,6 @@ from swarmnet.errors import Refused
 from swarmnet.runtime.cli.answers import Json, as_object, text
 from swarmnet.runtime.cli.grammar import Command, Console, data_dir_option
 
-LOOKING = ("doctor",)
-"""Commands that look further, where there are such."""
-
 
 @click.command(
     cls=Command, epilog="Example: swarmnet bundle --anonymize case-17.tar.gz"
@@ -40,8 +37,7 @@ def bundle(
     console = ctx.ensure_object(Console)
     path = file or strftime("swarmnet-bundle-%Y%m%dT%H%M%SZ.tar.gz", gmtime())
     redactor = bundling.secrets_of(console.run_dir, data_dir)
-    commands = [one for one in LOOKING if _has(ctx, one)]
-    found = bundling.gather(console.run_dir, data_dir, commands)
+    found = bundling.gather(console.run_dir, data_dir)
     if anonymize:
         found = bundling.anonymous(found)
     try:
@@ -51,12 +47,6 @@ def bundle(
     missing: list[Json] = [*found.missing]
     answer: Json = {"file": path, "bytes": size, "missing": missing}
     console.show(answer, _told)
-
-
-def _has(ctx: click.Context, name: str) -> bool:
-    root = ctx.find_root()
-    assert isinstance(root.command, click.Group), "it has commands"
-    return root.command.get_command(root, name) is not None
 
 
 def _told(answer: Json) -> Iterator[str]:

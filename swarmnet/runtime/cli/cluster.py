@@ -111,7 +111,7 @@ def _made(answer: Json) -> Iterator[str]:
 
 @click.command(
     cls=Command,
-    epilog="Example: swarmnet join --token SWMTKN-... 192.0.2.1 192.0.2.2:7946",
+    epilog="Example: swarmnet join --token SNTKN-1-... 192.0.2.1 192.0.2.2:7946",
 )
 @click.option("--token", required=True, help="What `swarmnet join-token` shows.")
 @NAME

@@ -16,13 +16,13 @@ from swarmnet.errors import BadPacket, Refused
 from swarmnet.kernel.address_codec import decode_address_untrusted, dump_addresses
 from swarmnet.kernel.link_codec import decode_link_untrusted, dump_links
 from swarmnet.kernel.links import Link, is_ours
-from swarmnet.kernel.netlink import RTM_NEWADDR, RTM_NEWLINK, Request, split_untrusted
+from swarmnet.kernel.netlink import RTM_NEWADDR, RTM_NEWLINK
 from swarmnet.kernel.state import HOST, Unreadable
 from swarmnet.overlay.naming import box_of
 from swarmnet.runtime.kernel import Kernel
 from swarmnet.runtime.life import Life
-from swarmnet.runtime.rtnetlink import Rtnetlink
-from swarmnet.runtime.spaces import Space
+from swarmnet.runtime.reading import bodies
+from swarmnet.runtime.spaces import open_space
 from swarmnet.runtime.views import Views
 
 
@@ -83,15 +83,15 @@ def search_of(life: Life) -> Search:
 
 def _addresses(fd: int) -> list[tuple[Link, IP, int]]:
     """Return the addresses of a namespace, whose descriptor is closed."""
-    space = Space(fd, Rtnetlink(fd))
+    space = open_space(fd)
     try:
         links = {}
-        for body in _bodies(space, dump_links(), RTM_NEWLINK):
+        for body in bodies(space, dump_links(), RTM_NEWLINK):
             link = decode_link_untrusted(body)
             if link is not None:
                 links[link.index] = link.link
         found = []
-        for body in _bodies(space, dump_addresses(), RTM_NEWADDR):
+        for body in bodies(space, dump_addresses(), RTM_NEWADDR):
             address = decode_address_untrusted(body)
             if address is not None and address.index in links:
                 ip = ip_address(address.ip)
@@ -99,10 +99,3 @@ def _addresses(fd: int) -> list[tuple[Link, IP, int]]:
         return found
     finally:
         space.close()
-
-
-def _bodies(space: Space, request: Request, kind: int) -> Iterator[bytes]:
-    for datagram in space.dump(request):
-        for told, _, _, start, end in split_untrusted(datagram):
-            if told == kind:
-                yield datagram[start:end]

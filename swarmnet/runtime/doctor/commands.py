@@ -60,15 +60,12 @@ class DoctorCommands:
             away = await look_at(life, peer)
         return [one.as_json() for one in (*found, *away)]
 
-    async def check(self, reference: str | None) -> Sequence[Json]:
+    async def check(self, life: Life, reference: str | None) -> Sequence[Json]:
         """Return the matrix of one network, or of each that this host knows.
 
         Raises:
-            Refused: there is no such network, or this host is in no cluster.
+            Refused: there is no such network.
         """
-        life = self._agent.life
-        if life is None:
-            raise Refused("this host is in no cluster: swarmnet init or swarmnet join")
         networks = life.node.addressing.networks.standing()
         if reference is not None:
             networks = [Views(life).find_network(reference)]

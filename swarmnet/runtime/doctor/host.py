@@ -40,8 +40,7 @@ from swarmnet.runtime.doctor.sockets import find_devices, find_holders
 from swarmnet.runtime.doctor.trials import try_features
 from swarmnet.runtime.reading import Reader
 from swarmnet.runtime.rights import effective
-from swarmnet.runtime.rtnetlink import Rtnetlink
-from swarmnet.runtime.spaces import Space
+from swarmnet.runtime.spaces import open_space
 from swarmnet.runtime.standing import PORT
 from swarmnet.runtime.sysctls import read_sysctls
 
@@ -143,7 +142,7 @@ def _read_host() -> Namespace:
         Unreadable: It changes all the time.
     """
     fd = os.open(HERE, os.O_RDONLY | os.O_CLOEXEC)
-    space = Space(fd, Rtnetlink(fd))
+    space = open_space(fd)
     told = ""
     try:
         for _ in range(TRIALS):

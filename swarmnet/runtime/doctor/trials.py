@@ -5,13 +5,14 @@ import os
 from collections.abc import Callable
 from typing import Final
 
+from swarmnet.cnm.host import VXLAN_PORT
 from swarmnet.kernel.link_codec import add_bridge, add_veth, add_vxlan
 from swarmnet.kernel.links import Kind, Link, Vxlan
 from swarmnet.kernel.netlink import Request
-from swarmnet.runtime.linux import CLONE_NEWNET, in_thread, unshare
+from swarmnet.runtime.linux import in_thread
+from swarmnet.runtime.namespaces import make_namespace
 from swarmnet.runtime.nft import Nft, find_nft
-from swarmnet.runtime.rtnetlink import Rtnetlink
-from swarmnet.runtime.spaces import Denied, Space
+from swarmnet.runtime.spaces import Denied, Space, open_space
 
 MTU: Final = 1400
 LOOPBACK: Final = b"\x7f\0\0\1"
@@ -34,17 +35,12 @@ def try_features() -> dict[str, str | None]:
 
 def _try_links() -> dict[str, str | None]:
     """Make a link of each kind. The thread ends after it, and the links with it."""
-    unshare(CLONE_NEWNET)
-    fd = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        space = Space(fd, Rtnetlink(fd))
-    except OSError:
-        os.close(fd)
-        raise
+    fd = make_namespace()
+    space = open_space(fd)
     trials: dict[str, Callable[[], Request]] = {
         "bridge": lambda: add_bridge(Link("trial0", Kind.BRIDGE, MTU)),
         "vxlan": lambda: add_vxlan(
-            Link("trial1", Kind.VXLAN, MTU, vxlan=Vxlan(1, LOOPBACK, 4789)),
+            Link("trial1", Kind.VXLAN, MTU, vxlan=Vxlan(1, LOOPBACK, VXLAN_PORT)),
             namespace_fd=fd,
             master_index=None,
         ),
