@@ -20,6 +20,8 @@ OUT: Final = ("output", "postrouting", "egress")
 THROUGH: Final = ("prerouting", "forward", "postrouting")
 REPLY: Final = "established"
 """The state of what is sent back, as conntrack has it."""
+DNAT: Final = "dnat"
+"""The status of what is led on to another address, as conntrack has it."""
 DEPTH_MAX: Final = 16
 """Of jumps, as the kernel has it (NFT_JUMP_STACK_SIZE)."""
 
@@ -129,6 +131,14 @@ def _of_ufw(crossing: Crossing) -> str:
 def _openings(crossing: Crossing, hook: str) -> Iterator[tuple[str, str]]:
     """Yield what is to be accepted where a policy drops: for nft, and for iptables."""
     packet, inside = crossing.packet, crossing.inside
+    if packet.icmp_type is not None:
+        kinds = "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert }"
+        yield kinds, "-p icmpv6"
+        return
+    if packet.status == DNAT:
+        tracked = f"-o {inside} -m conntrack --ctstate DNAT"
+        yield f"oifname {inside} ct status dnat", tracked
+        return
     if inside and packet.state != REPLY:
         yield f"iifname {inside}", f"-i {inside}"
     elif packet.state != REPLY:
@@ -143,6 +153,17 @@ def _openings(crossing: Crossing, hook: str) -> Iterator[tuple[str, str]]:
         yield f"oifname {inside} {replies}", f"-o {inside} {tracked}"
     elif packet.state == REPLY:
         yield replies, tracked
+
+
+def _takes_replies(rule: Rule, kind: str, body: object) -> bool:
+    """Return whether it is iptables' conntrack match of a rule that accepts.
+
+    nft(8) does not show which states: those that are accepted are replies'.
+    """
+    is_tracked = isinstance(body, dict) and body.get("name") in ("conntrack", "state")
+    return (
+        kind == "xt" and is_tracked and any("accept" in one for one in rule.expressions)
+    )
 
 
 def first_drop(ruleset: Ruleset, packet: Packet, hooks: Sequence[str]) -> Drop | None:
@@ -189,6 +210,8 @@ class _Walk:
         for expression in rule.expressions:
             for kind, body in expression.items():
                 found = self._step(chain, kind, body)
+                if self._packet.state == REPLY and _takes_replies(rule, kind, body):
+                    continue
                 if found is False:
                     return None
                 if found is None:

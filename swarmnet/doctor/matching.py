@@ -15,7 +15,8 @@ class Packet:
     """A packet as a firewall sees it. None: it may be any.
 
     `port` is where it goes to. `state` is conntrack's: "new" of the first packet of an
-    exchange, "established" of what is sent back.
+    exchange, "established" of what is sent back; `status` is so too: "dnat" of what is
+    led on. `icmp_type` is by its name in nft(8).
     """
 
     protocol: str
@@ -26,6 +27,8 @@ class Packet:
     link_out: str | None = None
     source_port: int | None = None
     state: str = "new"
+    status: str = ""
+    icmp_type: str | None = None
 
     @property
     def version(self) -> int | None:
@@ -97,8 +100,8 @@ def value_of(key: object, packet: Packet) -> object:
         name = str(body.get("key"))
         if kind == "meta" and name in _META:
             return _META[name](packet)
-        if kind == "ct" and name == "state":
-            return packet.state
+        if kind == "ct" and name in ("state", "status"):
+            return packet.state if name == "state" else packet.status
         if kind == "payload" and "protocol" in body:
             return _payload(str(body["protocol"]), str(body.get("field")), packet)
     return None
@@ -108,7 +111,7 @@ def _payload(protocol: str, name: str, packet: Packet) -> object:
     if protocol in ("udp", "tcp", "sctp", "dccp", "icmp", "icmpv6"):
         if protocol != packet.protocol:
             raise NotSo
-        return _port(name, packet)
+        return packet.icmp_type if name == "type" else _port(name, packet)
     if protocol == "th":
         return _port(name, packet)
     if protocol in ("ip", "ip6"):

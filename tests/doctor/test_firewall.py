@@ -1,6 +1,7 @@
 """Which rule drops what must pass: nftables' own listings, and iptables' lines."""
 
 import json
+from dataclasses import replace
 from ipaddress import IPv4Address, ip_address
 from typing import Any
 
@@ -19,7 +20,7 @@ from swarmnet.doctor.firewall import (
 from swarmnet.doctor.legacy_rules import parse_iptables
 from swarmnet.doctor.matching import Packet
 from swarmnet.doctor.ruleset import Chain, Ruleset, parse_nft
-from swarmnet.runtime.doctor.host import way_out
+from swarmnet.runtime.doctor.crossings import published, way_out
 
 PEER, HERE = ip_address("10.99.0.2"), ip_address("10.99.0.1")
 UDP = Packet("udp", 7946, PEER, HERE, link_in="eth0")
@@ -215,6 +216,69 @@ def test_a_way_out_is_open_in_both_directions(
     crossings = tuple(way_out(GATEWAY, "eth0"))
     found = list(check_firewall(FirewallFacts(ruleset, crossings=crossings)))
     assert [one.cure for one in found] == cures
+
+
+def test_a_published_port_is_led_on_where_what_was_translated_may_pass() -> None:
+    base = {"hook": "forward", "policy": "drop"}
+    crossings = tuple(published(GATEWAY, "eth0", [("tcp", 80)]))
+    ruleset = listing(INTO, BACK, base=base)
+    (found,) = check_firewall(FirewallFacts(ruleset, crossings=crossings))
+    assert found.evidence.startswith("published 80/tcp: ")
+    assert found.cure == (
+        "nft insert rule inet f in oifname swarmnet_gw ct status dnat accept"
+    )
+    dnat = match({"ct": {"key": "status"}}, "dnat", "in")
+    ruleset = listing([dnat, ACCEPT], base=base)
+    (found,) = check_firewall(FirewallFacts(ruleset, crossings=crossings))
+    assert found.verdict is Verdict.OK
+    # What nobody published is not let in by that.
+    assert first_drop(ruleset, replace(crossings[0].packet, status=""), THROUGH)
+
+
+def test_what_others_protect_of_theirs_is_not_in_our_way() -> None:
+    # As Docker does: nobody but its own bridge may reach its containers.
+    theirs = [
+        match(field("ip", "daddr"), "172.17.0.2"),
+        match({"meta": {"key": "iifname"}}, "docker0", "!="),
+        DROP,
+    ]
+    ruleset = listing(theirs, base={"hook": "prerouting", "prio": -300})
+    crossings = tuple(way_out(GATEWAY, "eth0"))
+    (found,) = check_firewall(FirewallFacts(ruleset, crossings=crossings))
+    assert found.verdict is Verdict.OK
+
+
+def test_replies_pass_a_conntrack_rule_that_iptables_made() -> None:
+    tracked = {"xt": {"type": "match", "name": "conntrack"}}
+    accepting = listing([tracked, ACCEPT], base={"policy": "drop"})
+    dropping = listing([tracked, DROP])
+    reply = replace(TCP, port=40000, source_port=7946, state=REPLY)
+    assert first_drop(accepting, reply, IN) is None
+    for ruleset, packet in ((accepting, TCP), (dropping, reply)):
+        drop = first_drop(ruleset, packet, IN)
+        assert drop is not None
+        assert not drop.is_certain
+
+
+def test_neighbours_find_each_other_by_ipv6() -> None:
+    near, far = ip_address("fd00::1"), ip_address("fd00::2")
+    asked = Packet(
+        *("icmpv6", 0, far, near),
+        link_in="eth0",
+        state="untracked",
+        icmp_type="nd-neighbor-solicit",
+    )
+    crossing = Crossing("neighbour discovery coming in", asked, IN)
+    ruleset = listing([match({"ct": {"key": "state"}}, "established"), ACCEPT])
+    (found,) = check_firewall(FirewallFacts(ruleset, crossings=(crossing,)))
+    assert found.verdict is Verdict.OK
+    base = {"policy": "drop"}
+    (found,) = check_firewall(FirewallFacts(listing(base=base), crossings=(crossing,)))
+    kinds = "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert }"
+    assert found.cure == f"nft insert rule inet f in {kinds} accept"
+    some = {"set": ["nd-neighbor-solicit", "nd-neighbor-advert"]}
+    opened = listing([match(field("icmpv6", "type"), some), ACCEPT], base=base)
+    assert first_drop(opened, asked, IN) is None
 
 
 def test_a_way_out_by_iptables() -> None:

@@ -31,11 +31,9 @@ def look_alone(
         Refused: the address is none.
     """
     found: list[Finding] = []
-    known = Examined(
-        data_dir,
-        agent=listener_pid(os.path.join(run_dir, SOCKET)),
-        is_silent=has_kept(data_dir),
-    )
+    agent = listener_pid(os.path.join(run_dir, SOCKET))
+    is_silent = agent is not None or has_kept(data_dir)
+    known = Examined(data_dir, agent=agent, is_silent=is_silent)
     if address is not None:
         found += reach_alone(address)
     return [one.as_json() for one in (*examine(known), *found)]

@@ -8,8 +8,10 @@ from ipaddress import ip_address
 from time import time
 from typing import Final
 
+from swarmnet.cnm.endpoint import parse_publish
 from swarmnet.doctor.matching import IP
 from swarmnet.doctor.standing import StandingFacts
+from swarmnet.errors import Refused
 from swarmnet.ids import NodeId
 from swarmnet.overlay.mtu import overhead_bytes
 from swarmnet.runtime.doctor.by_hand import search_of
@@ -43,6 +45,7 @@ def examined(store: Store, life: Life | None, notice: str | None) -> Examined:
         vxlan_port=place.vxlan_port,
         vnis=tuple(part.vni for one in inside for part in one.facts.subnets),
         peers=tuple(_peers(life)),
+        published=tuple(_published(life)),
         networks=tuple(
             (networks.names().get(one.id, one.facts.name), prefix)
             for one in networks.standing()
@@ -101,6 +104,14 @@ def _drifts(life: Life) -> Iterator[str]:
                 f"{shown}: somebody changed what is ours, {event['count']} put right at"
                 f" {iso_time(at)}: {event['first']}"
             )
+
+
+def _published(life: Life) -> Iterator[tuple[str, int]]:
+    for known in life.own_endpoints():
+        for text in known.facts.publish:
+            with suppress(Refused):
+                port = parse_publish(text)
+                yield port.protocol, port.port
 
 
 def _peers(life: Life) -> Iterator[tuple[IP, IP | None]]:

@@ -6,8 +6,8 @@ import os
 import socket
 import struct
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from ipaddress import IPv4Address, ip_address, ip_network
+from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
 from typing import Final
 
 from swarmnet.cnm.host import VXLAN_PORT
@@ -15,16 +15,11 @@ from swarmnet.cnm.network import Prefix
 from swarmnet.doctor.features import FeatureFacts, check_features
 from swarmnet.doctor.finding import Finding, skipped
 from swarmnet.doctor.firewall import (
-    IN,
-    OUT,
-    REPLY,
-    THROUGH,
-    Crossing,
     FirewallFacts,
     check_firewall,
 )
 from swarmnet.doctor.host import FORWARD, HostFacts, check_host
-from swarmnet.doctor.matching import IP, Packet
+from swarmnet.doctor.matching import IP
 from swarmnet.doctor.ports import PortFacts, check_ports
 from swarmnet.doctor.rights import RightsFacts, check_rights
 from swarmnet.doctor.sandboxes import ByHand, check_by_hand
@@ -35,6 +30,7 @@ from swarmnet.kernel.links import is_ours
 from swarmnet.kernel.state import HOST, Namespace, Unreadable
 from swarmnet.overlay.facts import foreign_prefixes
 from swarmnet.overlay.naming import GATEWAY_BRIDGE
+from swarmnet.runtime.doctor.crossings import crossings_of, link_of
 from swarmnet.runtime.doctor.rulesets import Unlisted, read_ruleset
 from swarmnet.runtime.doctor.sockets import find_devices, find_holders
 from swarmnet.runtime.doctor.trials import try_features
@@ -46,17 +42,9 @@ from swarmnet.runtime.sysctls import read_sysctls
 
 HERE: Final = "/proc/thread-self/ns/net"
 TRIALS: Final = 3
-PEERS_MAX: Final = 64
-"""So many members' addresses are led through the firewall."""
 SIOCGIFFLAGS: Final = 0x8913
 IFF_RUNNING: Final = 0x40
 """Up, and its operational state is so too, or not known: netdevice(7)."""
-ANYWHERE: Final = 443
-"""A port such as sandboxes seek outside."""
-OUTSIDE: Final = IPv4Address("198.51.100.1")
-"""An address such as they seek there: one of documentation's (RFC 5737)."""
-EPHEMERAL: Final = 40000
-"""A port such as the kernel chooses for outgoing connections."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +68,8 @@ class Examined:
     vxlan_port: int = VXLAN_PORT
     vnis: tuple[int, ...] = ()
     peers: Sequence[tuple[IP, IP | None]] = ()
+    published: Sequence[tuple[str, int]] = ()
+    """Ports inside that are published on this host: protocol and number."""
     networks: Sequence[tuple[str, Prefix]] = ()
     pools: Sequence[Prefix] = ()
     mtus: Sequence[tuple[str, int, int]] = ()
@@ -155,14 +145,6 @@ def _read_host() -> Namespace:
     raise Unreadable(told)
 
 
-def link_of(host: Namespace, ip: IP | None) -> str:
-    """Return the name of the link that has an address, "" if none has it."""
-    for address in host.addresses:
-        if ip is not None and address.ip == ip.packed:
-            return address.link
-    return ""
-
-
 def is_running(name: str) -> bool:
     """Return whether a link of the calling thread's namespace has a carrier.
 
@@ -232,84 +214,11 @@ def _host(one: Examined, host: Namespace) -> HostFacts:
 
 
 def _firewall(one: Examined, host: Namespace) -> FirewallFacts:
-    crossings = tuple(_crossings(one, host))
+    crossings = tuple(crossings_of(one, host))
     try:
         return FirewallFacts(read_ruleset(), crossings=crossings)
     except Unlisted as error:
         return FirewallFacts(None, str(error), crossings)
-
-
-def _crossings(one: Examined, host: Namespace) -> Iterator[Crossing]:
-    """Yield what must come in and go out, from and to each member that is known."""
-    peers: list[tuple[IP | None, IP | None]] = [*one.peers[:PEERS_MAX]]
-    peers = peers or [(None, None)]
-    link = link_of(host, one.address) or None
-    under = link_of(host, one.vtep) or None
-    for address, vtep in peers:
-        for protocol in ("udp", "tcp"):
-            what, port = f"{one.port}/{protocol}", one.port
-            coming = Packet(protocol, port, address, one.address, link_in=link)
-            going = Packet(protocol, port, one.address, address, link_out=link)
-            yield Crossing(f"{what} coming in", coming, IN)
-            if address is not None:
-                yield Crossing(f"{what} going out", going, OUT)
-        what, port = f"{one.vxlan_port}/udp", one.vxlan_port
-        coming = Packet("udp", port, vtep, one.vtep, link_in=under)
-        going = Packet("udp", port, one.vtep, vtep, link_out=under)
-        yield Crossing(f"{what} (VXLAN) coming in", coming, IN)
-        if vtep is not None:
-            yield Crossing(f"{what} (VXLAN) going out", going, OUT)
-    yield from _replies(one, host, [address for address, _ in peers])
-    gateway = link_of_bridge(host)
-    if gateway is not None:
-        yield from way_out(gateway, under or link)
-
-
-def _replies(
-    one: Examined, host: Namespace, addresses: Sequence[IP | None]
-) -> Iterator[Crossing]:
-    """Yield what comes back of our connections, and goes back of others' to us."""
-    link = link_of(host, one.address) or None
-    for address in addresses:
-        coming = Packet(
-            *("tcp", EPHEMERAL, address, one.address),
-            link_in=link,
-            source_port=one.port,
-            state=REPLY,
-        )
-        yield Crossing(f"replies from {one.port}/tcp coming in", coming, IN)
-        if address is not None:
-            going = replace(
-                coming,
-                source=one.address,
-                destination=address,
-                link_in=None,
-                link_out=link,
-            )
-            yield Crossing(f"replies from {one.port}/tcp going out", going, OUT)
-
-
-def way_out(gateway: IP, outside: str | None) -> Iterator[Crossing]:
-    """Yield what sandboxes send by the gateway bridge, and what comes back to them."""
-    out = Packet("tcp", ANYWHERE, gateway, link_in=GATEWAY_BRIDGE, link_out=outside)
-    yield Crossing("the way out of sandboxes", out, THROUGH, GATEWAY_BRIDGE)
-    back = Packet(
-        *("tcp", EPHEMERAL, OUTSIDE, gateway),
-        link_in=outside,
-        link_out=GATEWAY_BRIDGE,
-        source_port=ANYWHERE,
-        state=REPLY,
-    )
-    yield Crossing("replies to sandboxes", back, THROUGH, GATEWAY_BRIDGE)
-
-
-def link_of_bridge(host: Namespace) -> IP | None:
-    """Return the address of the gateway bridge, or None if it does not stand."""
-    for address in host.addresses:
-        found = ip_address(address.ip)
-        if address.link == GATEWAY_BRIDGE and isinstance(found, IPv4Address):
-            return found
-    return None
 
 
 def look_at_folder(folder: str, *, is_full: bool) -> StorageFacts:
