@@ -85,15 +85,17 @@ def _id_of(owner: NodeId, key: bytes) -> str:
 def named_of(known: KnownEndpoint, me: NodeId) -> Named:
     """Return an endpoint as DNS sees it; hidden while nobody is to go there.
 
-    Its own name comes first, by which it is told when its address is asked.
+    Its own name comes first, by which it is told when its address is asked. An address
+    that its row only claims says nothing: whose it is, others are asked.
     """
     facts = known.facts
+    addresses = [ip for _, ip in facts.addresses] if known.is_effective else []
     # Rows may say anything, also nothing.
     names = (facts.name, facts.sandbox, *facts.aliases, known.id.hex())
     return Named(
         id=_id_of(known.owner, known.id),
         names=tuple(dict.fromkeys(name.lower() for name in names if name)),
-        addresses=tuple(ip for _, ip in facts.addresses),
+        addresses=tuple(addresses),
         ports=tuple(_ports(facts.publish)),
         box=facts.sandbox if known.owner == me else None,
         is_hidden=known.is_dormant or not known.is_effective,

@@ -90,11 +90,17 @@ class Anonymizer:
         return value
 
     def _address(self, found: Match[str]) -> str:
-        shown, length = found[1], found[2]
+        shown, length, port = found[1], found[2], ""
         try:
             address = ip_address(shown)
         except ValueError:
-            return found[0]
+            # A port may follow an address of IPv6, as in a message of somebody's.
+            shown, colon, digits = shown.rpartition(":")
+            port = colon + digits
+            try:
+                address = ip_address(shown)
+            except ValueError:
+                return found[0]
         if _is_common(address):
             return found[0]
         turned = self._addresses.get(shown)
@@ -105,7 +111,7 @@ class Anonymizer:
         if int(address) & ((1 << host) - 1) == 0:
             # It names a network, and goes on doing so.
             turned = turned >> host << host
-        return f"{_shown(turned, bits)}{length or ''}"
+        return f"{_shown(turned, bits)}{port}{length or ''}"
 
     def _turned(self, address: IP) -> int:
         is_local = address.is_link_local and address.version == 6

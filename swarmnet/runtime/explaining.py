@@ -137,14 +137,14 @@ class Explaining:
     # Endpoints
 
     def _endpoints(self, what: str, network: Scope) -> Iterator[KnownEndpoint]:
-        ip, mac = _ip(what), _mac(what)
-        head = name_within(what, self._views.network_names().get(network, ""))
+        ip, mac, said = _ip(what), _mac(what), what.rstrip(".").lower()
+        head = name_within(said, self._views.network_names().get(network, ""))
         for one in self._life.node.addressing.endpoints.all(network):
             facts = one.facts
             addresses = [address for _, address in facts.addresses]
             names = (facts.name, facts.sandbox, *facts.aliases, one.id.hex())
-            is_told = head is not None and head in (name.lower() for name in names)
-            if ip in addresses or mac == facts.station or what in names or is_told:
+            is_named = any(name.lower() in (said, head) for name in names)
+            if ip in addresses or mac == facts.station or is_named:
                 yield one
 
     async def _endpoint(self, what: str, one: KnownEndpoint) -> Json:

@@ -151,3 +151,15 @@ def test_an_endpoint_whose_row_names_nothing_has_its_id() -> None:
         here, facts=replace(here.facts, name="", sandbox="", aliases=("",))
     )
     assert named_of(nobody, hosts.id(1)).names == (here.id.hex(),)
+
+
+def test_an_address_that_is_only_claimed_has_no_name() -> None:
+    hosts = Hosts(1)
+    network = hosts.create(1, "front")
+    here = hosts.connect(1, network, "web")
+    claimed = replace(here, is_effective=False)
+    assert named_of(here, hosts.id(1)).addresses != ()
+    assert named_of(claimed, hosts.id(1)).addresses == ()
+    dormant = named_of(replace(here, is_dormant=True), hosts.id(1))
+    assert dormant.is_hidden
+    assert dormant.addresses == named_of(here, hosts.id(1)).addresses

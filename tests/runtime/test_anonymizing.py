@@ -95,6 +95,13 @@ def test_a_colon_after_it_is_no_part_of_it(address: str, after: str) -> None:
         assert found == f"no answer from {bare}{after}"
 
 
+@pytest.mark.parametrize("address", ["fd00:1::2", "fd00:1:2:3:4:5:6:7"])
+def test_a_port_may_follow_an_address(address: str) -> None:
+    found = other().text(f"from {address}:47890 on")
+    assert found == f"from {other().text(address)}:47890 on"
+    assert address not in found
+
+
 def test_a_mac_is_replaced_in_either_case() -> None:
     found = other().text("02:42:0a:00:00:05 02:42:0A:00:00:05").split()
     assert found[0] == found[1] != "02:42:0a:00:00:05"

@@ -6,7 +6,7 @@ from functools import partial
 import click
 
 from swarmnet.runtime.cli.answers import Json, as_object, named, text
-from swarmnet.runtime.cli.grammar import Command, Console, Group
+from swarmnet.runtime.cli.grammar import QUICK_S, Command, Console, Group
 from swarmnet.runtime.cli.parameters import duration
 from swarmnet.runtime.cli.passphrases import ask_passphrase, read_passphrase
 
@@ -160,7 +160,7 @@ def join_token(console: Console, role: str, *, rotate: bool, quiet: bool) -> Non
     if rotate:
         answer = console.post("join-token", role, "rotate")
     else:
-        answer = console.get("join-token", role)
+        answer = console.get("join-token", role, timeout_s=QUICK_S)
     console.show(answer, partial(_token, quiet=quiet))
 
 

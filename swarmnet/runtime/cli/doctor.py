@@ -18,15 +18,13 @@ from swarmnet.runtime.cli.answers import (
     text,
 )
 from swarmnet.runtime.cli.client import RESTART, SOCKET
-from swarmnet.runtime.cli.grammar import Command, Console, data_dir_option
+from swarmnet.runtime.cli.grammar import QUICK_S, Command, Console, data_dir_option
 from swarmnet.runtime.cli.layout import table
 from swarmnet.runtime.cli.outcomes import FAILED, NO_AGENT, NoAgent, Silent
 from swarmnet.runtime.cli.parameters import complete_network, complete_node
 
 DATABASE: Final = "swarmnet.db"
 HEADS: Final = ("VERDICT", "CHECK", "NODE", "EVIDENCE")
-ANSWER_S: Final = 5.0
-"""An agent that does not say its status within this time does not work."""
 START: Final = "systemctl start swarmnet"
 FAIL: Final = "fail"
 OK: Final = "ok"
@@ -68,9 +66,9 @@ def _silence(console: Console) -> str | None:
         NoAgent: it may not be asked by this user.
     """
     try:
-        console.get("status", timeout_s=ANSWER_S)
+        console.get("status", timeout_s=QUICK_S)
     except (Silent, Refused):
-        return f"the agent does not answer within {ANSWER_S:g} s: {RESTART}"
+        return f"the agent does not answer within {QUICK_S:g} s: {RESTART}"
     except NoAgent as unreached:
         path = os.path.join(console.run_dir, SOCKET)
         if os.path.exists(path) and not os.access(path, os.W_OK):

@@ -30,6 +30,8 @@ TABLE: Final = "table"
 JSON: Final = "json"
 QUICK_S: Final = 10.0
 """What an agent knows by itself it tells within this time, however busy."""
+ASKING_S: Final = 30.0
+"""And what it asks others for first, within this."""
 Lines = Callable[[Json], Iterable[str]]
 Body = Mapping[str, Json]
 

@@ -14,7 +14,7 @@ from swarmnet.runtime.cli.answers import (
     short,
     text,
 )
-from swarmnet.runtime.cli.grammar import QUICK_S, Console, Group
+from swarmnet.runtime.cli.grammar import ASKING_S, QUICK_S, Console, Group
 from swarmnet.runtime.cli.layout import block, table
 from swarmnet.runtime.cli.parameters import (
     NETWORK,
@@ -154,7 +154,7 @@ def _subnets(network: Object) -> str:
 @click.pass_obj
 def inspect(console: Console, network: str) -> None:
     """Show a network and its endpoints."""
-    console.show(console.get("networks", network), _facts)
+    console.show(console.get("networks", network, timeout_s=ASKING_S), _facts)
 
 
 def _facts(answer: Json) -> Iterator[str]:

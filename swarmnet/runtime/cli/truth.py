@@ -19,7 +19,7 @@ from swarmnet.runtime.cli.answers import (
     pairs,
     text,
 )
-from swarmnet.runtime.cli.grammar import JSON, QUICK_S, Command, Console
+from swarmnet.runtime.cli.grammar import ASKING_S, JSON, QUICK_S, Command, Console
 from swarmnet.runtime.cli.layout import block
 from swarmnet.runtime.cli.outcomes import one_line
 
@@ -97,7 +97,7 @@ def explain(console: Console, what: str) -> None:
     And by which row of which owner, since when, whether the address is its own, what
     this kernel should hold and does, where that differs, and what helps.
     """
-    console.show(console.get("explain", what), _explained)
+    console.show(console.get("explain", what, timeout_s=ASKING_S), _explained)
 
 
 def _explained(answer: Json) -> Iterator[str]:
