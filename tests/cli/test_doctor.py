@@ -129,7 +129,7 @@ def test_nothing_to_be_checked(shell: Shell, agent: FakeAgent) -> None:
 def test_an_agent_that_hangs_is_looked_at_from_outside(
     shell: Shell, agent: FakeAgent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("swarmnet.runtime.cli.doctor.ANSWER_S", 0.05)
+    monkeypatch.setattr("swarmnet.runtime.cli.doctor.QUICK_S", 0.05)
     agent.answer = Silence()
     done = shell.run("doctor", "--data-dir", str(shell.run_dir / "data"))
     assert done.exit_code == 1
