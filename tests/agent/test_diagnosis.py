@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from swarmnet.runtime.cli.grammar import QUICK_S
 from tests.agent.findings import (
     bad,
     blocked,
@@ -305,7 +306,7 @@ def test_a_member_that_does_not_answer(world: World) -> None:
         )
         (hung,) = (one for one in doctor_alone(frozen) if one["check"] == "agent")
         assert hung["verdict"] == "fail"
-        assert "does not answer within 5 s" in hung["evidence"]
+        assert f"does not answer within {QUICK_S:g} s" in hung["evidence"]
         assert "systemctl restart swarmnet" in hung["cure"]
     finally:
         frozen.signal(SIGCONT)
