@@ -8,7 +8,7 @@ import json
 import multiprocessing
 import os
 import shlex
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -56,8 +56,8 @@ from benchmarks import (
 )
 from benchmarks.lab import Lab
 from benchmarks.pictures import draw, new_figure
-from benchmarks.report import document, place, print_answer
-from benchmarks.values import Question, Row
+from benchmarks.report import Answer, answered, document, place, print_answer
+from benchmarks.values import Question
 from sim.workers import WorkerLost
 from swarmnet.errors import Refused
 
@@ -167,13 +167,14 @@ def run_command(
         click.echo(
             "quick: fewer seeds and smaller clusters than the targets ask", err=True
         )
-    answers: dict[str, list[Row]] = {}
+    answers: list[Answer] = []
     with Lab(jobs, quick=quick) as lab:
         for name in chosen:
             click.echo(f"{name}: running", err=True)
-            answers[name] = QUESTIONS[name].answer(lab)
+            asked = QUESTIONS[name]
+            answers.append(answered(name, asked.asks, asked.answer(lab)))
             if form == "table":
-                print_answer(name, QUESTIONS[name].asks, answers[name])
+                print_answer(answers[-1])
     text = json.dumps(document(where, command, answers), indent=2, allow_nan=False)
     if form == "json":
         click.echo(text)
@@ -216,10 +217,10 @@ def _directory(out: str) -> Path:
     return directory
 
 
-def _write(directory: Path, text: str, answers: Mapping[str, list[Row]]) -> None:
+def _write(directory: Path, text: str, answers: Sequence[Answer]) -> None:
     (directory / "results.json").write_text(text + "\n", encoding="utf-8")
-    for name, found in answers.items():
-        draw(directory, name, found)
+    for answer in answers:
+        draw(directory, answer.name, answer.rows)
 
 
 def call(arguments: list[str] | None = None) -> int:

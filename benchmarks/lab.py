@@ -174,6 +174,7 @@ def _mean(name: str, figure: str, outcomes: Sequence[Outcome], per: float) -> Sp
         median=sum(counts) / len(counts) / per,
         p90=None,
         worst=max(counts) / per,
+        values=tuple(sorted(count / per for count in counts)),
     )
 
 

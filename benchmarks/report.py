@@ -1,14 +1,15 @@
 """Results as tables for people, and as one JSON document for programs."""
 
 import platform
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from math import isinf
 from os import cpu_count
 from typing import Final
 
 import click
 
+from benchmarks.charts import Picture
 from benchmarks.values import Clock, Row, Spread, Target
 from sim.replay import commit
 
@@ -16,6 +17,7 @@ TITLES: Final = {
     Clock.VIRTUAL: "virtual time and exact counts",
     Clock.WALL: "wall clock of this machine",
 }
+SCHEMA: Final = 1
 HEAD: Final = (
     f"{'measure':52} {'whose':>26} {'runs':>5} {'median':>10} {'p90':>10} {'worst':>10}"
     f" {'ratio':>8}  target"
@@ -44,17 +46,39 @@ def place() -> Place:
     return Place(machine, platform.python_version(), commit())
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a question came to."""
+
+    name: str
+    asks: str
+    rows: Sequence[Row]
+    pictures: Sequence[Picture]
+
+
+def answered(name: str, asks: str, found: Sequence[Row | Picture]) -> Answer:
+    """Return what was found, its rows and its pictures apart."""
+    rows = [one for one in found if isinstance(one, Row)]
+    return Answer(name, asks, rows, [one for one in found if not isinstance(one, Row)])
+
+
 def document(
-    where: Place, command: str, answers: Mapping[str, Sequence[Row]]
+    where: Place, command: str, answers: Sequence[Answer]
 ) -> dict[str, object]:
     """Return the JSON document of `python -m benchmarks run`."""
     return {
+        "schema": SCHEMA,
         "command": command,
         **where.document(),
         "results": [
-            {"question": name, **_row_document(row), **where.document()}
-            for name, rows in answers.items()
-            for row in rows
+            {"question": answer.name, **_row_document(row), **where.document()}
+            for answer in answers
+            for row in answer.rows
+        ],
+        "pictures": [
+            {"question": answer.name, "kind": type(one).__name__, **asdict(one)}
+            for answer in answers
+            for one in answer.pictures
         ],
     }
 
@@ -81,6 +105,7 @@ def _spread_document(values: Spread) -> dict[str, object]:
         "p90": _finite(values.p90),
         "worst": _finite(values.worst),
         "never": values.never,
+        "values": [_finite(value) for value in values.values],
     }
 
 
@@ -102,13 +127,13 @@ def _finite(value: float | None) -> float | None:
     return None if value is None or isinf(value) else value
 
 
-def print_answer(name: str, asks: str, rows: Sequence[Row]) -> None:
+def print_answer(answer: Answer) -> None:
     """Print one question's tables, one for each kind of clock."""
     for clock in Clock:
-        of_clock = [row for row in rows if row.clock is clock]
+        of_clock = [row for row in answer.rows if row.clock is clock]
         if not of_clock:
             continue
-        click.echo(f"\n{name}: {asks}\n[{TITLES[clock]}]\n{HEAD}")
+        click.echo(f"\n{answer.name}: {answer.asks}\n[{TITLES[clock]}]\n{HEAD}")
         note = ""
         for row in of_clock:
             _print_row(row)

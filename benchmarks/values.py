@@ -4,10 +4,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from math import ceil, inf, isinf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from benchmarks.charts import Picture
     from benchmarks.lab import Lab
+
+VALUES_MAX: Final = 201
+"""So many of its values a spread keeps: enough to tell a difference from noise."""
 
 
 class Clock(StrEnum):
@@ -29,7 +33,7 @@ class Spread:
     """One measure over runs; infinity is never. None is what a source did not give.
 
     `worst` is the largest unless larger is better. `p90` lies nine tenths of the way
-    to the worst.
+    to the worst. `values` are the runs' own, best first; of many, evenly spaced ones.
     """
 
     name: str
@@ -38,6 +42,7 @@ class Spread:
     p90: float | None
     worst: float | None
     never: int = 0
+    values: tuple[float, ...] = ()
 
     def value(self, of: Of) -> float:
         """Return the figure that a target bounds."""
@@ -61,7 +66,17 @@ def spread(
         p90=_signed(ranked[ceil(0.9 * count) - 1], sign),
         worst=_signed(ranked[-1], sign),
         never=sum(value is None for value in values),
+        values=tuple(_signed(value, sign) for value in _thinned(ranked)),
     )
+
+
+def _thinned(ranked: Sequence[float]) -> Sequence[float]:
+    """Return at most `VALUES_MAX` of them: the first, the last, and evenly between."""
+    last = len(ranked) - 1
+    if last < VALUES_MAX:
+        return ranked
+    steps = VALUES_MAX - 1
+    return [ranked[round(place * last / steps)] for place in range(VALUES_MAX)]
 
 
 def _signed(value: float, sign: int) -> float:
@@ -113,19 +128,20 @@ class Row:
 class Question:
     """What is asked, and how it is answered. `asks` is one line.
 
-    One that `needs_root` is answered by a real kernel, on hosts of its own.
+    It is answered by rows, and by pictures of what rows do not show. One that
+    `needs_root` is answered by a real kernel, on hosts of its own.
     """
 
     name: str
     asks: str
-    answer: Callable[["Lab"], list[Row]]
+    answer: Callable[["Lab"], Sequence["Row | Picture"]]
     needs_root: bool = False
 
 
 def question(
     name: str,
     doc: str | None,
-    answer: Callable[["Lab"], list[Row]],
+    answer: Callable[["Lab"], Sequence["Row | Picture"]],
     *,
     needs_root: bool = False,
 ) -> Question:

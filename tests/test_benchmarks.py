@@ -14,14 +14,23 @@ from benchmarks.lab import Lab, Outcome, Pair, joined
 from benchmarks.report import verdict
 from benchmarks.simulator import growth
 from benchmarks.sustained import Load, carry
-from benchmarks.values import Clock, Of, Question, Row, Spread, Target, spread
+from benchmarks.values import (
+    VALUES_MAX,
+    Clock,
+    Of,
+    Question,
+    Row,
+    Spread,
+    Target,
+    spread,
+)
 from tests.source import ROOT
 
 SLOW = Row(
     measure="time to all",
     unit="s",
     clock=Clock.VIRTUAL,
-    ours=Spread("swarmnet", 3, 0.5, 0.9, inf, never=1),
+    ours=Spread("swarmnet", 3, 0.5, 0.9, inf, never=1, values=(0.4, 0.5, inf)),
     peer=Spread("memberlist", 3, 2.0, 2.0, 2.0),
     targets=(Target(Of.MEDIAN, 0.2), Target(Of.WORST, 1.0)),
     note="of three",
@@ -93,8 +102,10 @@ def test_a_result_in_json_carries_its_spread_peer_targets_and_place(
     place = {name: document[name] for name in ("machine", "python", "commit")}
     assert all(place.values())
     assert document["command"] == "python -m benchmarks run toy"
-    ours = {"median": 0.5, "p90": 0.9, "worst": None, "runs": 3, "never": 1}
-    peer = {"median": 2.0, "p90": 2.0, "worst": 2.0, "runs": 3, "never": 0}
+    figures = {"median": 0.5, "p90": 0.9, "worst": None, "runs": 3, "never": 1}
+    ours = {**figures, "values": [0.4, 0.5, None]}
+    same = {"median": 2.0, "p90": 2.0, "worst": 2.0, "runs": 3, "never": 0}
+    peer: dict[str, object] = {**same, "values": []}
     median = {"of": "median", "limit": 0.2, "value": 0.5, "gap": 0.3}
     worst = {"of": "worst", "limit": 1.0, "value": None, "gap": None}
     assert document["results"] == [
@@ -213,12 +224,12 @@ def test_the_module_is_the_command() -> None:
 @pytest.mark.parametrize(
     ("values", "larger_is_better", "expected"),
     [
-        ([3.0], False, Spread("a", 1, 3.0, 3.0, 3.0)),
-        ([4.0, 1.0], False, Spread("a", 2, 2.5, 4.0, 4.0)),
-        ([4.0, 1.0, 2.0], True, Spread("a", 3, 2.0, 1.0, 1.0)),
-        ([1.0, None, 2.0], False, Spread("a", 3, 2.0, inf, inf, never=1)),
-        ([1.0, None], False, Spread("a", 2, inf, inf, inf, never=1)),
-        ([None, 8.0, 9.0], True, Spread("a", 3, 8.0, inf, inf, never=1)),
+        ([3.0], False, Spread("a", 1, 3.0, 3.0, 3.0, values=(3.0,))),
+        ([4.0, 1.0], False, Spread("a", 2, 2.5, 4.0, 4.0, values=(1.0, 4.0))),
+        ([4.0, 1.0, 2.0], True, Spread("a", 3, 2.0, 1.0, 1.0, values=(4.0, 2.0, 1.0))),
+        ([1.0, None, 2.0], False, Spread("a", 3, 2.0, inf, inf, 1, (1.0, 2.0, inf))),
+        ([1.0, None], False, Spread("a", 2, inf, inf, inf, 1, (1.0, inf))),
+        ([None, 8.0, 9.0], True, Spread("a", 3, 8.0, inf, inf, 1, (9.0, 8.0, inf))),
     ],
 )
 def test_a_spread_ranks_never_behind_everything(
@@ -258,16 +269,22 @@ def test_a_share_bounds_our_median_by_the_peers() -> None:
     pair = Pair(outcomes(1, 2, 9), outcomes(10, 20, 30), "peer")
     row = pair.share("all", "count", "s", 0.4)
     assert (row.ours.median, row.targets) == (2, (Target(Of.MEDIAN, 8.0),))
-    assert row.peer == Spread("peer", 3, 20, 30, 30)
+    assert row.peer == Spread("peer", 3, 20, 30, 30, values=(10, 20, 30))
 
 
 def test_a_rare_count_is_judged_by_its_mean_over_all_pairs() -> None:
     pairs = [Pair(outcomes(0, 0), outcomes(0, 4)), Pair(outcomes(0, 2), outcomes(4))]
     row = joined(pairs).mean("wrong", "count", "/h", 0.1, per=2.0)
-    assert row.ours == Spread("swarmnet", 4, 0.25, None, 1.0)
+    assert row.ours == Spread("swarmnet", 4, 0.25, None, 1.0, values=(0, 0, 0, 2 / 2))
     assert row.peer is not None
     assert row.peer.median == pytest.approx(8 / 3 / 2)
     assert row.targets[0].limit == pytest.approx(0.8 / 3 / 2)
+
+
+def test_of_many_values_a_spread_keeps_the_ends_and_some_between() -> None:
+    kept = spread("a", [float(one) for one in range(10_001)]).values
+    assert len(kept) == VALUES_MAX
+    assert (kept[0], kept[100], kept[-1]) == (0.0, 5_000.0, 10_000.0)
 
 
 def test_growth_is_the_exponent_of_the_number_of_nodes() -> None:
