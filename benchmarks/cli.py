@@ -27,6 +27,7 @@ from benchmarks import (
     channels,
     coordinates,
     crash,
+    curves,
     dns,
     fidelity,
     flood,
@@ -51,6 +52,7 @@ from benchmarks import (
     table_update,
     thousand_networks,
     throughput,
+    tradeoff,
     update,
     views,
 )
@@ -71,10 +73,12 @@ QUESTIONS: Final[dict[str, Question]] = {
     for one in (
         update.QUESTION,
         bootstrap.QUESTION,
+        curves.QUESTION,
         leave.QUESTION,
         partition.QUESTION,
         crash.QUESTION,
         stalls.QUESTION,
+        tradeoff.QUESTION,
         views.QUESTION,
         pause.QUESTION,
         asymmetric.QUESTION,
