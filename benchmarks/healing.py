@@ -1,7 +1,7 @@
 """What each node sees alive while a cut heals, as curves and maps of heat."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from benchmarks.charts import Axis, Chart, HeatMap, Line, Whose
@@ -49,9 +49,10 @@ class Seen:
 def watched(case: Case) -> Seen:
     """Run the simulator once, and look at all views."""
     views = Views()
-    result = run(case.options, course=views)
+    end_s = case.healed_s + CURVE_S[1]
+    result = run(replace(case.options, duration_s=end_s), course=views)
     nodes = result.nodes
-    since_s = _curve_times(min(CURVE_S[1], result.simulated_s - case.healed_s))
+    since_s = _curve_times(result.simulated_s - case.healed_s)
     means = zip(*_percent(views, case, since_s, nodes), strict=True)
     curve = tuple(
         (at_s, sum(of_all) / nodes) for at_s, of_all in zip(since_s, means, strict=True)
