@@ -60,7 +60,7 @@ def test_a_machines_path_is_caught(line: str, *, is_forbidden: bool) -> None:
     assert forbidden_lines(f"first\n{line}\n") == ([2] if is_forbidden else [])
 
 
-@pytest.mark.parametrize("script", ["run", "tools", "venv"])
+@pytest.mark.parametrize("script", ["browser", "run", "tools", "venv"])
 def test_a_script_of_ci_has_its_run_bit(script: str) -> None:
     assert (ROOT / ".ci" / script).stat().st_mode & 0o111 == 0o111
 
