@@ -31,9 +31,10 @@ MARKERS: Final = "os^Dv*Ph"
 MARKED: Final = 12
 """Of a line with more points, markers stand in even distances on the paper."""
 FORMULA_DASHES: Final = (":", "-.", (0, (6, 1, 1, 1, 1, 1)), (0, (1, 4)))
-ABOVE: Final = (6, 5)
-BELOW: Final = (6, -12)
-"""Where our labels and a peer's stand from their points, in 1/72 inch."""
+LEFT: Final = (-5, -11)
+RIGHT: Final = (5, 4)
+"""Where our labels end, and a peer's begin, from their points, in 1/72 inch: on the two
+sides of a line that falls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +113,11 @@ def _plot(axes: "Axes", line: Line, place: int) -> None:
         drawn.set_markersize(6)
         drawn.set_markerfacecolor("white" if pen.is_hollow else pen.colour)
     for label, point in zip(line.labels, line.points, strict=False):
-        place_of = BELOW if pen.is_hollow else ABOVE
+        place_of = RIGHT if pen.is_hollow else LEFT
         told = axes.annotate(label, point, place_of, textcoords="offset points")
-        told.set(color=pen.colour, fontsize=8.5)
+        told.set(color=pen.colour, fontsize=8.5, zorder=4)
+        told.set_horizontalalignment("left" if pen.is_hollow else "right")
+        told.set_bbox({"facecolor": "white", "linewidth": 0, "alpha": 0.8, "pad": 0.4})
     if line.is_joined and len(line.points) > MARKED:
         # Lines that lie upon each other have their markers in turn.
         drawn.set_markevery((0.01 + 0.03 * (place % 4), 0.12))
