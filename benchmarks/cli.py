@@ -27,6 +27,7 @@ from benchmarks import (
     channels,
     coordinates,
     crash,
+    curves,
     dns,
     fidelity,
     flood,
@@ -51,12 +52,14 @@ from benchmarks import (
     table_update,
     thousand_networks,
     throughput,
+    tradeoff,
     update,
     views,
 )
 from benchmarks.lab import Lab
-from benchmarks.pictures import draw, new_figure
-from benchmarks.report import Answer, answered, document, place, print_answer
+from benchmarks.page import page
+from benchmarks.pictures import check_paper, drawn, write
+from benchmarks.report import Answer, Place, answered, document, place, print_answer
 from benchmarks.values import Question
 from sim.workers import WorkerLost
 from swarmnet.errors import Refused
@@ -70,10 +73,12 @@ QUESTIONS: Final[dict[str, Question]] = {
     for one in (
         update.QUESTION,
         bootstrap.QUESTION,
+        curves.QUESTION,
         leave.QUESTION,
         partition.QUESTION,
         crash.QUESTION,
         stalls.QUESTION,
+        tradeoff.QUESTION,
         views.QUESTION,
         pause.QUESTION,
         asymmetric.QUESTION,
@@ -127,7 +132,7 @@ def list_command() -> None:
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--quick", is_flag=True, help="fewer seeds, smaller: up to 10 minutes")
 @click.option("--host", is_flag=True, help="all that need root, on hosts of their own")
-@click.option("--out", metavar="DIR", help="for results.json and the pictures")
+@click.option("--out", metavar="DIR", help="for results.json, report.html, pictures")
 @click.option(
     "--format",
     "form",
@@ -179,7 +184,8 @@ def run_command(
     if form == "json":
         click.echo(text)
     if directory is not None:
-        _write(directory, text, answers)
+        (directory / "results.json").write_text(text + "\n", encoding="utf-8")
+        _show(directory, where, command, answers)
 
 
 def _chosen(names: tuple[str, ...], *, host: bool) -> list[str]:
@@ -213,14 +219,19 @@ def _directory(out: str) -> Path:
     except OSError as error:
         reason = error.strerror or error
         raise Refused(f"--out {out!r}: {reason}; name a writable directory") from None
-    new_figure(1)
+    check_paper()
     return directory
 
 
-def _write(directory: Path, text: str, answers: Sequence[Answer]) -> None:
-    (directory / "results.json").write_text(text + "\n", encoding="utf-8")
-    for answer in answers:
-        draw(directory, answer.name, answer.rows)
+def _show(
+    directory: Path, where: Place, command: str, answers: Sequence[Answer]
+) -> None:
+    """Write the pictures, and the page that holds them all."""
+    pictures = {one.name: drawn(one.name, one.rows, one.pictures) for one in answers}
+    for of_question in pictures.values():
+        write(directory, of_question)
+    text = page(where, command, answers, pictures)
+    (directory / "report.html").write_text(text, encoding="utf-8")
 
 
 def call(arguments: list[str] | None = None) -> int:
