@@ -4,14 +4,14 @@ Bare membership stands beside memberlist's rules, both of them Python. The whole
 is ours as an agent runs it: certificates, sealed packets and a row of each member.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Final
 
-from benchmarks.growth import Growth, Theory, positive
+from benchmarks.growth import Theory
 from benchmarks.lab import OURS, PEER, Lab
+from benchmarks.measured import Measure, Measured
 from benchmarks.one_node import Cost, cost_of, held_bytes
-from benchmarks.values import Clock, Row, Spread, spread
+from benchmarks.values import Clock, Spread, spread
 from sim.options import Options
 
 STEADY: Final = 128
@@ -19,28 +19,13 @@ STEADY: Final = 128
 IDLE_S: Final = {3000: 10.0, 10_000: 5.0}
 IDLE_SMALL_S: Final = (30.0, 10.0)
 WHOLE: Final = {"channels": "on", "tables": "on"}
-WHOLE_NAME: Final = "whole node"
 # The largest of a full and a quick run: each member costs keys and a certificate.
 WHOLE_CPU_MAX: Final = (300, 30)
 WHOLE_HELD_MAX: Final = (3000, 300)
 MIB: Final = 2.0**20
 
-Found = tuple[list[Row], Growth]
-Spreads = Mapping[int, Spread]
-Pair = tuple[Spreads, Spreads]
+Spreads = dict[int, Spread]
 Costs = dict[int, Cost]
-
-
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """What is measured of a node; `name` is a word, for its chart."""
-
-    name: str
-    what: str
-    unit: str
-    theory: Theory | None
-    least: int = 0
-    note: str = ""
 
 
 CPU: Final = Measure(
@@ -73,24 +58,25 @@ def idle_s(size: int, *, quick: bool) -> float:
     return IDLE_S.get(size, IDLE_SMALL_S[quick])
 
 
-def node_costs(lab: Lab, sizes: Sequence[int]) -> list[Found]:
-    """Return rows and growth of each: CPU, memory, and both of the whole node.
+def node_costs(lab: Lab, sizes: Sequence[int]) -> list[Measured]:
+    """Return CPU and memory of a view, both of a whole node, and the simulator's own.
 
-    The simulator's own time and memory stand in rows as well: how far it goes.
+    The last say how far it goes, and in what time.
     """
     few = [size for size in sizes if size <= WHOLE_CPU_MAX[lab.quick]]
     kept = [size for size in sizes if size <= WHOLE_HELD_MAX[lab.quick]]
     costs = (_costs(lab, OURS, {}, sizes), _costs(lab, PEER, {}, sizes))
-    whole: tuple[Costs, Costs] = (_costs(lab, OURS, WHOLE, few), {})
+    whole = _costs(lab, OURS, WHOLE, few)
     held = (_held(lab, OURS, {}, sizes), _held(lab, PEER, {}, sizes))
+    whole_held = _held(lab, OURS, WHOLE, kept)
     return [
-        _found(CPU, _each(costs, lambda cost: cost.cpu_us_s)),
-        _found(WHOLE_CPU, _each(whole, lambda cost: cost.cpu_us_s)),
-        _found(HELD, held),
-        _found(WHOLE_HELD, (_held(lab, OURS, WHOLE, kept), {})),
-        _found(BEGIN, _each(costs, lambda cost: (cost.begin_s,))),
-        _found(SIMULATED, _each(costs, lambda cost: (cost.wall_s,))),
-        _found(PEAK, _each(costs, lambda cost: (cost.peak_bytes / MIB,))),
+        _both(CPU, costs, lambda cost: cost.cpu_us_s),
+        _both(WHOLE_CPU, (whole, {}), lambda cost: cost.cpu_us_s),
+        Measured(HELD, Clock.WALL, *held),
+        Measured(WHOLE_HELD, Clock.WALL, whole_held),
+        _both(BEGIN, costs, lambda cost: (cost.begin_s,)),
+        _both(SIMULATED, costs, lambda cost: (cost.wall_s,)),
+        _both(PEAK, costs, lambda cost: (cost.peak_bytes / MIB,)),
     ]
 
 
@@ -109,7 +95,7 @@ def _costs(
 
 def _held(
     lab: Lab, profile: str, settings: dict[str, str], sizes: Sequence[int]
-) -> dict[int, Spread]:
+) -> Spreads:
     """Return what a node holds; a process for each, for it keeps what it has hashed."""
     found = {}
     for size in sizes:
@@ -119,40 +105,13 @@ def _held(
     return found
 
 
-def _each(
+def _both(
+    measure: Measure,
     costs: tuple[Costs, Costs],
     values_of: Callable[[Cost], Sequence[float]],
-) -> Pair:
+) -> Measured:
     ours, peer = (
         {size: spread(name, values_of(cost)) for size, cost in of.items()}
         for name, of in zip((OURS, PEER), costs, strict=True)
     )
-    return ours, peer
-
-
-def _found(measure: Measure, spreads: Pair) -> Found:
-    """Return a row for each size, and how the medians grow."""
-    ours, peer = spreads
-    rows = [
-        Row(
-            measure=f"N={size}: {measure.what}",
-            unit=measure.unit,
-            clock=Clock.WALL,
-            ours=one,
-            peer=peer.get(size),
-            note=measure.note,
-        )
-        for size, one in ours.items()
-    ]
-    points = [
-        positive((size, one.median) for size, one in of.items()) for of in spreads
-    ]
-    growth = Growth(
-        *(measure.name, measure.what, measure.unit, Clock.WALL),
-        ours=points[0],
-        peer=points[1],
-        peer_name=PEER,
-        theory=measure.theory,
-        least=measure.least,
-    )
-    return rows, growth
+    return Measured(measure, Clock.WALL, ours, peer)
