@@ -41,6 +41,8 @@ from benchmarks import (
     partition,
     pause,
     rows,
+    scaling,
+    scaling_endpoints,
     sealed,
     simulator,
     sketch,
@@ -98,6 +100,8 @@ QUESTIONS: Final[dict[str, Question]] = {
         table_bytes.QUESTION,
         network_bytes.QUESTION,
         simulator.QUESTION,
+        scaling.QUESTION,
+        scaling_endpoints.QUESTION,
         fidelity.QUESTION,
         kernel_entries.QUESTION,
         kernel_dump.QUESTION,
@@ -141,6 +145,12 @@ def list_command() -> None:
     show_default=True,
 )
 @click.option("--jobs", type=int, help="processes; default: one a core")
+@click.option(
+    "--scheduler",
+    metavar="ADDRESS",
+    help="virtual time on the workers of a Dask cluster (extra 'cluster'); what is"
+    " timed stays here",
+)
 def run_command(
     *,
     names: tuple[str, ...],
@@ -149,6 +159,7 @@ def run_command(
     out: str | None,
     form: str,
     jobs: int | None,
+    scheduler: str | None,
 ) -> None:
     """Answer the questions named, or all that need no root.
 
@@ -173,7 +184,7 @@ def run_command(
             "quick: fewer seeds and smaller clusters than the targets ask", err=True
         )
     answers: list[Answer] = []
-    with Lab(jobs, quick=quick) as lab:
+    with Lab(jobs, quick=quick, scheduler=scheduler) as lab:
         for name in chosen:
             click.echo(f"{name}: running", err=True)
             asked = QUESTIONS[name]

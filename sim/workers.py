@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 Task = TypeVar("Task")
 Answer = TypeVar("Answer")
@@ -24,11 +24,29 @@ class WorkerLost(Exception):
     """A process died; the task at `place`, counted from 0, has no answer.
 
     It is the first of those in hand, so it may have been another's that killed it.
+    `why` says what happened.
     """
 
-    def __init__(self, place: int) -> None:
-        super().__init__(f"a worker process died; task {place} has no answer")
+    def __init__(self, place: int, why: str = "a worker process died") -> None:
+        super().__init__(f"{why}; task {place} has no answer")
         self.place = place
+        self.why = why
+
+
+class Pool(Protocol):
+    """Whoever does tasks side by side: this machine's processes, or a cluster's."""
+
+    def __enter__(self) -> "Pool": ...
+
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None: ...
+
+    def kill(self) -> None:
+        """End or let go of everybody now, whatever they have in hand."""
+
+    def map(
+        self, action: Callable[[Task], Answer], tasks: Iterable[Task]
+    ) -> Generator[Answer, None, None]:
+        """Yield `action` of each task, in their order; `tasks` is read as needed."""
 
 
 class Workers:
