@@ -1,7 +1,7 @@
 """Clusters of agents to measure: a process a host, hosts on one switch.
 
 Hosts and the switch are namespaces of our own, without names (`hosts.Ground`), so all
-goes with the process; agents and peers are ended by their ids.
+goes with the process; agents and peers are ended by their ids, and end with us.
 """
 
 import json
@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import IO, Any, Final
 
 from benchmarks.hosts import Ground, path_of, run_inside
+from benchmarks.lifelines import bound_to_us
 from swarmnet.runtime.cli.client import ask, connected
 from swarmnet.runtime.cli.outcomes import NoAgent
 
@@ -107,16 +108,18 @@ class Switch:
         self, index: int, *command: str, out: IO[bytes] | int = subprocess.DEVNULL
     ) -> "subprocess.Popen[bytes]":
         """Start a process on a host."""
-        enter = ("nsenter", f"--net={path_of(self.hosts[index])}")
         return subprocess.Popen(
-            (*enter, *command), stdout=out, stderr=subprocess.STDOUT
+            self._on(index, *command), stdout=out, stderr=subprocess.STDOUT
         )
 
     def talk(self, index: int, *command: str) -> "subprocess.Popen[bytes]":
         """Start a process on a host that is spoken to by its input and output."""
-        enter = ("nsenter", f"--net={path_of(self.hosts[index])}")
         pipe = subprocess.PIPE
-        return subprocess.Popen((*enter, *command), stdin=pipe, stdout=pipe)
+        return subprocess.Popen(self._on(index, *command), stdin=pipe, stdout=pipe)
+
+    def _on(self, index: int, *command: str) -> tuple[str, ...]:
+        enter = ("nsenter", f"--net={path_of(self.hosts[index])}")
+        return bound_to_us(*enter, *command)
 
 
 class Agents:
