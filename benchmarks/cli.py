@@ -41,6 +41,7 @@ from benchmarks import (
     pause,
     rows,
     sealed,
+    serf_cluster,
     simulator,
     sketch,
     stalls,
@@ -107,6 +108,7 @@ QUESTIONS: Final[dict[str, Question]] = {
         agent_rest.QUESTION,
         agent_flood.QUESTION,
         agent_fifty.QUESTION,
+        serf_cluster.QUESTION,
         dns.QUESTION,
     )
 }

@@ -7,6 +7,8 @@ from pathlib import Path
 from shutil import which
 from typing import Final
 
+from benchmarks.debian import named
+
 GOPATH: Final = Path("/usr/share/gocode")
 """Where Debian's `golang-*-dev` packages put their sources."""
 MEMBERLIST: Final = "github.com/hashicorp/memberlist"
@@ -31,13 +33,8 @@ def said_missing(question: str) -> bool:
 
 
 def memberlist_name() -> str:
-    """Return what the real memberlist is called, with Debian's version of it."""
-    asked = ("dpkg-query", "-W", "-f", "${Version}", _debian(MEMBERLIST))
-    try:
-        done = subprocess.run(asked, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        return "real memberlist"
-    return f"real memberlist {done.stdout.rpartition('-')[0]}".rstrip()
+    """Return what the real memberlist is called, with its version."""
+    return named("real memberlist", _debian(MEMBERLIST))
 
 
 def _debian(package: str) -> str:

@@ -6,8 +6,8 @@ Each of MEMBERS (numbers with commas) is a `swarmnet.node` with keys, a certific
 channels, tables and failure detector at their defaults, at its port of all PORTs, and
 driven as an agent drives it: datagrams and streams are `swarmnet.runtime`'s own. What
 an agent has besides is left out: no rows are put on a disk, no kernel is programmed, no
-API is served. Keys and certificates come from SEED, so that several processes agree on them;
-who is whose and what is genuine each member finds out for itself.
+API is served. Keys and certificates come from SEED, so that several processes agree on
+them; who is whose and what is genuine each member finds out for itself.
 
 What it reads and says is `benchmarks.crowd`'s. All in one process share one core.
 """

@@ -23,7 +23,7 @@ WHOLE_S: Final = 180.0
 of state, of which two may pass it by."""
 HEARD_S: Final = 10.0
 DEAD_S: Final = 60.0
-BETWEEN_S: Final = 0.4
+BETWEEN_S: Final = 1.0
 """Between two broadcasts: the first is passed on no more."""
 POINTS_MAX: Final = 100
 MS: Final = 1000.0
