@@ -18,6 +18,7 @@ from threading import Condition, Thread
 from time import monotonic
 from typing import IO, Final
 
+from benchmarks.agent_fifty import memory_of
 from benchmarks.agent_rest import cpu_ticks
 from benchmarks.lifelines import bound_to_us
 
@@ -151,6 +152,10 @@ class Crowd:
         """Return the CPU time that all processes have used, in s."""
         ticks = sum(cpu_ticks(one.pid) for one in self.processes)
         return ticks / os.sysconf("SC_CLK_TCK")
+
+    def own_mib(self) -> float:
+        """Return the memory of all processes, what they share counted once."""
+        return memory_of([one.pid for one in self.processes])[1]
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:

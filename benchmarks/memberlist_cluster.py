@@ -53,6 +53,7 @@ ASKED: Final = (
     Asked("last", "a kill until dead at all", "s", 0.5),
     Asked("whole", "all join: until all see all"),
     Asked("rested", "CPU at rest, each", "% of a core"),
+    Asked("own", "memory of all processes, each", "MiB"),
 )
 ALARMS: Final = (
     Asked("views", "wrong views of death per node-hour", "", 1.0),

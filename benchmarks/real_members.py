@@ -12,7 +12,6 @@ them; who is whose and what is genuine each member finds out for itself.
 What it reads and says is `benchmarks.crowd`'s. All in one process share one core.
 """
 
-import json
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -24,6 +23,7 @@ from typing import Final
 
 import trio
 
+from benchmarks.telling import PAYLOAD_BYTES, tell
 from sim.pki import WALL_S, Pki
 from swarmnet.crypto.directory import Directory
 from swarmnet.crypto.identity import Signatures
@@ -49,16 +49,9 @@ from swarmnet.swim.outputs import (
 from swarmnet.tables.stored import StoredRows
 
 HOST: Final = IPv4Address("127.0.0.1").packed
-PAYLOAD_BYTES: Final = 100
 KEY: Final = b"hello/"
 READ_BYTES: Final = 65_536
 SAID: Final = {State.SUSPECT: "suspect", State.DEAD: "dead"}
-
-
-def tell(who: int, what: str, of: object = "") -> None:
-    """Say what a member sees, now."""
-    told = {"at": monotonic(), "who": who, "what": what, "of": str(of)}
-    print(json.dumps(told), flush=True)
 
 
 class World:

@@ -42,7 +42,7 @@ class Trial:
 
 @dataclass(slots=True)
 class Found:
-    """What was seen of one kind: times in s, None for never; CPU in % of a core."""
+    """What was seen of one kind: times in s, None for never; % of a core; MiB."""
 
     whole: list[float | None] = field(default_factory=list)
     half: list[float | None] = field(default_factory=list)
@@ -51,6 +51,7 @@ class Found:
     first: list[float | None] = field(default_factory=list)
     last: list[float | None] = field(default_factory=list)
     rested: list[float] = field(default_factory=list)
+    own: list[float] = field(default_factory=list)
     informed: list[float] = field(default_factory=list)
     """When members heard, of all broadcasts; infinity for never."""
 
@@ -90,6 +91,7 @@ def tried(kind: Kind, trial: Trial, found: Found) -> None:
         sleep(trial.settle_s)
         if trial.rest_s:
             found.rested.append(rested(crowd, trial.rest_s))
+            found.own.append(crowd.own_mib() / trial.count)
         for number in range(trial.broadcasts):
             _broadcast(crowd, number * 7 % trial.count, f"hello{number}", found)
             sleep(BETWEEN_S)
