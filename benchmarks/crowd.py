@@ -62,6 +62,7 @@ class Crowd:
         self._stack = ExitStack()
         self._news = Condition()
         self._seen: list[Seen] = []
+        self._has_lost = False
         self._by_member: dict[int, subprocess.Popen[bytes]] = {}
         self.processes: list[subprocess.Popen[bytes]] = []
 
@@ -98,6 +99,9 @@ class Crowd:
                 with self._news:
                     self._seen.append(Seen(**told))
                     self._news.notify_all()
+        with self._news:
+            self._has_lost = True
+            self._news.notify_all()
 
     def tell(self, who: int, *words: object) -> None:
         """Tell a member's process something about it.
@@ -120,7 +124,10 @@ class Crowd:
             process.stdin.write(f"{' '.join(map(str, words))}\n".encode())
             process.stdin.flush()
         except OSError:
-            raise RuntimeError(f"{self._kind.name}: a process has ended") from None
+            raise self._ended() from None
+
+    def _ended(self) -> RuntimeError:
+        return RuntimeError(f"{self._kind.name}: a process has ended")
 
     def wait(
         self, what: str, whom: Collection[int], since: float, for_s: float, of: str = ""
@@ -128,19 +135,27 @@ class Crowd:
         """Wait until all of these have seen something; return when each first did.
 
         It counts from `since` on. Whoever has not seen it after `for_s` is left out.
+
+        Raises:
+            RuntimeError: a process has ended.
         """
         found: dict[int, float] = {}
         wanted, place, until = frozenset(whom), 0, monotonic() + for_s
+
+        def is_it(one: Seen) -> bool:
+            is_told = one.what == what and one.of == of and one.at >= since
+            return is_told and one.who in wanted
+
         with self._news:
             while True:
-                for seen in self._seen[place:]:
-                    is_it = seen.what == what and seen.of == of and seen.at >= since
-                    if is_it and seen.who in wanted:
-                        found.setdefault(seen.who, seen.at)
+                for one in filter(is_it, self._seen[place:]):
+                    found.setdefault(one.who, one.at)
                 place = len(self._seen)
                 left_s = until - monotonic()
                 if len(found) == len(wanted) or left_s <= 0:
                     return found
+                if self._has_lost:
+                    raise self._ended()
                 self._news.wait(left_s)
 
     def seen(self, what: str, since: float) -> list[Seen]:
