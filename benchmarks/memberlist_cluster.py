@@ -27,34 +27,25 @@ from secrets import token_hex
 from typing import Final
 
 from benchmarks import golang, real_members
+from benchmarks.asked import Asked, rows_of
 from benchmarks.charts import Picture
 from benchmarks.crowd import Kind
 from benchmarks.golang import said_missing
 from benchmarks.lab import OURS, Lab
 from benchmarks.trials import (
-    Asked,
     Contest,
     Losing,
     Trial,
     alarmed,
+    asked,
     contested,
     curves,
-    rows_of,
 )
 from benchmarks.values import Question, Row, question
 
 PROGRAM: Final = "memberlist_cluster"
 KEY_BYTES: Final = 32
-ASKED: Final = (
-    Asked("half", "100 bytes to half", "ms"),
-    Asked("all", "100 bytes to all", "ms", 0.25),
-    Asked("suspect", "a kill until first suspected"),
-    Asked("first", "a kill until first held dead"),
-    Asked("last", "a kill until dead at all", "s", 0.5),
-    Asked("whole", "all join: until all see all"),
-    Asked("rested", "CPU at rest, each", "% of a core"),
-    Asked("own", "memory of all processes, each", "MiB"),
-)
+ASKED: Final = asked(all_share=0.25, dead_share=0.5)
 ALARMS: Final = (
     Asked("views", "wrong views of death per node-hour", "", 1.0),
     Asked("victims", "members so wronged per node-hour", "", 1.0),

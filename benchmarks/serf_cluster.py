@@ -22,14 +22,15 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic, sleep, time
-from typing import Final, TypeVar
+from typing import Final
 
 from benchmarks import herds, serf
 from benchmarks.agent_fifty import memory_of, used_by
+from benchmarks.asked import Asked, rows_of
 from benchmarks.clusters import UPLINK
 from benchmarks.herds import Heard, Herd, dead, wait_whole
 from benchmarks.lab import OURS, Lab
-from benchmarks.values import Clock, Of, Question, Row, Target, question, spread
+from benchmarks.values import Question, Row, question
 from swarmnet.errors import Refused
 from swarmnet.runtime.cli.outcomes import NoAgent
 from swarmnet.runtime.linux import run_in
@@ -89,7 +90,6 @@ class Found:
 
 
 Begun = Callable[[int], AbstractContextManager[Herd]]
-Answer = TypeVar("Answer")
 
 
 def ours(size: Size) -> Found:
@@ -166,16 +166,6 @@ def _received_here() -> int:
     raise RuntimeError(f"a host has no {UPLINK}")
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """One list of a `Found`; ours is to be at most this share of serf's."""
-
-    what: str
-    measure: str
-    unit: str
-    share: float | None = None
-
-
 ASKED: Final = (
     Asked("joined", "all join, until all see all", "s"),
     Asked("heard", "a new network to all; serf: a user event", "s", 1.0),
@@ -185,24 +175,6 @@ ASKED: Final = (
     Asked("used", "CPU at rest, each", "% of a core"),
     Asked("own", "memory, each (PSS)", "MiB"),
 )
-
-
-def rows_of(hosts: int, mine: Found, peer: Found | None) -> list[Row]:
-    """Return what was seen of ours beside serf's."""
-    return [_row(f"N={hosts}: {one.measure}", one, mine, peer) for one in ASKED]
-
-
-def _row(measure: str, asked: Asked, mine: Found, peer: Found | None) -> Row:
-    ours_ = spread(OURS, getattr(mine, asked.what))
-    if peer is None:
-        return Row(measure, asked.unit, Clock.WALL, ours_)
-    theirs_ = spread(serf.name(), getattr(peer, asked.what))
-    limit = (
-        ()
-        if asked.share is None
-        else (Target(Of.MEDIAN, asked.share * theirs_.median),)
-    )
-    return Row(measure, asked.unit, Clock.WALL, ours_, theirs_, limit)
 
 
 def compared(lab: Lab, size: Size, *, is_alone: bool) -> list[Row]:
@@ -216,7 +188,8 @@ def compared(lab: Lab, size: Size, *, is_alone: bool) -> list[Row]:
         mine.take(_borne(lab, OURS, ours, size))
         if not is_alone:
             peer.take(_borne(lab, "serf", theirs, size))
-    return rows_of(size.hosts, mine, None if is_alone else peer)
+    both = {OURS: mine} if is_alone else {OURS: mine, serf.name(): peer}
+    return rows_of(both, f"N={size.hosts}", ASKED)
 
 
 def _borne(lab: Lab, name: str, measure: Callable[[Size], Found], size: Size) -> Found:

@@ -20,9 +20,10 @@ from secrets import token_hex
 from typing import Final
 
 from benchmarks import real_members
+from benchmarks.asked import rows_of
 from benchmarks.crowd import Kind
 from benchmarks.lab import OURS, Lab
-from benchmarks.trials import Asked, Contest, Trial, contested, rows_of
+from benchmarks.trials import Contest, Trial, asked, contested
 from benchmarks.values import Question, Row, question
 
 PACKAGE: Final = "swim-protocol"
@@ -31,16 +32,7 @@ SECRET_BYTES: Final = 32
 FULL: Final = Trial(COUNT, 10, 5, settle_s=15.0, rest_s=30.0)
 QUICK: Final = Trial(COUNT // 2, 3, 1, settle_s=2.0, rest_s=4.0)
 ROUNDS: Final = (2, 1)
-ASKED: Final = (
-    Asked("half", "100 bytes to half", "ms"),
-    Asked("all", "100 bytes to all", "ms", 0.1),
-    Asked("suspect", "a kill until first suspected"),
-    Asked("first", "a kill until first held dead"),
-    Asked("last", "a kill until dead at all", "s", 0.5),
-    Asked("whole", "all join: until all see all"),
-    Asked("rested", "CPU at rest, each", "% of a core"),
-    Asked("own", "memory, each (PSS)", "MiB"),
-)
+ASKED: Final = asked(all_share=0.1, dead_share=0.5)
 
 
 def missing() -> str | None:

@@ -13,10 +13,11 @@ from math import inf, isfinite
 from time import monotonic, sleep
 from typing import Final
 
+from benchmarks.asked import MS, Asked
 from benchmarks.charts import Axis, Chart, Line, Whose
 from benchmarks.crowd import Crowd, Kind
 from benchmarks.lab import OURS
-from benchmarks.values import Clock, Of, Row, Target, spread
+from benchmarks.values import Clock
 
 WHOLE_S: Final = 180.0
 """A peer's member that a quick row of joins left out is found by its next full exchange
@@ -26,7 +27,6 @@ DEAD_S: Final = 60.0
 BETWEEN_S: Final = 1.0
 """Between two broadcasts: the first is passed on no more."""
 POINTS_MAX: Final = 100
-MS: Final = 1000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,56 +210,18 @@ def _lose(kind: Kind, losing: Losing, found: Alarms) -> None:
 # What is made of it
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """One measure of a `Found` or an `Alarms`; ours is to be a share of the peer's."""
-
-    what: str
-    measure: str
-    unit: str = "s"
-    share: float | None = None
-
-
-def rows_of(
-    found: Mapping[str, Found] | Mapping[str, Alarms],
-    prefix: str,
-    asked: Sequence[Asked],
-    note: str = "",
-) -> list[Row]:
-    """Return each measure of ours beside the peer's; none where ours did not come up.
-
-    A measure that was not taken is left out.
-    """
-    return [
-        _row(found, f"{prefix}: {one.measure}", one, note)
-        for one in asked
-        if OURS in found and getattr(found[OURS], one.what)
-    ]
-
-
-def _row(
-    found: Mapping[str, Found] | Mapping[str, Alarms],
-    measure: str,
-    asked: Asked,
-    note: str,
-) -> Row:
-    per_s = MS if asked.unit == "ms" else 1.0
-    spreads = {
-        name: spread(name, _scaled(getattr(one, asked.what), per_s))
-        for name, one in found.items()
-    }
-    ours = spreads.pop(OURS)
-    peer = next(iter(spreads.values()), None)
-    limit = (
-        ()
-        if peer is None or asked.share is None
-        else (Target(Of.MEDIAN, asked.share * peer.median),)
+def asked(all_share: float, dead_share: float) -> tuple[Asked, ...]:
+    """Return what a `Found` holds: to all, and dead, at such shares of the peer's."""
+    return (
+        Asked("half", "100 bytes to half", "ms"),
+        Asked("all", "100 bytes to all", "ms", all_share),
+        Asked("suspect", "a kill until first suspected", "s"),
+        Asked("first", "a kill until first held dead", "s"),
+        Asked("last", "a kill until dead at all", "s", dead_share),
+        Asked("whole", "all join: until all see all", "s"),
+        Asked("rested", "CPU at rest, each", "% of a core"),
+        Asked("own", "memory, each (PSS)", "MiB"),
     )
-    return Row(measure, asked.unit, Clock.WALL, ours, peer, limit, note=note)
-
-
-def _scaled(values: Sequence[float | None], by: float) -> list[float | None]:
-    return [None if one is None else by * one for one in values]
 
 
 def curves(found: Mapping[str, Found], count: int) -> Chart:

@@ -24,10 +24,11 @@ from benchmarks import (
     serf_cluster,
     swim_protocol,
 )
+from benchmarks.asked import Asked, rows_of
 from benchmarks.clusters import until
 from benchmarks.crowd import Crowd, Kind, free_ports
 from benchmarks.lab import OURS, Lab
-from benchmarks.trials import Asked, Contest, Found, Trial, contested, curves, rows_of
+from benchmarks.trials import Contest, Found, Trial, contested, curves
 from benchmarks.values import Of
 from tests.source import ROOT
 
@@ -112,8 +113,9 @@ def test_agents_of_both_kinds_are_joined_told_and_killed(
     assert counts == {**once, "received": 3, "used": 3}
     assert 0 < found.first[0] <= found.last[0]
     assert all(one > 0 for one in found.received)
-    rows = serf_cluster.rows_of(3, found, found)
-    assert [row.ratio() for row in rows if row.ours.median] != []
+    rows = rows_of({OURS: found, "serf": found}, "N=3", serf_cluster.ASKED)
+    assert {row.ratio() for row in rows if row.ours.median} == {1.0}
+    assert len(rows) == len(serf_cluster.ASKED)
 
 
 # What is made of it
