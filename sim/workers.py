@@ -1,7 +1,8 @@
 """Processes that work side by side, and what becomes of the work when one dies.
 
 A pool that loses a process must not wait for ever for the answer that died with it, and
-Ctrl-C must not wait for the tasks in hand: both end every process at once.
+Ctrl-C must not wait for the tasks in hand: both end every process at once. Whoever is
+killed beyond help leaves none behind: each ends when its parent does.
 """
 
 import multiprocessing
@@ -11,6 +12,7 @@ from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
+from threading import Thread  # noqa: TID251 - a driver, no engine
 from typing import Final, Protocol, TypeVar
 
 Task = TypeVar("Task")
@@ -56,7 +58,7 @@ class Workers:
         self._jobs = jobs
         self._others = frozenset(child.pid for child in _children())
         self._executor = ProcessPoolExecutor(
-            jobs, multiprocessing.get_context("spawn"), initializer=_ignore_interrupt
+            jobs, multiprocessing.get_context("spawn"), initializer=_begin
         )
 
     def __enter__(self) -> "Workers":
@@ -109,6 +111,14 @@ def _children() -> list[multiprocessing.process.BaseProcess]:
     return multiprocessing.active_children()
 
 
-def _ignore_interrupt() -> None:
-    """Leave Ctrl-C to the parent, which ends its workers."""
+def _begin() -> None:
+    """Leave Ctrl-C to the parent, which ends its workers; and end when it does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "it is a worker"
+    parent.join()
+    signal.raise_signal(signal.SIGKILL)
