@@ -54,6 +54,7 @@ from benchmarks import (
     update,
     views,
 )
+from benchmarks.hosts import ENDING_S, clear_dead
 from benchmarks.lab import Lab
 from benchmarks.pictures import draw, new_figure
 from benchmarks.report import Answer, answered, document, place, print_answer
@@ -223,6 +224,14 @@ def _write(directory: Path, text: str, answers: Sequence[Answer]) -> None:
         draw(directory, answer.name, answer.rows)
 
 
+def _clear() -> None:
+    """Take away what was on hosts of processes that were ended, once they are gone."""
+    for child in multiprocessing.active_children():
+        child.join(ENDING_S)
+    if os.geteuid() == 0:
+        clear_dead()
+
+
 def call(arguments: list[str] | None = None) -> int:
     """Run the command; return its exit status, with one line for bad input."""
     try:
@@ -240,9 +249,11 @@ def call(arguments: list[str] | None = None) -> int:
         click.echo(f"error: {line}; see python -m benchmarks --help", err=True)
         return WRONG_USAGE
     except WorkerLost as error:
+        _clear()
         click.echo(f"error: {error}; run it again with fewer --jobs", err=True)
         return LOST
     except (click.Abort, KeyboardInterrupt):
+        _clear()
         click.echo("interrupted", err=True)
         return INTERRUPTED
     return status if isinstance(status, int) else 0

@@ -54,6 +54,7 @@ class Switch:
     """Hosts on one bridge, whose cables can be cut."""
 
     def __init__(self, ground: Ground, count: int) -> None:
+        self._ground = ground
         self._fd = ground.host()
         self.hosts = [ground.host() for _ in range(count)]
         bridge = ("ip", "link", "add", "name", "br0", "type", "bridge")
@@ -108,15 +109,19 @@ class Switch:
     ) -> "subprocess.Popen[bytes]":
         """Start a process on a host."""
         enter = ("nsenter", f"--net={path_of(self.hosts[index])}")
-        return subprocess.Popen(
+        process = subprocess.Popen(
             (*enter, *command), stdout=out, stderr=subprocess.STDOUT
         )
+        self._ground.note(process.pid)
+        return process
 
     def talk(self, index: int, *command: str) -> "subprocess.Popen[bytes]":
         """Start a process on a host that is spoken to by its input and output."""
         enter = ("nsenter", f"--net={path_of(self.hosts[index])}")
         pipe = subprocess.PIPE
-        return subprocess.Popen((*enter, *command), stdin=pipe, stdout=pipe)
+        process = subprocess.Popen((*enter, *command), stdin=pipe, stdout=pipe)
+        self._ground.note(process.pid)
+        return process
 
 
 class Agents:
