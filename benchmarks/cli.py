@@ -28,6 +28,10 @@ from benchmarks import (
     coordinates,
     crash,
     dns,
+    docker_entries,
+    docker_failures,
+    docker_rest,
+    docker_throughput,
     fidelity,
     flood,
     idle,
@@ -107,6 +111,10 @@ QUESTIONS: Final[dict[str, Question]] = {
         agent_flood.QUESTION,
         agent_fifty.QUESTION,
         dns.QUESTION,
+        docker_entries.QUESTION,
+        docker_failures.QUESTION,
+        docker_throughput.QUESTION,
+        docker_rest.QUESTION,
     )
 }
 
