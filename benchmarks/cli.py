@@ -29,6 +29,10 @@ from benchmarks import (
     crash,
     curves,
     dns,
+    docker_entries,
+    docker_failures,
+    docker_rest,
+    docker_throughput,
     fidelity,
     flood,
     idle,
@@ -61,6 +65,7 @@ from benchmarks import (
     update,
     views,
 )
+from benchmarks.hosts import ENDING_S, clear_dead
 from benchmarks.lab import Lab
 from benchmarks.page import page
 from benchmarks.pictures import check_paper, drawn, write
@@ -121,6 +126,10 @@ QUESTIONS: Final[dict[str, Question]] = {
         agent_fifty.QUESTION,
         serf_cluster.QUESTION,
         dns.QUESTION,
+        docker_entries.QUESTION,
+        docker_failures.QUESTION,
+        docker_throughput.QUESTION,
+        docker_rest.QUESTION,
     )
 }
 
@@ -251,6 +260,14 @@ def _show(
     (directory / "report.html").write_text(text, encoding="utf-8")
 
 
+def _clear() -> None:
+    """Take away what was on hosts of processes that were ended, once they are gone."""
+    for child in multiprocessing.active_children():
+        child.join(ENDING_S)
+    if os.geteuid() == 0:
+        clear_dead()
+
+
 def call(arguments: list[str] | None = None) -> int:
     """Run the command; return its exit status, with one line for bad input."""
     try:
@@ -268,9 +285,11 @@ def call(arguments: list[str] | None = None) -> int:
         click.echo(f"error: {line}; see python -m benchmarks --help", err=True)
         return WRONG_USAGE
     except WorkerLost as error:
+        _clear()
         click.echo(f"error: {error}; run it again with fewer --jobs", err=True)
         return LOST
     except (click.Abort, KeyboardInterrupt):
+        _clear()
         click.echo("interrupted", err=True)
         return INTERRUPTED
     return status if isinstance(status, int) else 0
