@@ -9,6 +9,7 @@ from time import process_time
 from typing import Final, TypeVar
 
 from benchmarks.hosts import BOTH, HERE, THERE, VTEP_HERE, endpoint_of, network_of
+from benchmarks.one_node import forget_columns
 from benchmarks.shelves import NETWORK, Author, drain, hold, tables_of
 from swarmnet.cnm.endpoint import Endpoint
 from swarmnet.cnm.host import HostFacts, SandboxFacts
@@ -17,15 +18,12 @@ from swarmnet.kernel.reconcile import reconcile
 from swarmnet.kernel.state import Entries, Host, Namespace, connected_route
 from swarmnet.overlay.driver import Overlay, attachment_of
 from swarmnet.overlay.entries import EntryBook, book_of
-from swarmnet.sketch import Sketch
 from swarmnet.tables.engine import Tables
 
 AUTHORS: Final = 100
 BATCH: Final = 250
 ROUNDS: Final = 5
 DIGESTS: Final = 2000
-COLUMNS: Final = 1 << 15
-"""Elements that make all columns of the sketches, which a process keeps once: 16 MB."""
 PREFIX: Final = "10.0.0.0/8"
 SANDBOX: Final = "s1"
 
@@ -46,11 +44,11 @@ def _fill(tables: Tables, authors: list[Author], first: int, count: int) -> None
 
 
 def traced_bytes(count: int) -> float:
-    """Return what a node's tables hold with so many rows, as Python allocates it."""
+    """Return what a node's tables hold with so many rows, as Python allocates it.
+
+    The columns of sketches are not in it: see `one_node.forget_columns`.
+    """
     tables = tables_of(1)[1]
-    sketch = Sketch()
-    for element in range(1, COLUMNS):
-        sketch.add(element << 40)
     authors = _authors()
     # Whatever is kept of a first row is there before.
     _fill(tables, authors, 0, 1)
@@ -58,7 +56,7 @@ def traced_bytes(count: int) -> float:
     tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0]
     _fill(tables, authors, 1, count)
-    gc.collect()
+    forget_columns()
     held = tracemalloc.get_traced_memory()[0] - before
     tracemalloc.stop()
     assert len(tables.rows(NETWORK)) == 1 + count

@@ -91,7 +91,7 @@ class Measured:
         ]
 
     def exponents(self) -> list[Row]:
-        """Return the exponent beside the peer's; nothing where sizes are too few."""
+        """Return the exponent; nothing where sizes are too few. The note has more."""
         if not self.can_fit:
             return []
         points, others = self._fitted(self.ours), self._fitted(self.peer)
@@ -103,18 +103,17 @@ class Measured:
             expected = theory.exponent(sizes)
             targets = (Target(Of.MEDIAN, expected + TOLERANCE[self.clock]),)
             notes.append(f"theory {theory.value}, over these sizes {expected:.2g}")
-        peer = None
         if len(others) >= POINTS_MIN:
-            peer = _exponents(self._peer_name, power(others))
-            notes.append(f"the peer's: {best(others).text}")
+            # A ratio of exponents near zero would say nothing.
+            theirs = power(others).b
+            notes.append(f"{self._peer_name}: {theirs:.3g}, {best(others).text}")
         span = f"{min(sizes):,.0f} to {max(sizes):,.0f}"
         return [
             Row(
                 measure=f"{self.measure.what}: exponent, {span}",
                 unit="",
                 clock=self.clock,
-                ours=_exponents(OURS, power(points)),
-                peer=peer,
+                ours=_exponents(power(points)),
                 targets=targets,
                 note="; ".join(notes),
             )
@@ -154,17 +153,10 @@ def _points(of: Mapping[int, Spread]) -> list[Point]:
     return [point for point in medians if 0 < point[1] < inf]
 
 
-def _exponents(name: str, fit: Fit) -> Spread:
+def _exponents(fit: Fit) -> Spread:
     """Return an exponent with its range where one size is left out."""
-    kept: Sequence[float] = fit.left_out
-    return Spread(
-        name=name,
-        runs=len(kept),
-        median=fit.b,
-        p90=None,
-        worst=max(kept),
-        values=tuple(kept),
-    )
+    kept = fit.left_out
+    return Spread(OURS, len(kept), fit.b, None, max(kept), values=kept)
 
 
 def answered(found: Sequence[Measured]) -> tuple[list[Row], list[Chart]]:

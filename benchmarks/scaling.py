@@ -5,7 +5,7 @@ the same from 128 members on, where the period is a second: 181 B/s, 100 us/s. B
 to 32, it is a quarter of one, and each probes its successor as well: five times that.
 News goes over rings, log N hops, in five copies. A death is known after the suspicion's
 2 s and a probe of the victim, whatever the size. A node holds a record of every other:
-3 kB each, and 11 kB with certificate and row. Only where all come at once does each
+2 kB each, and 9 kB with certificate and row. Only where all come at once does each
 hear of each: five copies of 150 bytes, N times. memberlist's rules: 200 ms for each
 factor of four in N, a suspicion of 4 log10 N s, and what a join costs.
 

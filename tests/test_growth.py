@@ -199,15 +199,15 @@ def check_charts(found: list[Row | Chart]) -> list[Chart]:
 
 @pytest.mark.slow
 def test_members_are_studied(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scaling, "QUICK", (3, 10, 30))
+    monkeypatch.setattr(scaling, "QUICK", (3, 6, 12))
     monkeypatch.setattr(node_costs, "IDLE_SMALL_S", (1.0, 1.0))
     with Lab(1, quick=True) as lab:
         found = scaling.answer(lab)
     charts = check_charts(found)  # type: ignore[arg-type]
     assert len(charts) == 14
     measures = [row.measure for row in found if isinstance(row, Row)]
-    assert "N=30: a crash: until all know" in measures
-    assert "one change: until all know: exponent, 3 to 30" in measures
+    assert "N=12: a crash: until all know" in measures
+    assert "one change: until all know: exponent, 3 to 12" in measures
     assert not any(row.violations for row in found if isinstance(row, Row))
 
 
