@@ -23,6 +23,8 @@ from benchmarks.agent_rest import cpu_ticks
 from benchmarks.lifelines import bound_to_us
 
 READY_S: Final = 60.0
+START_S: Final = 3.0
+"""So much longer for each process: each reads its libraries."""
 ENDING_S: Final = 5.0
 PORTS: Final = range(12_000, 32_000)
 """Below those that the system gives to whoever asks for any."""
@@ -71,7 +73,8 @@ class Crowd:
         with ExitStack() as stack:
             for members, command in commands.items():
                 self._start(stack, members, command)
-            ready = self.wait("ready", range(self.count), 0.0, READY_S)
+            ready_s = READY_S + START_S * len(commands)
+            ready = self.wait("ready", range(self.count), 0.0, ready_s)
             if len(ready) < self.count:
                 raise RuntimeError(f"{self._kind.name}: {len(ready)} members are ready")
             self._stack = stack.pop_all()
