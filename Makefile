@@ -25,8 +25,8 @@ help:
 	@echo "make demo-sim  an update and a crash, each beside memberlist's rules"
 	@echo "make sim     chaos, SEEDS=$(SEEDS) seeds on JOBS=$(JOBS) cores, or on"
 	@echo "             a Dask cluster: SCHEDULER=host:port"
-	@echo "make bench   every benchmark beside its peer that needs no root"
-	@echo "make bench-host  those on real kernels, in namespaces (root)"
+	@echo "make bench   every benchmark beside its peer that needs no root: build/bench"
+	@echo "make bench-host  those on real kernels, in namespaces (root): build/bench-host"
 	@echo "make man     build/swarmnet.1, from the texts of --help"
 	@echo "make package build/swarmnet_*.deb, which needs no compiler to install"
 	@echo "make clean   remove the virtual environment and all caches"
@@ -66,10 +66,10 @@ sim: $(STAMP)
 		$(if $(SCHEDULER),--scheduler $(SCHEDULER),--jobs $(JOBS))
 
 bench: $(STAMP)
-	@$(RUN) -m benchmarks run
+	@$(RUN) -m benchmarks run --out build/bench
 
 bench-host: $(STAMP)
-	@$(RUN) -m benchmarks run --host
+	@$(RUN) -m benchmarks run --host --out build/bench-host
 
 man: $(READY)
 	@mkdir -p build

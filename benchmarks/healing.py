@@ -75,7 +75,7 @@ def _percent(
     views: Views, case: Case, since_s: Sequence[float], nodes: int
 ) -> list[list[float]]:
     rows = views.at([case.healed_s + at_s for at_s in since_s], nodes)
-    return [[100 * held / (nodes - 1) for held in row] for row in rows]
+    return [[round(100 * held / (nodes - 1), 2) for held in row] for row in rows]
 
 
 def pictures(lab: Lab, cases: Sequence[Case]) -> list[Chart | HeatMap]:

@@ -5,16 +5,15 @@ dash-dotted without. The colours differ in lightness as well, but say nothing mo
 """
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from benchmarks.charts import Chart, Line, Whose
 from benchmarks.drawing.paper import (
     CLOCKS,
-    LETTERS,
     Drawn,
     headed,
+    legend_columns,
     new_figure,
     paper,
     plain,
@@ -35,8 +34,6 @@ FORMULA_DASHES: Final = (":", "-.", (0, (6, 1, 1, 1, 1, 1)), (0, (1, 4)))
 ABOVE: Final = (6, 5)
 BELOW: Final = (6, -12)
 """Where our labels and a peer's stand from their points, in 1/72 inch."""
-LABEL_LETTERS: Final = 8
-"""What a legend's stroke takes, in letters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +70,7 @@ def draw_chart(name: str, chart: Chart) -> Drawn:
 
 def chart_figure(chart: Chart) -> "Figure":
     """Return a chart, drawn; within `paper` alone."""
-    columns = _columns(chart.lines)
+    columns = legend_columns([line.name for line in chart.lines])
     strips = -(-len(chart.lines) // columns)
     figure = new_figure(HEIGHT_INCHES + LEGEND_LINE_INCHES * strips)
     axes = figure.add_subplot()
@@ -85,8 +82,9 @@ def chart_figure(chart: Chart) -> "Figure":
     scaled(axes, "x", chart.x, [x for x, _ in points])
     scaled(axes, "y", chart.y, [y for _, y in points])
     headed(figure, axes, chart.title, chart.clock, chart.note)
-    # Below the axes, where no line can be.
-    figure.legend(loc="outside lower center", ncols=columns)
+    if chart.lines:
+        # Below the axes, where no line can be.
+        figure.legend(loc="outside lower center", ncols=columns)
     return figure
 
 
@@ -120,12 +118,6 @@ def _plot(axes: "Axes", line: Line, place: int) -> None:
     if line.is_joined and len(line.points) > MARKED:
         # Lines that lie upon each other have their markers in turn.
         drawn.set_markevery((0.01 + 0.03 * (place % 4), 0.12))
-
-
-def _columns(lines: Sequence[Line]) -> int:
-    """Return how many names of lines go side by side."""
-    longest = max(len(line.name) for line in lines) + LABEL_LETTERS
-    return max(1, min(3, LETTERS // longest, len(lines)))
 
 
 def _noted(chart: Chart) -> str:

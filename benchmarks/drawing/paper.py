@@ -4,7 +4,7 @@ matplotlib is an extra, loaded only when a picture is wanted. Whatever a user ha
 for it is left aside: the same numbers give the same bytes, on one release of it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
@@ -24,6 +24,8 @@ CLOCKS: Final = {
     Clock.VIRTUAL: "virtual time",
     Clock.WALL: "wall clock",
 }
+STROKE_LETTERS: Final = 8
+"""What a stroke takes in a legend, in letters."""
 WIDTH_INCHES: Final = 9.0
 LETTERS: Final = 100
 NOTE_LETTERS: Final = 135
@@ -96,6 +98,12 @@ def new_figure(height_inches: float) -> "Figure":
     from matplotlib.figure import Figure  # noqa: PLC0415 - as in `paper`
 
     return Figure(figsize=(WIDTH_INCHES, height_inches), layout="constrained")
+
+
+def legend_columns(names: Sequence[str]) -> int:
+    """Return how many names of a legend go side by side."""
+    longest = max(map(len, names), default=0) + STROKE_LETTERS
+    return max(1, min(3, LETTERS // longest, len(names)))
 
 
 def headed(figure: "Figure", axes: "Axes", title: str, clock: Clock, note: str) -> None:

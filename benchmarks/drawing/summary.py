@@ -14,6 +14,7 @@ from benchmarks.drawing.lines import PENS, Pen
 from benchmarks.drawing.paper import (
     CLOCKS,
     Drawn,
+    legend_columns,
     new_figure,
     paper,
     printed,
@@ -47,7 +48,8 @@ def draw_summary(question: str, clock: Clock, rows: Sequence[Row]) -> Drawn:
         panels = figure.subplots(len(units), 1, squeeze=False, height_ratios=heights)
         for axes, unit, group in zip(panels[:, 0], units, groups, strict=True):
             _panel(axes, unit, group)
-        title = f"{question}: medians beside the peers'"
+        has_peer = any(row.peer is not None for row in rows)
+        title = f"{question}: medians" + (" beside the peers'" if has_peer else "")
         figure.suptitle(f"{title} ({CLOCKS[clock]})", fontsize=12, fontweight="bold")
         _legend(figure, rows)
         alt = (
@@ -124,7 +126,8 @@ def _legend(figure: "Figure", rows: Sequence[Row]) -> None:
     shown = [ours, *([peer] if peers else [])]
     if any(row.targets for row in rows):
         shown.append(target)
-    figure.legend(handles=shown, loc="outside lower center", ncols=3)
+    columns = legend_columns([str(one.get_label()) for one in shown])
+    figure.legend(handles=shown, loc="outside lower center", ncols=columns)
 
 
 def _named(what: str, spreads: Sequence[Spread]) -> str:

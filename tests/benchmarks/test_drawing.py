@@ -13,7 +13,7 @@ import pytest
 from benchmarks.charts import Chart, Whose
 from benchmarks.drawing.heat import bounds, heat_in_words
 from benchmarks.drawing.lines import PENS, chart_figure, chart_in_words
-from benchmarks.drawing.paper import Drawn, paper, plain
+from benchmarks.drawing.paper import Drawn, legend_columns, paper, plain
 from benchmarks.pictures import check_paper, drawn
 from benchmarks.values import Clock
 from swarmnet.errors import Refused
@@ -95,6 +95,10 @@ def test_a_chart_names_its_lines_axes_units_and_clock() -> None:
     assert {"a", "b", "0", "nobody's (no point)"} <= set(other)
 
 
+def test_a_chart_of_nothing_is_drawn_all_the_same() -> None:
+    assert "virtual time; medians of 5 runs" in words(only(replace(CURVES, lines=())))
+
+
 def test_any_letter_is_written_as_it_is() -> None:
     assert CURVES.title in words(only(CURVES))
 
@@ -168,6 +172,16 @@ def test_the_picture_of_rows_names_measures_units_and_whose_they_are() -> None:
     assert "swarmnet: worst never" in said
     assert "s/s" in words(wall)
     assert Clock.VIRTUAL.value in virtual.name
+
+
+@pytest.mark.parametrize(
+    ("names", "columns"),
+    [((), 1), (("a", "b"), 2), (("a",) * 7, 3), (("a" * 40, "b"), 2), (("a" * 60,), 1)],
+)
+def test_a_legend_is_no_wider_than_its_picture(
+    names: tuple[str, ...], columns: int
+) -> None:
+    assert legend_columns(names) == columns
 
 
 @pytest.mark.parametrize(
