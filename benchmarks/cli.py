@@ -29,24 +29,33 @@ from benchmarks import (
     crash,
     curves,
     dns,
+    docker_entries,
+    docker_failures,
+    docker_rest,
+    docker_throughput,
     fidelity,
     flood,
     idle,
     kernel_dump,
     kernel_entries,
     leave,
+    memberlist_cluster,
     network_bytes,
+    networkdb,
     one_row,
     partition,
     pause,
     rows,
+    scaling,
+    scaling_endpoints,
     sealed,
+    serf_cluster,
     simulator,
     sketch,
     stalls,
     sustained,
+    swim_protocol,
     table_bytes,
-    table_churn,
     table_join,
     table_load,
     table_update,
@@ -56,6 +65,7 @@ from benchmarks import (
     update,
     views,
 )
+from benchmarks.hosts import ENDING_S, clear_dead
 from benchmarks.lab import Lab
 from benchmarks.page import page
 from benchmarks.pictures import check_paper, drawn, write
@@ -92,13 +102,17 @@ QUESTIONS: Final[dict[str, Question]] = {
         rows.QUESTION,
         addresses.QUESTION,
         table_update.QUESTION,
-        table_churn.QUESTION,
+        networkdb.QUESTION,
         table_load.QUESTION,
         table_join.QUESTION,
         table_bytes.QUESTION,
         network_bytes.QUESTION,
         simulator.QUESTION,
+        scaling.QUESTION,
+        scaling_endpoints.QUESTION,
         fidelity.QUESTION,
+        memberlist_cluster.QUESTION,
+        swim_protocol.QUESTION,
         kernel_entries.QUESTION,
         kernel_dump.QUESTION,
         one_row.QUESTION,
@@ -110,7 +124,12 @@ QUESTIONS: Final[dict[str, Question]] = {
         agent_rest.QUESTION,
         agent_flood.QUESTION,
         agent_fifty.QUESTION,
+        serf_cluster.QUESTION,
         dns.QUESTION,
+        docker_entries.QUESTION,
+        docker_failures.QUESTION,
+        docker_throughput.QUESTION,
+        docker_rest.QUESTION,
     )
 }
 
@@ -141,6 +160,12 @@ def list_command() -> None:
     show_default=True,
 )
 @click.option("--jobs", type=int, help="processes; default: one a core")
+@click.option(
+    "--scheduler",
+    metavar="ADDRESS",
+    help="virtual time on the workers of a Dask cluster (extra 'cluster'); what is"
+    " timed stays here",
+)
 def run_command(
     *,
     names: tuple[str, ...],
@@ -149,6 +174,7 @@ def run_command(
     out: str | None,
     form: str,
     jobs: int | None,
+    scheduler: str | None,
 ) -> None:
     """Answer the questions named, or all that need no root.
 
@@ -173,7 +199,7 @@ def run_command(
             "quick: fewer seeds and smaller clusters than the targets ask", err=True
         )
     answers: list[Answer] = []
-    with Lab(jobs, quick=quick) as lab:
+    with Lab(jobs, quick=quick, scheduler=scheduler) as lab:
         for name in chosen:
             click.echo(f"{name}: running", err=True)
             asked = QUESTIONS[name]
@@ -234,6 +260,14 @@ def _show(
     (directory / "report.html").write_text(text, encoding="utf-8")
 
 
+def _clear() -> None:
+    """Take away what was on hosts of processes that were ended, once they are gone."""
+    for child in multiprocessing.active_children():
+        child.join(ENDING_S)
+    if os.geteuid() == 0:
+        clear_dead()
+
+
 def call(arguments: list[str] | None = None) -> int:
     """Run the command; return its exit status, with one line for bad input."""
     try:
@@ -251,9 +285,11 @@ def call(arguments: list[str] | None = None) -> int:
         click.echo(f"error: {line}; see python -m benchmarks --help", err=True)
         return WRONG_USAGE
     except WorkerLost as error:
+        _clear()
         click.echo(f"error: {error}; run it again with fewer --jobs", err=True)
         return LOST
     except (click.Abort, KeyboardInterrupt):
+        _clear()
         click.echo("interrupted", err=True)
         return INTERRUPTED
     return status if isinstance(status, int) else 0
