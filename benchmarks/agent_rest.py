@@ -16,6 +16,7 @@ from typing import Final
 from benchmarks.clusters import Agents, until
 from benchmarks.hosts import Ground
 from benchmarks.lab import OURS, Lab
+from benchmarks.lifelines import bound_to_us
 from benchmarks.values import Clock, Of, Question, Row, Target, question, spread
 
 HOSTS: Final = 10
@@ -110,7 +111,7 @@ def lost(pings: int) -> list[float]:
         enter = ("nsenter", f"--net={pin}")
         ping = ("ping", "-n", "-i", PING_EVERY_S, "-c", str(pings), "-W", "1", there)
         with subprocess.Popen(
-            (*enter, *ping), stdout=subprocess.PIPE, text=True
+            bound_to_us(*enter, *ping), stdout=subprocess.PIPE, text=True
         ) as process:
             for index in (1, 0):
                 sleep(1.0)

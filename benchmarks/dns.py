@@ -25,6 +25,7 @@ import dns.rcode
 from benchmarks.clusters import Agents, until
 from benchmarks.hosts import Ground, path_of
 from benchmarks.lab import OURS, Lab
+from benchmarks.lifelines import bound_to_us
 from benchmarks.name_server import FIRST, name_of
 from benchmarks.values import Clock, Of, Question, Row, Spread, Target, question, spread
 from swarmnet.dns.codec import TTL_S
@@ -112,7 +113,9 @@ def started(ground: Ground, *command: str) -> Iterator[tuple[Client, int]]:
     fd = ground.host()
     enter = ("nsenter", f"--net={path_of(fd)}")
     with ExitStack() as stack:
-        process = subprocess.Popen((*enter, *command), stdin=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            bound_to_us(*enter, *command), stdin=subprocess.DEVNULL
+        )
         stack.callback(process.wait)
         stack.callback(process.kill)
         client = Client(fd)
