@@ -7,7 +7,6 @@ follows its row, which is everywhere within milliseconds; Docker's TTL is 600 s.
 """
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from typing import Final
 import dns.message
 import dns.rcode
 
+from benchmarks import debian
 from benchmarks.clusters import Agents, until
 from benchmarks.hosts import Ground, path_of
 from benchmarks.lab import OURS, Lab
@@ -216,7 +216,7 @@ def _rates(measure: str, ours: Sequence[float], peer: Sequence[float] | None) ->
 
 def _servers(ground: Ground) -> Iterator[tuple[str, tuple[str, ...]]]:
     yield OURS, (sys.executable, "-m", "benchmarks.name_server", str(COUNT))
-    path = shutil.which(DNSMASQ, path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    path = debian.path_of(DNSMASQ)
     if path is None:
         return
     hosts = ground.run_dir() / "hosts"
@@ -297,6 +297,7 @@ def _changed(
 
 def answer(lab: Lab) -> list[Row]:
     """Measure in processes of their own."""
+    debian.said_missing("dns", DNSMASQ, is_peer=True)
     sizes = (ASKED[lab.quick], TRIALS[lab.quick])
     return [
         *lab.alone("answers", served, sizes),
