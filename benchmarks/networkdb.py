@@ -19,7 +19,7 @@ from benchmarks.lab import OURS, Lab, Outcome, figure_spread
 from benchmarks.values import Clock, Of, Question, Row, Spread, Target, question
 from sim.options import Options
 
-PUBLISHED: Final = "NetworkDB"
+PUBLISHED: Final = "NetworkDB, published"
 SIZES: Final = (2, 3, 5, 10, 25)
 NAMES: Final = {"p50_s": "half", "p90_s": "90 %", "max_s": "all"}
 
@@ -99,7 +99,7 @@ def _chart(part: Part, rows: dict[int, dict[str, Row]]) -> Chart:
         for figure, name in NAMES.items()
     ]
     lines += [
-        Line(f"{PUBLISHED}, {name}, published", Whose.PEER, points)
+        Line(f"{PUBLISHED}, {name}", Whose.PEER, points)
         for figure, name in NAMES.items()
         if (points := _published(part, figure))
     ]
