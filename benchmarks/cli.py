@@ -62,10 +62,10 @@ from benchmarks import (
     update,
     views,
 )
+from benchmarks.answering import Results, ask, directory_of
 from benchmarks.hosts import ENDING_S, clear_dead
 from benchmarks.lab import Lab
 from benchmarks.report import place, print_answer
-from benchmarks.results import Results, ask, directory_of
 from benchmarks.values import Question
 from sim.workers import WorkerLost
 from swarmnet.errors import Refused
