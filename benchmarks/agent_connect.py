@@ -90,7 +90,7 @@ def measured(rounds: int) -> list[Row]:
             Clock.WALL,
             spread(OURS, entries),
             targets=(Target(Of.MEDIAN, ENTRIES_MS), Target(Of.WORST, 2 * ENTRIES_MS)),
-            note="negative: before the call returned; Docker 20.10: 110",
+            note="negative: before the call returned; beside Docker: docker_entries",
         ),
     ]
 

@@ -109,7 +109,7 @@ def answer(lab: Lab) -> list[Row]:
             Clock.WALL,
             spread(OURS, back),
             targets=(Target(Of.WORST, BACK_S),),
-            note="Docker: 22 (1 to 32)",
+            note="beside Docker: docker_failures",
         ),
     ]
 
