@@ -1,7 +1,7 @@
 """The command `python -m benchmarks`: what is asked, what is run, what it came to.
 
-Exit status: 0 done, targets met or not; 1 a process died; 2 wrong usage; 130
-interrupted.
+Exit status: 0 done, targets met or not; 1 a process died, or `compare` or `guard` found
+something worse; 2 wrong usage; 130 interrupted.
 """
 
 import json
@@ -54,6 +54,8 @@ from benchmarks import (
     update,
     views,
 )
+from benchmarks.compare import compare_command
+from benchmarks.guard.command import guard_command
 from benchmarks.lab import Lab
 from benchmarks.pictures import draw, new_figure
 from benchmarks.report import Answer, answered, document, place, print_answer
@@ -113,6 +115,10 @@ QUESTIONS: Final[dict[str, Question]] = {
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """Measure swarmnet beside its peers, in the simulator and on real kernels."""
+
+
+main.add_command(compare_command)
+main.add_command(guard_command)
 
 
 @main.command("list")

@@ -20,6 +20,8 @@ Answer = TypeVar("Answer")
 
 OURS: Final = "swarmnet"
 PEER: Final = "memberlist"
+LARGER_IS_BETTER: Final = frozenset({"delivered_per_s", "slice_min"})
+"""Figures of the simulator that are rates, or what somebody gets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +55,9 @@ class Lab:
     def __enter__(self) -> "Lab":
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
         if self._workers is not None:
-            self._workers.kill()
+            self._workers.__exit__(kind, *error)
 
     def seeds(self, full: int, quick: int) -> range:
         """Return the seeds to run, from 1."""
@@ -99,7 +101,8 @@ def figure_spread(name: str, figure: str, outcomes: Sequence[Outcome]) -> Spread
     """Return one figure's spread; `bytes` is what a node received per second."""
     if figure == "bytes":
         return spread(name, [outcome.received_bytes_s for outcome in outcomes])
-    return spread(name, [outcome.figures[figure] for outcome in outcomes])
+    values = [outcome.figures[figure] for outcome in outcomes]
+    return spread(name, values, larger_is_better=figure in LARGER_IS_BETTER)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,8 +32,9 @@ class Of(StrEnum):
 class Spread:
     """One measure over runs; infinity is never. None is what a source did not give.
 
-    `worst` is the largest unless larger is better. `p90` lies nine tenths of the way
-    to the worst. `values` are the runs' own, best first; of many, evenly spaced ones.
+    `worst` is the largest unless larger is better, as of a rate. `p90` lies nine tenths
+    of the way to the worst. `values` are the runs' own, best first; of many, evenly
+    spaced ones.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Spread:
     worst: float | None
     never: int = 0
     values: tuple[float, ...] = ()
+    larger_is_better: bool = False
 
     def value(self, of: Of) -> float:
         """Return the figure that a target bounds."""
@@ -67,6 +69,7 @@ def spread(
         worst=_signed(ranked[-1], sign),
         never=sum(value is None for value in values),
         values=tuple(_signed(value, sign) for value in _thinned(ranked)),
+        larger_is_better=larger_is_better,
     )
 
 
