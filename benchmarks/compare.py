@@ -19,14 +19,12 @@ from benchmarks.judging import (
     compared,
 )
 from benchmarks.report import show
-from benchmarks.results import Results, read_results
+from benchmarks.results import Bound, Results, read_results
 from benchmarks.values import Clock
 
 WORSE: Final = 1
-HEAD: Final = (
-    f"  {'question':17} {'measure':52} {'then':>12} {'now':>12} {'change':>8}"
-    f" {'p':>8}  notes"
-)
+WIDTH_MAX: Final = 90
+"""A measure longer than this moves its figures to the right."""
 _METHOD: Final = (
     f"Found is what noise would make of any row in 1 of {1 / LEVEL:.0f} comparisons at"
     f" most, beyond {MARGINS[Clock.WALL]:.0%} on the wall clock and"
@@ -49,7 +47,7 @@ _HEADINGS: Final[tuple[tuple[str, str, Callable[[Finding], bool]], ...]] = (
 )
 
 
-@click.command("compare")
+@click.command("compare", short_help="Show what changed between two results.")
 @click.argument("old", metavar="OLD.json")
 @click.argument("new", metavar="NEW.json")
 @click.option(
@@ -86,19 +84,16 @@ def _print(then: Results, now: Results, findings: Sequence[Finding]) -> None:
     for heading, colour, belongs in _HEADINGS:
         chosen = [one for one in findings if belongs(one)]
         if chosen:
-            title = click.style(heading, fg=colour or None)
-            click.echo(f"\n{title} ({len(chosen)})\n{HEAD}")
-            for one in chosen:
-                click.echo(_line(one))
+            click.echo(f"\n{click.style(heading, fg=colour or None)} ({len(chosen)})")
+            _print_table(chosen)
     _print_end(findings)
 
 
 def _print_missed(findings: Iterable[Finding]) -> None:
     """Print first the targets that were met, and are missed."""
     lines = [
-        f"  {one.key.question:17} {_measure(one)}: {new.of}"
-        f" {'>=' if new.at_least else '<='} {show(new.limit)}, {show(old.value)} then,"
-        f" {show(new.value)} now{'' if one.counts else ' (within noise, or weak)'}"
+        f"  {one.key.question:17} {_measure(one)}: {_bound(old)} then;"
+        f" {_bound(new)} now{'' if one.counts else ' (within noise, or weak)'}"
         for one in findings
         for old, new in one.missed
     ]
@@ -106,6 +101,24 @@ def _print_missed(findings: Iterable[Finding]) -> None:
         click.secho(f"\ntargets met then, missed now ({len(lines)})", fg="red")
         for line in lines:
             click.secho(line, fg="red")
+
+
+def _bound(target: Bound) -> str:
+    sign = ">=" if target.at_least else "<="
+    return f"{target.of} {show(target.value)}, want {sign} {show(target.limit)},"
+
+
+def _print_table(findings: Sequence[Finding]) -> None:
+    width = min(WIDTH_MAX, max(len(_measure(one)) for one in findings))
+    columns = f"{'then':>10} {'now':>10} {'change':>8} {'p':>7}"
+    click.echo(f"  {'question':17} {'measure':{width}} {columns}")
+    for one in findings:
+        change = "" if one.change is None else f"{one.change - 1:+.1%}"
+        p = "" if one.p is None else f"{one.p:.1g}"
+        figures = f"{_figure(one.old, one):>10} {_figure(one.new, one):>10}"
+        line = f"  {one.key.question:17} {_measure(one):{width}} {figures}"
+        notes = "; ".join(one.notes)
+        click.echo(f"{line} {change:>8} {p:>7}  {notes}".rstrip())
 
 
 def _print_end(findings: Sequence[Finding]) -> None:
@@ -118,15 +131,6 @@ def _print_end(findings: Sequence[Finding]) -> None:
     )
 
 
-def _line(one: Finding) -> str:
-    change = "" if one.change is None else f"{one.change - 1:+.1%}"
-    p = "" if one.p is None else f"{one.p:.1g}"
-    figures = f"{_figure(one.old, one):>12} {_figure(one.new, one):>12}"
-    notes = "; ".join(one.notes)
-    line = f"  {one.key.question:17} {_measure(one):52} {figures} {change:>8} {p:>8}"
-    return f"{line}  {notes}".rstrip()
-
-
 def _measure(one: Finding) -> str:
     key = one.key
     measure = f"{key.measure} ({one.unit})" if one.unit else key.measure
@@ -136,7 +140,7 @@ def _measure(one: Finding) -> str:
 def _figure(value: float | None, one: Finding) -> str:
     if value is None:
         return ""
-    return f"{show(value)} x" if one.is_ratio and not isinf(value) else show(value)
+    return f"{value:.3g} x" if one.is_ratio and not isinf(value) else show(value)
 
 
 def _document(

@@ -12,7 +12,7 @@ from enum import StrEnum
 from math import inf, isinf
 from typing import Final
 
-from benchmarks.noise import Odds, by_logs, by_ranks, significant
+from benchmarks.noise import Odds, by_failures, by_logs, by_ranks, significant
 from benchmarks.report import Place
 from benchmarks.results import Bound, Key, Result, Results
 from benchmarks.values import Clock, Spread
@@ -177,7 +177,11 @@ class _Pair:
         if self.method() is Method.RANKS:
             sign = -1 if self._old.ours.larger_is_better else 1
             old, new = (_signed(one[0].values, sign) for one in (olds, news))
-            return by_ranks(old, new, margin)
+            ranked = by_ranks(old, new, margin)
+            failed = [(one.ours.never, one.ours.runs) for one in (self._old, self._new)]
+            if not any(never for never, _ in failed):
+                return ranked
+            return ranked.or_by(by_failures(failed[0], failed[1]))
         values = [[one.values for one in side] for side in (olds, news)]
         odds = by_logs(values[0], values[1], margin)
         if self._old.ours.larger_is_better:
@@ -299,6 +303,8 @@ def _by_factor(old: float, new: float, row: Result) -> Verdict:
         found = isinf(old) and not isinf(new)
         return Verdict.WORSE if lost else Verdict.BETTER if found else Verdict.UNKNOWN
     less, more = sorted((old, new))
+    if less > 0 and more <= (1 + MARGINS[row.clock]) * less:
+        return Verdict.WITHIN
     if less <= 0 or more < FACTORS[row.clock] * less:
         return Verdict.UNKNOWN
     grew = new > old

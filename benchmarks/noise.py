@@ -8,13 +8,14 @@ found, however many runs there are, for a run's own weather is in all of its val
 1974, Biometrika 61), here of logarithms, so that it speaks of ratios, and a ratio to a
 peer is one more difference. It wants values above 0, and two of each sample. `by_ranks`
 is the test of Mann and Whitney, with the normal approximation corrected for ties: for
-counts that are often 0 or often the same, and runs that never got there (infinity).
+counts that are often 0 or often the same, and runs that never got there (infinity);
+whether more of those did not is Fisher's question.
 """
 
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import erfc, exp, inf, lgamma, log, log1p, sqrt
+from math import comb, erfc, exp, inf, lgamma, log, log1p, sqrt
 from statistics import fmean, variance
 from typing import Final
 
@@ -33,6 +34,13 @@ class Odds:
 
     worse: float
     better: float
+
+    def or_by(self, other: "Odds") -> "Odds":
+        """Return the chances of whichever of two tests sees more."""
+        return Odds(
+            min(1.0, 2 * min(self.worse, other.worse)),
+            min(1.0, 2 * min(self.better, other.better)),
+        )
 
     @property
     def two_sided(self) -> float:
@@ -84,16 +92,30 @@ def _level(sample: Sample) -> _Level:
     return _Level(fmean(kept), squared_error, size - 1)
 
 
+def by_failures(old: tuple[int, int], new: tuple[int, int]) -> Odds:
+    """Compare how many failed, of how many: Fisher's exact test."""
+    failed, runs = old[0] + new[0], old[1] + new[1]
+    ways = comb(runs, failed)
+
+    def at_least(one: tuple[int, int]) -> float:
+        rest = runs - one[1]
+        most = min(failed, one[1])
+        found = sum(
+            comb(one[1], count) * comb(rest, failed - count)
+            for count in range(one[0], most + 1)
+        )
+        return found / ways
+
+    return Odds(at_least(new), at_least(old))
+
+
 def by_ranks(old: Sample, new: Sample, margin: float) -> Odds:
     """Compare two samples of any values, infinity too; less is better."""
-    return Odds(
-        _outranks(
-            [value - margin * abs(value) if value < inf else inf for value in new], old
-        ),
-        _outranks(
-            [value - margin * abs(value) if value < inf else inf for value in old], new
-        ),
-    )
+
+    def eased(sample: Sample) -> Sample:
+        return [one - margin * abs(one) if one < inf else inf for one in sample]
+
+    return Odds(_outranks(eased(new), old), _outranks(eased(old), new))
 
 
 def _outranks(one: Sample, other: Sample) -> float:

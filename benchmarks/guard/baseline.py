@@ -17,13 +17,14 @@ from dataclasses import dataclass
 from math import inf, isinf
 from pathlib import Path
 from statistics import median
-from typing import Final
+from typing import Any, Final
 
 from benchmarks.guard.counting import Work
 from benchmarks.guard.runs import Numbers
+from swarmnet.errors import Refused
 
 FILE: Final = Path(__file__).parent.parent / "guard.json"
-PATH_MARGIN: Final = 0.02
+PATH_MARGIN: Final = 0.01
 RUN_MARGIN: Final = 0.03
 OTHER_MARGIN: Final = 0.15
 RENEW: Final = "python -m benchmarks guard --renew"
@@ -172,10 +173,23 @@ def renewed(
 
 
 def read_baseline(path: Path = FILE) -> Baseline:
-    """Return what the file says; nothing if there is none."""
+    """Return what the file says; nothing if there is none.
+
+    Raises:
+        Refused: it cannot be read, as where two changes of it were merged badly.
+    """
     if not path.exists():
         return Baseline({}, {}, {})
-    document = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        return _baseline(json.loads(path.read_text(encoding="utf-8")))
+    except (AttributeError, KeyError, OSError, TypeError, ValueError) as error:
+        line = " ".join(str(error).split())
+        raise Refused(
+            f"{path}: {line}; restore it, or remove it and run {RENEW}"
+        ) from None
+
+
+def _baseline(document: dict[str, Any]) -> Baseline:
     paths = document["paths"]
     return Baseline(
         {name: one[CALLS] for name, one in paths.items()},

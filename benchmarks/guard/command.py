@@ -37,7 +37,7 @@ PATHS: Final[Mapping[str, Prepare]] = {
 }
 
 
-@click.command("guard")
+@click.command("guard", short_help="Show what costs more than it did.")
 @click.option("--renew", is_flag=True, help="agree to what is counted now")
 @click.option("--all", "shows_all", is_flag=True, help="show every number")
 def guard_command(*, renew: bool, shows_all: bool) -> int:

@@ -7,10 +7,9 @@ seen: that a function now sorts ten times as much is two more instructions or no
 """
 
 import functools
-import gc
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,11 +47,19 @@ def work_of(prepare: Prepare) -> Work:
 
 def forget() -> None:
     """Empty all caches of functions, ours and the simulator's."""
-    for one in gc.get_objects():
-        if isinstance(one, functools._lru_cache_wrapper):
-            module = getattr(one, "__module__", None) or ""
-            if module.partition(".")[0] in ("swarmnet", "sim"):
-                one.cache_clear()
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] in ("swarmnet", "sim"):
+            _forget(vars(module))
+            found = [one for one in vars(module).values() if isinstance(one, type)]
+            for one in found:
+                _forget(vars(one))
+
+
+def _forget(space: Mapping[str, object]) -> None:
+    functions = (getattr(one, "__func__", one) for one in [*space.values()])
+    for function in functions:
+        if isinstance(function, functools._lru_cache_wrapper):
+            function.cache_clear()
 
 
 def counted(action: Callable[[], object]) -> Work:
