@@ -1,10 +1,12 @@
 # Every target makes its own virtual environment first; Python 3.11+ is all it needs.
 #   make check PYTHON=python3.12     another interpreter (after `make clean`)
 #   make sim SEEDS=1000 JOBS=8       a longer sweep
+#   make sim SCHEDULER=host:8786     the same on the workers of a Dask cluster
 
 PYTHON ?= python3
 SEEDS ?= 100
 JOBS ?= $(shell nproc)
+SCHEDULER ?=
 
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -21,9 +23,10 @@ help:
 	@echo "make test    every test"
 	@echo "make demo    three hosts, one network, and an agent that dies"
 	@echo "make demo-sim  an update and a crash, each beside memberlist's rules"
-	@echo "make sim     chaos, SEEDS=$(SEEDS) seeds on JOBS=$(JOBS) cores"
-	@echo "make bench   every benchmark beside its peer that needs no root"
-	@echo "make bench-host  those on real kernels, in namespaces (root)"
+	@echo "make sim     chaos, SEEDS=$(SEEDS) seeds on JOBS=$(JOBS) cores, or on"
+	@echo "             a Dask cluster: SCHEDULER=host:port"
+	@echo "make bench   every benchmark beside its peer that needs no root: build/bench"
+	@echo "make bench-host  those on real kernels, in namespaces (root): build/bench-host"
 	@echo "make man     build/swarmnet.1, from the texts of --help"
 	@echo "make package build/swarmnet_*.deb, which needs no compiler to install"
 	@echo "make clean   remove the virtual environment and all caches"
@@ -60,13 +63,14 @@ demo-sim: $(STAMP)
 	@$(SIM) run crash --nodes 64 --profile memberlist
 
 sim: $(STAMP)
-	@$(SIM) sweep chaos --seeds $(SEEDS) --jobs $(JOBS)
+	@$(SIM) sweep chaos --seeds $(SEEDS) \
+		$(if $(SCHEDULER),--scheduler $(SCHEDULER),--jobs $(JOBS))
 
 bench: $(STAMP)
-	@$(RUN) -m benchmarks run
+	@$(RUN) -m benchmarks run --out build/bench
 
 bench-host: $(STAMP)
-	@$(RUN) -m benchmarks run --host
+	@$(RUN) -m benchmarks run --host --out build/bench-host
 
 man: $(READY)
 	@mkdir -p build

@@ -6,16 +6,13 @@ every few seconds at first, and a host whose own link comes back finds others al
 its own probes.
 """
 
-import signal
-import subprocess
-from contextlib import ExitStack
-from shutil import which
-from time import monotonic, sleep
+from time import monotonic, sleep, time
 from typing import Final
 
-from benchmarks import serf
-from benchmarks.clusters import Agents, Events, Switch, monitored, until
-from benchmarks.hosts import Ground, run_inside
+from benchmarks import herds, serf
+from benchmarks.clusters import WAIT_S, Agents, until
+from benchmarks.herds import Heard, Herd, dead, wait_whole
+from benchmarks.hosts import Ground
 from benchmarks.lab import OURS, Lab
 from benchmarks.values import Clock, Of, Question, Row, Spread, Target, question, spread
 
@@ -29,63 +26,32 @@ SETTLE_S: Final = 3.0
 
 def ours_dead(rounds: int) -> list[float]:
     """Return in s how long it took until all others held a killed agent for dead."""
-    found = []
-    with Ground() as ground, Agents(ground, HOSTS) as agents, ExitStack() as stack:
-        agents.begin()
-        events = Events()
-        for index, process in monitored(agents, range(HOSTS - 1)):
-            stack.callback(process.kill)
-            events.follow(index, process)
-        for _ in range(rounds):
-            events.seen.clear()
-            sleep(SETTLE_S)
-            began = monotonic()
-            agents.end(HOSTS - 1, signal.SIGKILL)
-            until("dead everywhere", lambda: _all_say(events, HOSTS - 1))
-            found.append(max(events.of('"dead"').values()) - began)
-            agents.start(HOSTS - 1)
-            for index in range(HOSTS):
-                agents.wait_alive(index)
-    return found
-
-
-def _all_say(events: Events, count: int) -> bool:
-    return len(events.of('"dead"')) == count
+    with herds.ours(HOSTS) as herd:
+        return _dead(herd, rounds)
 
 
 def theirs_dead(rounds: int) -> list[float]:
     """Return the same of serf."""
+    with herds.serfs(HOSTS) as herd:
+        return _dead(herd, rounds)
+
+
+def _dead(herd: Herd, rounds: int) -> list[float]:
+    heard, victim = Heard(), HOSTS - 1
+    herd.start()
+    for index in range(1, HOSTS):
+        herd.join(index)
+    wait_whole(herd, HOSTS, range(HOSTS))
+    herd.follow(heard)
     found = []
-    words = ("EventMemberFailed", f"n{HOSTS - 1}")
-    with Ground() as ground, ExitStack() as stack:
-        switch = Switch(ground, HOSTS)
-        agents = {}
-        for index in range(HOSTS):
-            agents[index] = serf.start(switch, index, stack, serf.join_to(0))
-        events = Events()
-        until("serf joined", lambda: _serf_alive(switch) == HOSTS)
-        for index in range(HOSTS - 1):
-            process = switch.start(index, "serf", "monitor", out=subprocess.PIPE)
-            stack.callback(process.kill)
-            events.follow(index, process)
-        for _ in range(rounds):
-            events.seen.clear()
-            sleep(SETTLE_S)
-            began = monotonic()
-            agents[HOSTS - 1].kill()
-            until("serf: dead", lambda: len(events.of(*words)) == HOSTS - 1)
-            found.append(max(events.of(*words).values()) - began)
-            agents[HOSTS - 1] = serf.start(switch, HOSTS - 1, stack, serf.join_to(0))
-            until("serf joined", lambda: _serf_alive(switch) == HOSTS)
+    for _ in range(rounds):
+        sleep(SETTLE_S)
+        began = time()
+        herd.kill(victim)
+        found.append(max(heard.by(dead(victim), victim, began, WAIT_S)) - began)
+        herd.revive(victim)
+        wait_whole(herd, HOSTS, range(HOSTS))
     return found
-
-
-def _serf_alive(switch: Switch) -> int:
-    try:
-        told = run_inside(switch.hosts[0], "serf", "members", "-status=alive")
-    except RuntimeError:
-        return 0
-    return len(told.splitlines())
 
 
 def back_after_cut(cut_s: float) -> list[float]:
@@ -124,8 +90,8 @@ def answer(lab: Lab) -> list[Row]:
     ours = spread(OURS, lab.alone("dead", ours_dead, ROUNDS[lab.quick]))
     peer: Spread | None = None
     limits: tuple[Target, ...] = ()
-    if which("serf") is not None:
-        peer = spread(serf.NAME, lab.alone("serf", theirs_dead, ROUNDS[lab.quick]))
+    if not serf.said_missing("agent_failures"):
+        peer = spread(serf.name(), lab.alone("serf", theirs_dead, ROUNDS[lab.quick]))
         limits = (Target(Of.MEDIAN, DEAD_RATIO * peer.median),)
     back = lab.alone("cut", back_after_cut, CUT_S[lab.quick])
     return [

@@ -13,30 +13,19 @@ the first, one after the other, those of serf as well.
 """
 
 import os
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from shutil import which
-from threading import Thread
-from time import monotonic, sleep, time
+from time import monotonic, sleep
 from typing import Any, Final
 
-from benchmarks import serf
+from benchmarks import herds, serf
 from benchmarks.agent_rest import cpu_ticks, resident_mib
-from benchmarks.clusters import Agents, Switch, address_of, until
-from benchmarks.hosts import Ground
+from benchmarks.clusters import Agents
+from benchmarks.herds import Heard, Herd, wait_whole
 from benchmarks.lab import OURS, Lab
 from benchmarks.values import Clock, Of, Question, Row, Target, question, spread
-from swarmnet.errors import Refused
-from swarmnet.runtime.cli.client import connected, listen
 
-AT_ONCE: Final = 5
-"""Agents started together: more on two cores only wait for each other."""
-JOIN_TRIES: Final = 60
-HELLOS_MAX: Final = 20
-HELLO_S: Final = 5.0
 SHOWN: Final = ("id", "name", "role", "address", "data_path_address", "incarnation")
 """What all must say alike of a member; the rest is how one sees it."""
 
@@ -73,109 +62,39 @@ class Found:
     used: Sequence[float]
 
 
-class Heard:
-    """When each of some listeners has heard of a thing, by its name."""
-
-    def __init__(self) -> None:
-        self._at: dict[str, dict[int, float]] = {}
-
-    def follow(self, index: int, heard: Iterable[tuple[str, float]]) -> None:
-        """Take note of the names that a listener hears, in a thread, until it ends."""
-
-        def read() -> None:
-            for name, at in heard:
-                self._at.setdefault(name, {}).setdefault(index, at)
-
-        Thread(target=read, daemon=True).start()
-
-    def last(self, name: str, count: int) -> float:
-        """Wait until so many have heard of a thing; return when the last did."""
-        until(f"all hear of {name}", lambda: self._is_known(name, count))
-        return max(self._at[name].values())
-
-    def _is_known(self, name: str, count: int) -> bool:
-        return len(self._at.get(name, ())) >= count
-
-    def times(self, size: Size, tell: Callable[[int, str], object]) -> list[float]:
-        """Let `tell` name things on some host; return how long until all have heard.
-
-        What is named before all listen does not count.
-        """
-        for number in range(HELLOS_MAX):
-            name = f"hello{number}"
-            tell(0, name)
-            with suppress(RuntimeError):
-                known = partial(self._is_known, name, size.hosts)
-                until(f"all hear of {name}", known, HELLO_S)
-                break
-        found = []
-        for number in range(size.networks):
-            name, began = f"net{number}", time()
-            tell(number * 7 % size.hosts, name)
-            found.append(self.last(name, size.hosts) - began)
-        return found
-
-
 def ours(size: Size) -> Found:
     """Measure agents of ours."""
+    with herds.ours(size.hosts) as herd:
+        return _found(herd, size, lambda: _differing(herd.agents, size))
+
+
+def theirs(size: Size) -> Found:
+    """Measure agents of serf."""
+    with herds.serfs(size.hosts) as herd:
+        return _found(herd, size, lambda: 0)
+
+
+def _found(herd: Herd, size: Size, differing: Callable[[], int]) -> Found:
     last = size.hosts - 1
-    with Ground() as ground, Agents(ground, size.hosts) as agents:
-        began = monotonic()
-        for first in range(0, size.hosts, AT_ONCE):
-            agents.start_all(range(first, min(size.hosts, first + AT_ONCE)))
-        started = monotonic() - began
-        agents.begin_first(1)
-        again = sum(_join(agents, index) for index in range(1, last))
-        for index in range(last):
-            until(f"agent {index}", partial(_is_whole, agents, index, last))
-        began = monotonic()
-        again += _join(agents, last)
-        for index in range(size.hosts):
-            until(f"agent {index}", partial(_is_whole, agents, index, size.hosts))
-        joined = monotonic() - began
-        heard = Heard()
-        for index in range(size.hosts):
-            heard.follow(index, _networks_of(agents.run_dir(index)))
-        sleep(size.settle_s)
-        times = heard.times(size, partial(_make, agents))
-        sleep(size.settle_s)
-        pids = [process.pid for process in agents.processes.values()]
-        return Found(
-            started,
-            joined,
-            again,
-            times,
-            _differing(agents, size),
-            *memory_of(pids),
-            used_by(pids, size.rest_s),
-        )
-
-
-def _join(agents: Agents, index: int) -> int:
-    """Let a host join, as often as it takes; return how often it was refused."""
-    for tries in range(JOIN_TRIES):
-        with suppress(Refused):
-            agents.join(index)
-            return tries
-    raise RuntimeError(f"host {index} cannot join")
-
-
-def _is_whole(agents: Agents, index: int, count: int) -> bool:
-    status = agents.call(index, "GET", "status")
-    return bool(status["members"]["alive"] == count and status["in_sync"])
-
-
-def _networks_of(run_dir: str) -> Iterable[tuple[str, float]]:
-    """Yield the networks that become known to an agent, each with the time of that."""
-    with suppress(Refused), connected(run_dir) as sock:
-        for event in listen(sock, "/v1/monitor"):
-            assert isinstance(event, dict), "events are objects"
-            if event["kind"] == "network":
-                yield str(event["name"]), float(str(event["time"]))
-
-
-def _make(agents: Agents, index: int, name: str) -> None:
-    agents.call(index, "POST", "networks", {"name": name})
+    began = monotonic()
+    herd.start()
+    started = monotonic() - began
+    again = sum(herd.join(index) for index in range(1, last))
+    wait_whole(herd, last, range(last))
+    began = monotonic()
+    again += herd.join(last)
+    wait_whole(herd, size.hosts, range(size.hosts))
+    joined = monotonic() - began
+    heard = Heard()
+    herd.follow(heard)
+    sleep(size.settle_s)
+    times = heard.times(herd, size.hosts, size.networks)
+    sleep(size.settle_s)
+    pids = herd.pids()
+    memory = memory_of(pids)
+    return Found(
+        started, joined, again, times, differing(), *memory, used_by(pids, size.rest_s)
+    )
 
 
 def _differing(agents: Agents, size: Size) -> int:
@@ -193,56 +112,6 @@ def _tables(agents: Agents, index: int) -> tuple[list[Any], list[Any]]:
 
 def _id(shown: dict[str, Any]) -> str:
     return str(shown["id"])
-
-
-def theirs(size: Size) -> Found:
-    """Measure agents of serf."""
-    last, heard = size.hosts - 1, Heard()
-    with Ground() as ground, ExitStack() as stack:
-        switch = Switch(ground, size.hosts)
-        began = monotonic()
-        pids = [serf.start(switch, at, stack).pid for at in range(size.hosts)]
-        agents = [_rpc(switch, index, stack) for index in range(size.hosts)]
-        started = monotonic() - began
-        for index in range(1, last):
-            _join_serf(agents[index])
-        for one in agents[:last]:
-            until("serf", partial(_sees, one, last))
-        began = monotonic()
-        _join_serf(agents[last])
-        for one in agents:
-            until("serf", partial(_sees, one, size.hosts))
-        joined = monotonic() - began
-        for index in range(size.hosts):
-            heard.follow(index, _events_of(_rpc(switch, index, stack)))
-        sleep(size.settle_s)
-        times = heard.times(size, lambda at, name: _announce(agents[at], name))
-        sleep(size.settle_s)
-        used = memory_of(pids), used_by(pids, size.rest_s)
-        return Found(started, joined, 0, times, 0, *used[0], used[1])
-
-
-def _rpc(switch: Switch, index: int, stack: ExitStack) -> serf.Rpc:
-    found = serf.Rpc(switch, index)
-    stack.callback(found.close)
-    return found
-
-
-def _join_serf(agent: serf.Rpc) -> None:
-    agent.ask("join", {"Existing": [f"{address_of(0)}:{serf.PORT}"], "Replay": False})
-
-
-def _sees(agent: serf.Rpc, count: int) -> bool:
-    return agent.alive() == count
-
-
-def _announce(agent: serf.Rpc, name: str) -> None:
-    body = {"Name": name, "Payload": b"", "Coalesce": False}
-    agent.ask("event", body, answers=False)
-
-
-def _events_of(agent: serf.Rpc) -> Iterable[tuple[str, float]]:
-    return ((str(event["Name"]), time()) for event in agent.events("user"))
 
 
 def memory_of(pids: Sequence[int]) -> tuple[float, float]:
@@ -273,7 +142,7 @@ def rows_of(size: Size, found: Found, peer: Found | None) -> list[Row]:
     def row(
         what: str, unit: str, of: Callable[[Found], Sequence[float]], *, least: bool
     ) -> Row:
-        other = None if peer is None else spread(serf.NAME, of(peer))
+        other = None if peer is None else spread(serf.name(), of(peer))
         wanted = (
             () if other is None or not least else (Target(Of.MEDIAN, other.median),)
         )
@@ -313,7 +182,8 @@ def answer(lab: Lab) -> list[Row]:
     """Measure each kind in a process of its own."""
     size = QUICK if lab.quick else FULL
     found = lab.alone("agents", ours, size)
-    peer = None if which("serf") is None else lab.alone("serf", theirs, size)
+    is_alone = serf.said_missing("agent_fifty")
+    peer = None if is_alone else lab.alone("serf", theirs, size)
     return rows_of(size, found, peer)
 
 

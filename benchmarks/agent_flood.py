@@ -177,12 +177,10 @@ def flooded(members: int, program: Path | None) -> Iterator[dict[str, Flooded]]:
 def measured(size: Size) -> list[Row]:
     """Flood all in turn at each rate, so that what disturbs one disturbs all."""
     with ExitStack() as stack:
-        lack, program = golang.missing(), None
-        if lack is None:
+        program = None
+        if not golang.said_missing("agent_flood"):
             folder = stack.enter_context(tempfile.TemporaryDirectory())
             program = golang.build(PEER, Path(folder))
-        else:
-            print(f"agent_flood: without memberlist: {lack}", file=sys.stderr)
         found = stack.enter_context(flooded(size.members, program))
         sleep(size.settle_s)
         for _ in range(size.rounds):

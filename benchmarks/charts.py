@@ -35,15 +35,20 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One curve, or points that are not joined; x rises."""
+    """One curve, or points that are not joined; x rises, or what `labels` say does.
+
+    `labels` stand beside the points, one each, if there are any.
+    """
 
     name: str
     whose: Whose
     points: tuple[tuple[float, float], ...]
     is_joined: bool = True
+    labels: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         assert all(isfinite(x) and isfinite(y) for x, y in self.points), self.name
+        assert len(self.labels) in (0, len(self.points)), self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +68,8 @@ class Chart:
 class HeatMap:
     """A value for each cell: `cells[row][column]` lies at `y[row]` and `x[column]`.
 
-    The places along both axes rise evenly.
+    The places along both axes rise evenly. `low` and `high` are the ends of the scale
+    of values, where maps are to be compared; else those of the cells.
     """
 
     name: str
@@ -76,6 +82,8 @@ class HeatMap:
     ys: tuple[float, ...]
     cells: tuple[tuple[float, ...], ...]
     note: str = ""
+    low: float | None = None
+    high: float | None = None
 
     def __post_init__(self) -> None:
         assert len(self.cells) == len(self.ys), self.name

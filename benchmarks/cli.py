@@ -27,38 +27,51 @@ from benchmarks import (
     channels,
     coordinates,
     crash,
+    curves,
     dns,
+    docker_entries,
+    docker_failures,
+    docker_rest,
+    docker_throughput,
     fidelity,
     flood,
     idle,
     kernel_dump,
     kernel_entries,
     leave,
+    memberlist_cluster,
     network_bytes,
+    networkdb,
     one_row,
     partition,
     pause,
     rows,
+    scaling,
+    scaling_endpoints,
     sealed,
+    serf_cluster,
     simulator,
     sketch,
     stalls,
     sustained,
+    swim_protocol,
     table_bytes,
-    table_churn,
     table_join,
     table_load,
     table_update,
     thousand_networks,
     throughput,
+    tradeoff,
     update,
     views,
 )
 from benchmarks.compare import compare_command
 from benchmarks.guard.command import guard_command
+from benchmarks.hosts import ENDING_S, clear_dead
 from benchmarks.lab import Lab
-from benchmarks.pictures import draw, new_figure
-from benchmarks.report import Answer, answered, document, place, print_answer
+from benchmarks.page import page
+from benchmarks.pictures import check_paper, drawn, write
+from benchmarks.report import Answer, Place, answered, document, place, print_answer
 from benchmarks.values import Question
 from sim.workers import WorkerLost
 from swarmnet.errors import Refused
@@ -72,10 +85,12 @@ QUESTIONS: Final[dict[str, Question]] = {
     for one in (
         update.QUESTION,
         bootstrap.QUESTION,
+        curves.QUESTION,
         leave.QUESTION,
         partition.QUESTION,
         crash.QUESTION,
         stalls.QUESTION,
+        tradeoff.QUESTION,
         views.QUESTION,
         pause.QUESTION,
         asymmetric.QUESTION,
@@ -89,13 +104,17 @@ QUESTIONS: Final[dict[str, Question]] = {
         rows.QUESTION,
         addresses.QUESTION,
         table_update.QUESTION,
-        table_churn.QUESTION,
+        networkdb.QUESTION,
         table_load.QUESTION,
         table_join.QUESTION,
         table_bytes.QUESTION,
         network_bytes.QUESTION,
         simulator.QUESTION,
+        scaling.QUESTION,
+        scaling_endpoints.QUESTION,
         fidelity.QUESTION,
+        memberlist_cluster.QUESTION,
+        swim_protocol.QUESTION,
         kernel_entries.QUESTION,
         kernel_dump.QUESTION,
         one_row.QUESTION,
@@ -107,7 +126,12 @@ QUESTIONS: Final[dict[str, Question]] = {
         agent_rest.QUESTION,
         agent_flood.QUESTION,
         agent_fifty.QUESTION,
+        serf_cluster.QUESTION,
         dns.QUESTION,
+        docker_entries.QUESTION,
+        docker_failures.QUESTION,
+        docker_throughput.QUESTION,
+        docker_rest.QUESTION,
     )
 }
 
@@ -133,7 +157,7 @@ def list_command() -> None:
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--quick", is_flag=True, help="fewer seeds, smaller: up to 10 minutes")
 @click.option("--host", is_flag=True, help="all that need root, on hosts of their own")
-@click.option("--out", metavar="DIR", help="for results.json and the pictures")
+@click.option("--out", metavar="DIR", help="for results.json, report.html, pictures")
 @click.option(
     "--format",
     "form",
@@ -142,6 +166,12 @@ def list_command() -> None:
     show_default=True,
 )
 @click.option("--jobs", type=int, help="processes; default: one a core")
+@click.option(
+    "--scheduler",
+    metavar="ADDRESS",
+    help="virtual time on the workers of a Dask cluster (extra 'cluster'); what is"
+    " timed stays here",
+)
 def run_command(
     *,
     names: tuple[str, ...],
@@ -150,6 +180,7 @@ def run_command(
     out: str | None,
     form: str,
     jobs: int | None,
+    scheduler: str | None,
 ) -> None:
     """Answer the questions named, or all that need no root.
 
@@ -174,7 +205,7 @@ def run_command(
             "quick: fewer seeds and smaller clusters than the targets ask", err=True
         )
     answers: list[Answer] = []
-    with Lab(jobs, quick=quick) as lab:
+    with Lab(jobs, quick=quick, scheduler=scheduler) as lab:
         for name in chosen:
             click.echo(f"{name}: running", err=True)
             asked = QUESTIONS[name]
@@ -185,7 +216,8 @@ def run_command(
     if form == "json":
         click.echo(text)
     if directory is not None:
-        _write(directory, text, answers)
+        (directory / "results.json").write_text(text + "\n", encoding="utf-8")
+        _show(directory, where, command, answers)
 
 
 def _chosen(names: tuple[str, ...], *, host: bool) -> list[str]:
@@ -219,14 +251,27 @@ def _directory(out: str) -> Path:
     except OSError as error:
         reason = error.strerror or error
         raise Refused(f"--out {out!r}: {reason}; name a writable directory") from None
-    new_figure(1)
+    check_paper()
     return directory
 
 
-def _write(directory: Path, text: str, answers: Sequence[Answer]) -> None:
-    (directory / "results.json").write_text(text + "\n", encoding="utf-8")
-    for answer in answers:
-        draw(directory, answer.name, answer.rows)
+def _show(
+    directory: Path, where: Place, command: str, answers: Sequence[Answer]
+) -> None:
+    """Write the pictures, and the page that holds them all."""
+    pictures = {one.name: drawn(one.name, one.rows, one.pictures) for one in answers}
+    for of_question in pictures.values():
+        write(directory, of_question)
+    text = page(where, command, answers, pictures)
+    (directory / "report.html").write_text(text, encoding="utf-8")
+
+
+def _clear() -> None:
+    """Take away what was on hosts of processes that were ended, once they are gone."""
+    for child in multiprocessing.active_children():
+        child.join(ENDING_S)
+    if os.geteuid() == 0:
+        clear_dead()
 
 
 def call(arguments: list[str] | None = None) -> int:
@@ -246,9 +291,11 @@ def call(arguments: list[str] | None = None) -> int:
         click.echo(f"error: {line}; see python -m benchmarks --help", err=True)
         return WRONG_USAGE
     except WorkerLost as error:
+        _clear()
         click.echo(f"error: {error}; run it again with fewer --jobs", err=True)
         return LOST
     except (click.Abort, KeyboardInterrupt):
+        _clear()
         click.echo("interrupted", err=True)
         return INTERRUPTED
     return status if isinstance(status, int) else 0

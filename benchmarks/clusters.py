@@ -1,7 +1,7 @@
 """Clusters of agents to measure: a process a host, hosts on one switch.
 
 Hosts and the switch are namespaces of our own, without names (`hosts.Ground`), so all
-goes with the process; agents and peers are ended by their ids.
+goes with the process; agents and peers are ended by their ids, and end with us.
 """
 
 import json
@@ -9,15 +9,15 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
-from threading import Thread
 from time import monotonic, sleep
 from types import TracebackType
 from typing import IO, Any, Final
 
 from benchmarks.hosts import Ground, path_of, run_inside
+from benchmarks.lifelines import bound_to_us
 from swarmnet.runtime.cli.client import ask, connected
 from swarmnet.runtime.cli.outcomes import NoAgent
 
@@ -107,16 +107,18 @@ class Switch:
         self, index: int, *command: str, out: IO[bytes] | int = subprocess.DEVNULL
     ) -> "subprocess.Popen[bytes]":
         """Start a process on a host."""
-        enter = ("nsenter", f"--net={path_of(self.hosts[index])}")
         return subprocess.Popen(
-            (*enter, *command), stdout=out, stderr=subprocess.STDOUT
+            self._on(index, *command), stdout=out, stderr=subprocess.STDOUT
         )
 
     def talk(self, index: int, *command: str) -> "subprocess.Popen[bytes]":
         """Start a process on a host that is spoken to by its input and output."""
-        enter = ("nsenter", f"--net={path_of(self.hosts[index])}")
         pipe = subprocess.PIPE
-        return subprocess.Popen((*enter, *command), stdin=pipe, stdout=pipe)
+        return subprocess.Popen(self._on(index, *command), stdin=pipe, stdout=pipe)
+
+    def _on(self, index: int, *command: str) -> tuple[str, ...]:
+        enter = ("nsenter", f"--net={path_of(self.hosts[index])}")
+        return bound_to_us(*enter, *command)
 
 
 class Agents:
@@ -212,10 +214,6 @@ class Agents:
         }
         self.call(index, "POST", "join", body)
 
-    def wait_alive(self, index: int) -> float:
-        """Wait until a node sees all alive that run; return for how long, in s."""
-        return self._wait_count(index, len(self.processes))
-
     def _wait_count(self, index: int, count: int) -> float:
         return until("all alive", lambda: self.alive(index) == count)
 
@@ -240,44 +238,3 @@ class Agents:
     def pin(self, index: int, key: str) -> str:
         """Return where a namespace of a host is pinned."""
         return os.path.join(self.run_dir(index), "netns", key)
-
-
-class Events:
-    """Lines that processes print, with the time of each."""
-
-    def __init__(self) -> None:
-        self.seen: list[tuple[float, int, str]] = []
-
-    def follow(self, index: int, process: "subprocess.Popen[bytes]") -> None:
-        """Take note of what a process prints, from now on."""
-        source = process.stdout
-        assert source is not None, "it is a pipe"
-
-        def read() -> None:
-            for line in source:
-                self.seen.append((monotonic(), index, line.decode(errors="replace")))
-
-        Thread(target=read, daemon=True).start()
-
-    def of(self, *words: str) -> dict[int, float]:
-        """Return when each has first printed a line with all these words."""
-        found: dict[int, float] = {}
-        for at, index, line in list(self.seen):
-            if all(word in line for word in words):
-                found.setdefault(index, at)
-        return found
-
-
-def monitored(agents: Agents, indices: Sequence[int]) -> Iterator[tuple[int, Any]]:
-    """Yield a `swarmnet monitor` of each of some hosts."""
-    for index in indices:
-        command = (sys.executable, "-m", "swarmnet", "--run-dir", agents.run_dir(index))
-        process = agents.switch.start(
-            index, *command, "--format", "json", "monitor", out=subprocess.PIPE
-        )
-        yield index, process
-
-
-def parsed(line: str) -> Any:
-    """Return a line of JSON."""
-    return json.loads(line)

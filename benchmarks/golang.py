@@ -2,9 +2,12 @@
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 from shutil import which
 from typing import Final
+
+from benchmarks.debian import named
 
 GOPATH: Final = Path("/usr/share/gocode")
 """Where Debian's `golang-*-dev` packages put their sources."""
@@ -17,9 +20,27 @@ def missing(package: str = MEMBERLIST) -> str | None:
     if which("go") is None:
         return "no go: install golang-go"
     if not (GOPATH / "src" / package).is_dir():
-        name = package.replace("github.com/", "golang-github-").replace("/", "-")
-        return f"no {package}: install {name}-dev"
+        return f"no {package}: install {_debian(package)}"
     return None
+
+
+def said_missing(question: str) -> bool:
+    """Return whether memberlist cannot be built here; if so, say why."""
+    lack = missing()
+    if lack is not None:
+        print(f"{question}: without memberlist: {lack}", file=sys.stderr)
+    return lack is not None
+
+
+def memberlist_name() -> str:
+    """Return what the real memberlist is called, with its version."""
+    return named("real memberlist", _debian(MEMBERLIST))
+
+
+def _debian(package: str) -> str:
+    """Return the name of Debian's package of a library's sources."""
+    name = package.replace("github.com/", "golang-github-").replace("/", "-")
+    return f"{name}-dev"
 
 
 def build(name: str, folder: Path) -> Path:

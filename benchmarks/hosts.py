@@ -1,18 +1,24 @@
 """Hosts to measure on: network namespaces of our own, never this machine's.
 
-They have no names, so they go with the process. What must have one (pins, and what
-`ip netns` makes for the peers) is cleared away at the end, or else by the next run.
+They have no names, so they go with the process. What must have one (pins, control
+groups, and what `ip netns` makes for the peers) is cleared away at the end, or else by
+the next run, which also ends the processes of one that was killed. A worker process
+ends with the one that runs it.
 """
 
+import multiprocessing
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from ipaddress import IPv4Address, ip_network
+from multiprocessing.connection import wait
 from pathlib import Path
-from time import monotonic
+from threading import Thread
+from time import monotonic, sleep
 from typing import Final, TypeVar
 
 from benchmarks.values import Clock, Of, Row, Spread, Target
@@ -30,6 +36,13 @@ K = TypeVar("K", bound=Kernel)
 PREFIX: Final = "swarmnet-bench-"
 NAMED: Final = Path("/run/netns")
 """Where `ip netns` keeps its names."""
+GROUPS: Final = Path("/sys/fs/cgroup")
+PROCESSES: Final = "processes"
+"""A file of what runs on hosts: a line for each with its number, and its start."""
+START: Final = 19
+"""Where, counted from its state, stands when a process began (proc(5), stat)."""
+ENDING_S: Final = 5.0
+RETRY_S: Final = 0.02
 HERE: Final = f"{1:032x}"
 THERE: Final = f"{2:032x}"
 VTEP_HERE: Final = IPv4Address("10.99.0.1")
@@ -40,12 +53,13 @@ class Ground:
     """Makes hosts; a context that takes all of them away."""
 
     def __init__(self) -> None:
-        _clear_dead()
+        clear_dead()
         self._folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
         self._folder.chmod(0o755)
         self._hosts: list[int] = []
         self._kernels: list[Kernel] = []
         self._run_dirs = 0
+        Thread(target=_end_with_parent, args=(self._folder,), daemon=True).start()
 
     def __enter__(self) -> "Ground":
         return self
@@ -56,7 +70,9 @@ class Ground:
         for fd in self._hosts:
             os.close(fd)
         _clear(self._folder)
-        _clear_named(f"{PREFIX}{os.getpid()}-")
+        prefix = f"{PREFIX}{os.getpid()}-"
+        _clear_named(prefix)
+        _clear_groups(prefix)
 
     def host(self) -> int:
         """Return a descriptor of a new namespace; it is closed at the end."""
@@ -85,16 +101,21 @@ class Ground:
         folder.mkdir()
         return folder
 
+    def note(self, pid: int) -> None:
+        """Let the next run end a process, should this one not come to do so."""
+        with suppress(OSError), (self._folder / PROCESSES).open("a") as file:
+            file.write(f"{pid} {start_of(pid)}\n")
+
     def names(self) -> int:
         """Return how many pins are left under the run directories."""
         return sum(len(kernel.names(clear=False)) for kernel in self._kernels)
 
 
-def _clear_dead() -> None:
-    """Clear away what runs left that were killed."""
+def clear_dead() -> None:
+    """Clear away what runs left that were killed, and end their processes."""
     places = [*Path(tempfile.gettempdir()).glob(f"{PREFIX}*")]
     names = [*NAMED.glob(f"{PREFIX}*")] if NAMED.is_dir() else []
-    for place in [*places, *names]:
+    for place in [*places, *names, *_groups(PREFIX)]:
         pid = place.name.removeprefix(PREFIX).partition("-")[0]
         # Others' folders begin alike.
         if not pid.isdigit() or Path("/proc", pid).exists():
@@ -103,18 +124,95 @@ def _clear_dead() -> None:
         with suppress(FileNotFoundError):
             if place.parent == NAMED:
                 _clear_named(place.name)
+            elif GROUPS in place.parents:
+                _clear_groups(place.name)
             else:
+                _end_noted(place)
                 _clear(place)
+
+
+def group_of(index: int) -> str:
+    """Return the control group for what a peer starts on a host, from the root."""
+    return f"/{PREFIX}{os.getpid()}-{index}"
+
+
+def _end_with_parent(folder: Path) -> None:
+    """End a worker, and what it noted, when nobody is left to hear its answer."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        _end_noted(folder)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def start_of(pid: int) -> str:
+    """Return when a process began, in ticks since the boot."""
+    return _stat(pid)[START]
+
+
+def _stat(pid: int) -> list[str]:
+    """Return the fields of a process from its state on (proc(5), stat)."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+
+
+def _noted(folder: Path) -> list[int]:
+    """Return the processes that were noted and run, and are no others by now."""
+    try:
+        lines = (folder / PROCESSES).read_text().splitlines()
+    except FileNotFoundError:
+        return []
+    words = (line.split() for line in lines)
+    return [int(one[0]) for one in words if len(one) == 2 and _runs(*one)]
+
+
+def _runs(pid: str, start: str) -> bool:
+    try:
+        fields = _stat(int(pid))
+    except (OSError, ValueError):
+        return False
+    return fields[0] != "Z" and fields[START] == start
+
+
+def _end_noted(folder: Path) -> None:
+    """End the processes that were noted, and wait until they have."""
+    until = monotonic() + ENDING_S
+    while (pids := _noted(folder)) and monotonic() < until:
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        sleep(RETRY_S)
 
 
 def _clear(folder: Path) -> None:
     for run_dir in folder.iterdir():
+        if not run_dir.is_dir():
+            continue
         pins = Namespaces(run_dir)
         for key in pins.names():
             pins.remove(key)
         pins.clean()
         pins.close()
     shutil.rmtree(folder)
+
+
+def _groups(prefix: str) -> list[Path]:
+    """Return the control groups of a prefix, in all hierarchies."""
+    return [*GROUPS.glob(f"{prefix}*"), *GROUPS.glob(f"*/{prefix}*")]
+
+
+def _clear_groups(prefix: str) -> None:
+    """Remove control groups and all below; their processes may still be ending."""
+    until = monotonic() + ENDING_S
+    while (groups := _groups(prefix)) and monotonic() < until:
+        for group in groups:
+            _remove_tree(group)
+        sleep(RETRY_S)
+
+
+def _remove_tree(group: Path) -> None:
+    for place, _, _ in os.walk(group, topdown=False):
+        with suppress(OSError):
+            Path(place).rmdir()
 
 
 def _clear_named(prefix: str) -> None:

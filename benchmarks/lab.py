@@ -11,9 +11,10 @@ from typing import Final, TypeVar
 from tqdm import tqdm
 
 from benchmarks.values import Clock, Of, Row, Spread, Target, spread
+from sim.grid import pool_of
 from sim.options import Figure, Options
 from sim.run import run
-from sim.workers import Workers
+from sim.workers import Pool, Workers
 
 Task = TypeVar("Task")
 Answer = TypeVar("Answer")
@@ -44,20 +45,21 @@ class Lab:
     """Runs tasks for benchmarks; a context that ends its processes.
 
     `quick` asks for fewer seeds and smaller clusters. With one job, pooled tasks run
-    in this process.
+    in this process; with the address of a Dask `scheduler`, on that cluster's workers.
     """
 
-    def __init__(self, jobs: int, *, quick: bool) -> None:
+    def __init__(self, jobs: int, *, quick: bool, scheduler: str | None = None) -> None:
         self.jobs = jobs
         self.quick = quick
-        self._workers: Workers | None = None
+        self._scheduler = scheduler
+        self._pool: Pool | None = None
 
     def __enter__(self) -> "Lab":
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
-        if self._workers is not None:
-            self._workers.__exit__(kind, *error)
+        if self._pool is not None:
+            self._pool.__exit__(kind, *error)
 
     def seeds(self, full: int, quick: int) -> range:
         """Return the seeds to run, from 1."""
@@ -69,14 +71,13 @@ class Lab:
         """Return `action` of each task, in their order, with a progress bar.
 
         Raises:
+            Refused: the Dask cluster cannot be used.
             WorkerLost: a process died.
         """
-        if self.jobs > 1 and self._workers is None:
-            self._workers = Workers(self.jobs)
+        if self._pool is None:
+            self._pool = pool_of(self.jobs, self._scheduler)
         answers: Iterable[Answer] = (
-            map(action, tasks)
-            if self._workers is None
-            else self._workers.map(action, tasks)
+            map(action, tasks) if self._pool is None else self._pool.map(action, tasks)
         )
         return list(tqdm(answers, desc=label, total=len(tasks), leave=False))
 

@@ -11,20 +11,30 @@ that push/pull tells spreads by ticks of 200 ms against many deaths still told: 
 from dataclasses import replace
 from typing import Final
 
-from benchmarks.lab import Lab, Pair, beside
+from benchmarks.charts import Picture, Whose
+from benchmarks.healing import Case, pictures
+from benchmarks.lab import OURS, PEER, Lab, Pair, beside
 from benchmarks.values import Of, Question, Row, Target, question
 from sim.options import Options
 
 HEAL_S: Final = 2.0
 SERF: Final = {"reconnect_interval_s": "30"}
+AT_S: Final = 3.0
+CUT_S: Final = 60.0
+SHOWN_S: Final = (0.1, 5.0)
+"""So long after the cable is back the maps show ours and serf's."""
 
 
-def answer(lab: Lab) -> list[Row]:
-    """Cut 100 nodes into 60 and 40; beside core memberlist and beside serf's cure."""
+def answer(lab: Lab) -> list[Row | Picture]:
+    """Cut 100 nodes into 60 and 40; beside core memberlist and beside serf's cure.
+
+    The pictures are of the first seed.
+    """
     seeds = lab.seeds(20, 3)
-    options = Options("partition", nodes=100)
+    settings = {"at_s": str(AT_S), "length_s": str(CUT_S)}
+    options = Options("partition", nodes=100, settings=settings)
     core = beside(lab, options, seeds)
-    serf_options = replace(options, profile="memberlist", settings=SERF)
+    serf_options = replace(options, profile=PEER, settings={**settings, **SERF})
     serf = Pair(core.ours, lab.simulate(serf_options, seeds))
     target = Target(Of.WORST, HEAL_S)
     return [
@@ -36,6 +46,18 @@ def answer(lab: Lab) -> list[Row]:
             target,
             note="peer: reconnect_interval_s=30, as serf sets it",
         ),
+        *pictures(lab, _cases(options, serf_options)),
+    ]
+
+
+def _cases(options: Options, serf_options: Options) -> list[Case]:
+    healed_s = AT_S + CUT_S
+    ours_s, serf_s = SHOWN_S
+    core = replace(options, profile=PEER)
+    return [
+        Case(OURS, Whose.OURS, replace(options, profile=OURS), healed_s, ours_s),
+        Case(f"core {PEER}", Whose.PEER, core, healed_s),
+        Case(f"{PEER}, serf's cure", Whose.PEER, serf_options, healed_s, serf_s),
     ]
 
 

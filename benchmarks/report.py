@@ -165,13 +165,18 @@ def _columns(values: Spread) -> str:
 
 def verdict(row: Row, target: Target) -> str:
     """Return whether a target was met; a miss is red, with its number and gap."""
+    text, is_met = judged(row, target)
+    return text if is_met else click.style(text, fg="red")
+
+
+def judged(row: Row, target: Target) -> tuple[str, bool]:
+    """Return the words for a target and our figure, and whether it was met."""
     value = row.ours.value(target.of)
     gap = target.gap(value)
     bound = f"{target.of} {'>=' if target.at_least else '<='} {show(target.limit)}"
     if gap <= 0:
-        return f"{bound} met"
-    text = f"{bound} MISSED: {show(value)}, gap {show(gap)}"
-    return click.style(text, fg="red")
+        return f"{bound} met", True
+    return f"{bound} MISSED: {show(value)}, gap {show(gap)}", False
 
 
 def show(value: float) -> str:

@@ -6,20 +6,36 @@ answer is a header `{Seq, Error}` and, for some, a body (serf.io, "RPC Protocol"
 
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import count
+from shutil import which
 from typing import Any, Final
 
 import msgpack
 
 from benchmarks.clusters import WAIT_S, Switch, address_of, until
+from benchmarks.debian import named
 from swarmnet.runtime.linux import run_in
 
-NAME: Final = "serf (Debian), its defaults"
+KEY_BYTES: Final = 32
 PORT: Final = 7947
 RPC: Final = ("127.0.0.1", 7373)
 READ_BYTES: Final = 65_536
+
+
+def name() -> str:
+    """Return what serf is called, with its version."""
+    return named("serf", "serf")
+
+
+def said_missing(question: str) -> bool:
+    """Return whether there is no serf here; if so, say so."""
+    is_missing = which("serf") is None
+    if is_missing:
+        print(f"{question}: without serf: install serf", file=sys.stderr)
+    return is_missing
 
 
 def start(
@@ -31,11 +47,6 @@ def start(
     stack.callback(process.wait)
     stack.callback(process.kill)
     return process
-
-
-def join_to(index: int) -> str:
-    """Return the option by which an agent joins through a host's."""
-    return f"-retry-join={address_of(index)}:{PORT}"
 
 
 class Rpc:

@@ -47,6 +47,11 @@ _SEED: Final = click.option(
 )
 _TRACE: Final = click.option("--trace", metavar="FILE", help="write one line per event")
 _JOBS: Final = click.option("--jobs", type=int, help="processes; default: one a core")
+_SCHEDULER: Final = click.option(
+    "--scheduler",
+    metavar="ADDRESS",
+    help="run on the workers of a Dask cluster instead (extra 'cluster')",
+)
 
 
 def read_settings(texts: tuple[str, ...]) -> Mapping[str, str]:
@@ -142,12 +147,14 @@ def run_command(
     "--first-seed", type=int, default=1, show_default=True, help="the others follow it"
 )
 @_JOBS
+@_SCHEDULER
 @common_options
 def sweep_command(
     *,
     seeds: int,
     first_seed: int,
     jobs: int | None,
+    scheduler: str | None,
     form: str,
     plot: str | None,
     **words: object,
@@ -155,7 +162,7 @@ def sweep_command(
     """Run SCENARIO with many seeds: python -m sim sweep chaos --seeds 100."""
     if not 1 <= seeds <= SEEDS_MAX:
         raise Refused(f"seeds {seeds}: want 1 to {SEEDS_MAX}")
-    jobs = _read_jobs(jobs)
+    jobs = _read_jobs(jobs, scheduler)
     options = _options(first_seed, None, words)
     check(options)
     check(replace(options, seed=first_seed + seeds - 1))
@@ -165,13 +172,13 @@ def sweep_command(
     results = []
     every = range(first_seed, first_seed + seeds)
     try:
-        with closing(sweep(options, every, jobs)) as running:
+        with closing(sweep(options, every, jobs, scheduler)) as running:
             for result in tqdm(running, total=seeds, unit="seed"):
                 results.append(result)
                 _report_failure(options, result)
     except WorkerLost as lost:
         replay = replay_command(options, seed=every[lost.place])
-        click.echo(f"\nerror: a process died; it may have been at: {replay}", err=True)
+        click.echo(f"\nerror: {lost.why}; it may have been at: {replay}", err=True)
         sys.exit(VIOLATED)
     report_sweep(options, results, form)
     if plot is not None:
@@ -185,12 +192,14 @@ def sweep_command(
 @_SEED
 @_TRACE
 @_JOBS
+@_SCHEDULER
 @common_options
 def shrink_command(
     *,
     seed: int,
     trace: str | None,
     jobs: int | None,
+    scheduler: str | None,
     form: str,
     plot: str | None,
     **words: object,
@@ -199,7 +208,7 @@ def shrink_command(
 
     --trace and --plot show the run with these faults.
     """
-    jobs = _read_jobs(jobs)
+    jobs = _read_jobs(jobs, scheduler)
     options = _options(seed, trace, words)
     if plot is not None:
         check_plot(plot)
@@ -208,7 +217,8 @@ def shrink_command(
     click.echo(first_line(options), err=True)
     try:
         with tqdm(unit="run") as bar:
-            shrunk = shrink(options, jobs, progress=partial(_show_progress, bar))
+            show = partial(_show_progress, bar)
+            shrunk = shrink(options, jobs, progress=show, scheduler=scheduler)
     except TrialLost as lost:
         click.echo(f"\nerror: {lost}", err=True)
         sys.exit(VIOLATED)
@@ -227,12 +237,17 @@ def _show_progress(bar: "tqdm[NoReturn]", faults: int) -> None:
     bar.update()
 
 
-def _read_jobs(jobs: int | None) -> int:
-    """Return how many processes to use.
+def _read_jobs(jobs: int | None, scheduler: str | None) -> int:
+    """Return how many processes to use here.
 
     Raises:
-        Refused: fewer than one.
+        Refused: fewer than one, or told beside a cluster, which has its own.
     """
+    if jobs is not None and scheduler is not None:
+        raise Refused(
+            f"--jobs {jobs}: the workers at {scheduler} are as many as they are; want"
+            " --jobs or --scheduler"
+        )
     jobs = multiprocessing.cpu_count() if jobs is None else jobs
     if jobs < 1:
         raise Refused(f"jobs {jobs}: want at least 1")

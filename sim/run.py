@@ -12,6 +12,7 @@ from time import perf_counter  # noqa: TID251 - for `wall_s` alone
 from typing import Final, TextIO
 
 from sim.cluster import Cluster
+from sim.course import Course
 from sim.faults import Fault, check_name
 from sim.files import check_writable, unwritable
 from sim.latency import latency_named
@@ -64,8 +65,13 @@ def check(options: Options, known: Registry | None = None) -> None:
         check_writable("trace", options.trace)
 
 
-def run(options: Options, known: Registry | None = None) -> Result:
+def run(
+    options: Options, known: Registry | None = None, *, course: Course | None = None
+) -> Result:
     """Run one scenario and return what it came to.
+
+    `course` follows the run in place of the usual one: give a new `Views` to see each
+    node's view afterwards. It changes nothing in the run.
 
     Raises:
         Refused: an option is out of bounds; nothing has run.
@@ -73,7 +79,8 @@ def run(options: Options, known: Registry | None = None) -> Result:
     plan = _resolve(options, registry() if known is None else known)
     with ExitStack() as stack:
         stack.enter_context(_rare_collection())
-        return _run(options, plan, _open_trace(options.trace, stack))
+        file = _open_trace(options.trace, stack)
+        return _run(options, plan, file, Course() if course is None else course)
 
 
 def planned(options: Options, known: Registry | None = None) -> tuple[Fault, ...]:
@@ -93,10 +100,11 @@ def planned(options: Options, known: Registry | None = None) -> tuple[Fault, ...
     return plan_of(plan.profile, plan.setting, plan.nodes, options.seed)
 
 
-def _run(options: Options, plan: _Plan, file: TextIO | None) -> Result:
+def _run(options: Options, plan: _Plan, file: TextIO | None, course: Course) -> Result:
     """Run it; whatever it takes is garbage when this returns."""
     began = perf_counter()
     cluster = Cluster(options, plan.profile, Trace(file), plan.nodes)
+    cluster.course = course
     scenario = plan.kind.build(cluster, plan.setting)
     cluster.watcher = scenario
     failure = _drive(cluster, scenario, plan.setting.duration_s)

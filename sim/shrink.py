@@ -15,10 +15,11 @@ from typing import Final
 
 from sim.ddmin import ddmin
 from sim.faults import KINDS, Fault
+from sim.grid import pool_of
 from sim.options import Options, Result
 from sim.replay import replay_command
 from sim.run import Registry, planned, run
-from sim.workers import WorkerLost, Workers
+from sim.workers import Pool, WorkerLost
 
 Schedule = tuple[str, ...]
 """Names of faults, in the plan's order."""
@@ -85,13 +86,16 @@ def shrink(
     jobs: int,
     known: Registry | None = None,
     progress: Progress = lambda _faults: None,
+    scheduler: str | None = None,
 ) -> Shrunk | None:
     """Return the smallest fault schedule of a run that still fails; None if it passes.
 
-    `jobs` processes run side by side; 1 stays in this one.
+    `jobs` processes run side by side; 1 stays in this one. `scheduler` is the address
+    of a Dask cluster, whose workers run them instead.
 
     Raises:
-        Refused: an option is out of bounds, or the scenario draws no faults.
+        Refused: an option is out of bounds, the scenario draws no faults, or the
+            cluster cannot be used.
         TrialLost: a process died.
     """
     options = replace(options, trace=None)
@@ -102,13 +106,15 @@ def shrink(
         return None
     first = whole.violations[0]
     with ExitStack() as stack:
-        workers = stack.enter_context(Workers(jobs)) if jobs > 1 else None
+        pool = pool_of(jobs, scheduler)
+        if pool is not None:
+            stack.enter_context(pool)
         trials = _Trials(
             options,
             plan,
             first.checker,
             partial(run, known=known),
-            workers,
+            pool,
             progress=progress,
         )
         # Mostly this is what strikes after the rule was broken, and cannot be to blame.
@@ -161,7 +167,7 @@ class _Trials:
         plan: Sequence[Fault],
         checker: str,
         run_one: Callable[[Options], Result],
-        workers: Workers | None,
+        pool: Pool | None,
         *,
         progress: Progress,
     ) -> None:
@@ -171,7 +177,7 @@ class _Trials:
         self._names = self.smallest
         self._checker = checker
         self._run = run_one
-        self._workers = workers
+        self._pool = pool
         self._progress = progress
         self._passed: set[Schedule] = set()
 
@@ -193,11 +199,11 @@ class _Trials:
 
     def _results(self, schedules: Sequence[Schedule]) -> Generator[Result, None, None]:
         tasks = [replace(self._options, without=self.without(s)) for s in schedules]
-        if self._workers is None:
+        if self._pool is None:
             yield from map(self._run, tasks)
             return
         try:
-            yield from self._workers.map(self._run, tasks)
+            yield from self._pool.map(self._run, tasks)
         except WorkerLost as lost:
             raise TrialLost(replay_command(tasks[lost.place])) from None
 

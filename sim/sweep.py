@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from math import ceil, inf
 from typing import Final
 
+from sim.grid import pool_of
 from sim.options import Figure, Options, Result
 from sim.run import run
-from sim.workers import Workers
 
 SEEDS_MAX: Final = 10_000_000
 
@@ -37,23 +37,29 @@ class Spread:
 
 
 def sweep(
-    options: Options, seeds: Sequence[int], jobs: int
+    options: Options, seeds: Sequence[int], jobs: int, scheduler: str | None = None
 ) -> Generator[Result, None, None]:
     """Yield the result of every seed, in the order of `seeds`.
 
-    To close this before its end is to end its processes at once.
+    `scheduler` is the address of a Dask cluster, whose workers then do it all; `jobs`
+    counts processes here. To close this before its end is to end those at once.
 
     Raises:
-        Refused: an option is out of bounds.
+        Refused: an option is out of bounds, or the cluster cannot be used.
         WorkerLost: a process died; its `place` counts the seeds.
     """
     tasks = (replace(options, seed=seed) for seed in seeds)
-    jobs = min(jobs, len(seeds))
-    if jobs == 1:
-        yield from map(run, tasks)
+    pool = pool_of(min(jobs, len(seeds)), scheduler)
+    if pool is None:
+        yield from map(lean, tasks)
         return
-    with Workers(jobs) as workers:
-        yield from workers.map(run, tasks)
+    with pool:
+        yield from pool.map(lean, tasks)
+
+
+def lean(options: Options) -> Result:
+    """Run one seed; of thousands nobody looks at the course, which is most of it."""
+    return replace(run(options), curve=None)
 
 
 def spreads(results: Sequence[Result]) -> dict[str, Spread]:

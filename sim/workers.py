@@ -1,7 +1,8 @@
 """Processes that work side by side, and what becomes of the work when one dies.
 
 A pool that loses a process must not wait for ever for the answer that died with it, and
-Ctrl-C must not wait for the tasks in hand: both end every process at once.
+Ctrl-C must not wait for the tasks in hand: both end every process at once. Whoever is
+killed beyond help leaves none behind: each ends when its parent does.
 """
 
 import multiprocessing
@@ -11,7 +12,8 @@ from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
-from typing import Final, TypeVar
+from threading import Thread  # noqa: TID251 - a driver, no engine
+from typing import Final, Protocol, TypeVar
 
 Task = TypeVar("Task")
 Answer = TypeVar("Answer")
@@ -24,11 +26,29 @@ class WorkerLost(Exception):
     """A process died; the task at `place`, counted from 0, has no answer.
 
     It is the first of those in hand, so it may have been another's that killed it.
+    `why` says what happened.
     """
 
-    def __init__(self, place: int) -> None:
-        super().__init__(f"a worker process died; task {place} has no answer")
+    def __init__(self, place: int, why: str = "a worker process died") -> None:
+        super().__init__(f"{why}; task {place} has no answer")
         self.place = place
+        self.why = why
+
+
+class Pool(Protocol):
+    """Whoever does tasks side by side: this machine's processes, or a cluster's."""
+
+    def __enter__(self) -> "Pool": ...
+
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None: ...
+
+    def kill(self) -> None:
+        """End or let go of everybody now, whatever they have in hand."""
+
+    def map(
+        self, action: Callable[[Task], Answer], tasks: Iterable[Task]
+    ) -> Generator[Answer, None, None]:
+        """Yield `action` of each task, in their order; `tasks` is read as needed."""
 
 
 class Workers:
@@ -38,7 +58,7 @@ class Workers:
         self._jobs = jobs
         self._others = frozenset(child.pid for child in _children())
         self._executor = ProcessPoolExecutor(
-            jobs, multiprocessing.get_context("spawn"), initializer=_ignore_interrupt
+            jobs, multiprocessing.get_context("spawn"), initializer=_begin
         )
 
     def __enter__(self) -> "Workers":
@@ -91,6 +111,14 @@ def _children() -> list[multiprocessing.process.BaseProcess]:
     return multiprocessing.active_children()
 
 
-def _ignore_interrupt() -> None:
-    """Leave Ctrl-C to the parent, which ends its workers."""
+def _begin() -> None:
+    """Leave Ctrl-C to the parent, which ends its workers; and end when it does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "it is a worker"
+    parent.join()
+    signal.raise_signal(signal.SIGKILL)

@@ -141,7 +141,9 @@ def test_results_and_pictures_are_written_out(
     words = ["run", "toy", "--jobs", "1", "--format", "json", "--out", str(out)]
     assert call(words) == 0
     assert (out / "results.json").read_text() == capsys.readouterr().out
+    assert "MISSED: 0.5, gap 0.3" in (out / "report.html").read_text()
     assert sorted(path.name for path in out.iterdir()) == [
+        "report.html",
         "results.json",
         "toy-virtual.png",
         "toy-virtual.svg",

@@ -42,7 +42,7 @@ WORLD_CALLS: Final = frozenset({"__import__", "eval", "exec", "input", "open"})
 # What may be imported from outside the standard library.
 LIBRARIES: Final = {
     "swarmnet": frozenset({"cryptography", "dns", "msgpack"}),
-    "sim": frozenset({"click", "matplotlib", "msgpack", "tqdm"}),
+    "sim": frozenset({"click", "distributed", "matplotlib", "msgpack", "tqdm"}),
 }
 
 

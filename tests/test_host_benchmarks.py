@@ -107,7 +107,7 @@ def test_agents_see_each_other_and_hold_the_same() -> None:
     has_serf = shutil.which("serf") is not None
     peer = agent_fifty.theirs(size) if has_serf else None
     rows = agent_fifty.rows_of(size, agent_fifty.ours(size), peer)
-    name = serf.NAME if has_serf else None
+    name = serf.name() if has_serf else None
     check_rows(rows, *3 * (name,), None, None, *3 * (name,))
     assert rows[3].ours.worst == 0
 

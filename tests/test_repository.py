@@ -60,9 +60,20 @@ def test_a_machines_path_is_caught(line: str, *, is_forbidden: bool) -> None:
     assert forbidden_lines(f"first\n{line}\n") == ([2] if is_forbidden else [])
 
 
-@pytest.mark.parametrize("script", ["run", "tools", "venv"])
+@pytest.mark.parametrize("script", ["browser", "run", "tools", "venv"])
 def test_a_script_of_ci_has_its_run_bit(script: str) -> None:
     assert (ROOT / ".ci" / script).stat().st_mode & 0o111 == 0o111
+
+
+def test_every_picture_that_a_document_shows_is_there_and_all_are_small() -> None:
+    shown = {
+        name
+        for path in (ROOT / "docs").glob("*.md")
+        for name in re.findall(r"\]\((pictures/[^)]+)\)", path.read_text())
+    }
+    files = list((ROOT / "docs" / "pictures").iterdir())
+    assert shown <= {f"pictures/{path.name}" for path in files}
+    assert sum(path.stat().st_size for path in files) < 1_500_000
 
 
 def test_everything_the_bench_extra_draws_with_is_optional() -> None:

@@ -39,13 +39,15 @@ _REACHES: Final = {
 class MemberFacts:
     """A member as this node sees it; `reach` is by which way it answers.
 
-    `address` ends with a colon and its port, or says that it is unknown.
+    One on probation is kept dead although it claims to be alive. `address` ends with a
+    colon and its port, or says that it is unknown.
     """
 
     name: str
     state: str
     address: str
     reach: str = "DIRECT"
+    is_on_probation: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,13 @@ def _members(facts: StandingFacts) -> Iterator[Finding]:
 def check_member(one: MemberFacts) -> Finding | None:
     """Return why a member is not well, or None if it is."""
     told = f"{one.state}, at {one.address}"
+    if one.is_on_probation:
+        told += ", though it says that it is alive: it died and came back twice in 30 s"
+        cure = (
+            "wait, it is let back within 2 minutes once it answers steadily; if this"
+            f" comes again, look at its load and its cable: swarmnet doctor {one.name}"
+        )
+        return warning("member", told, cure, one.name)
     if one.state in ("dead", "suspect"):
         cure = (
             f"start the agent there and see that {one.address} is reached: swarmnet"

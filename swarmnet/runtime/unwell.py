@@ -20,6 +20,7 @@ def members_of(life: Life) -> Iterator[tuple[bytes, MemberFacts]]:
                     views.state(node),
                     "an unknown address" if address is None else str(address),
                     reaches[node].name if node in reaches else "DIRECT",
+                    life.node.swim.on_probation(node),
                 ),
             )
 

@@ -160,6 +160,10 @@ class Swim(Reading):
         """A member was removed, so has left whatever it claims; or it was not."""
         self._intake.note_removal(now, node, stands=stands)
 
+    def on_probation(self, node: NodeId) -> bool:
+        """Return whether a member is kept dead here although it claims to be alive."""
+        return self._intake.is_on_probation(node)
+
     def publish(self, now: float, payload: Payload) -> None:
         """Send a payload of our own to every member of its scope.
 

@@ -165,12 +165,16 @@ def test_certificates_and_members() -> None:
         MemberFacts("n1", "dead", "10.99.0.2:7946"),
         MemberFacts("n2", "degraded", "10.99.0.3:7946", "STREAM_ONLY"),
         MemberFacts("n3", "alive", "10.99.0.4:7946"),
+        MemberFacts("n4", "dead", "10.99.0.5:7946", is_on_probation=True),
     ]
-    dead, degraded = bad(check_standing(replace(well, members=members), None))
+    dead, degraded, waiting = bad(check_standing(replace(well, members=members), None))
     assert (dead.node, dead.verdict) == ("n1", FAIL)
     assert "swarmnet node rm n1" in dead.cure
     assert (degraded.node, degraded.verdict) == ("n2", WARN)
     assert "UDP is blocked" in degraded.evidence
+    assert (waiting.node, waiting.verdict) == ("n4", WARN)
+    assert "twice in 30 s" in waiting.evidence
+    assert "node rm" not in waiting.cure
 
 
 def test_what_a_node_says_of_itself() -> None:

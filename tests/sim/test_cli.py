@@ -40,6 +40,8 @@ from sim.workers import WorkerLost, Workers
         ("run chaos --duration 5", "duration 5: the calm phase alone takes"),
         ("sweep idle --seeds 0", "seeds 0: want 1"),
         ("sweep idle --seeds 2 --jobs 0", "jobs 0: want at least 1"),
+        ("sweep idle --seeds 2 --jobs 2 --scheduler x:1", "--jobs 2: the workers at"),
+        ("shrink chaos --jobs 2 --scheduler x:1", "--jobs 2: the workers at x:1"),
         ("dance", "No such command"),
     ],
 )
@@ -166,8 +168,8 @@ def test_a_sweep_whose_worker_dies_says_how_to_replay_a_lost_seed(
     out, err = capsys.readouterr()
     assert out == ""
     assert err.splitlines()[-1] == (
-        "error: a process died; it may have been at: python -m sim run idle --nodes 3"
-        " --seed 9 --profile swarmnet --latency lan"
+        "error: a worker process died; it may have been at: python -m sim run idle"
+        " --nodes 3 --seed 9 --profile swarmnet --latency lan"
     )
 
 

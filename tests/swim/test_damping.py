@@ -75,8 +75,10 @@ def test_the_second_return_within_half_a_minute_waits_and_then_comes() -> None:
     heal(world, 10.0)
     assert seen(world, 8) == {DEAD}
     assert all(world.engines[n].counters()["readmissions_damped"] == 1 for n in (1, 2))
+    assert all(world.engines[n].on_probation(node(8)) for n in (1, 2))
     world.run(READMISSION.longest_s)
     assert seen(world, 8) == {ALIVE}
+    assert not world.engines[1].on_probation(node(8))
 
 
 @pytest.mark.slow

@@ -1,0 +1,1 @@
+"""Draws what questions find: on paper of one kind, legible without colour."""

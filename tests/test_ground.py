@@ -1,0 +1,100 @@
+"""The ground of benchmarks on hosts: what a killed run leaves goes with the next."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from benchmarks.clusters import until
+from benchmarks.hosts import GROUPS, PREFIX, PROCESSES, Ground, start_of
+from tests.source import ROOT
+from tests.test_host_benchmarks import needs_root
+
+DEAD = 99_999_999
+"""No process has this number (Linux's are at most 4,194,304)."""
+
+
+def dead_folder() -> Path:
+    return Path(tempfile.mkdtemp(prefix=f"{PREFIX}{DEAD}-"))
+
+
+@needs_root
+def test_what_a_killed_run_started_is_ended_by_the_next_and_nobody_else() -> None:
+    command = ("sleep", "1000")
+    with subprocess.Popen(command) as noted, subprocess.Popen(command) as other:
+        try:
+            lines = (
+                f"{noted.pid} {start_of(noted.pid)}",
+                f"{other.pid} 1",
+                "what is this",
+            )
+            folder = dead_folder()
+            (folder / PROCESSES).write_text("\n".join(lines))
+            with Ground():
+                # It is our child, so it is not quite gone before we have looked.
+                until("it has ended", lambda: noted.poll() is not None)
+            assert not folder.exists()
+            assert other.poll() is None
+        finally:
+            noted.kill()
+            other.kill()
+
+
+def group() -> Path:
+    """Return a control group that a killed run left, with one inside."""
+    for place in (GROUPS, *sorted(GROUPS.glob("*/"))):
+        if (place / "cgroup.procs").exists() and os.access(place, os.W_OK):
+            found = place / f"{PREFIX}{DEAD}-0"
+            try:
+                (found / "box").mkdir(parents=True)
+            except OSError:
+                continue
+            return found
+    pytest.skip("no control groups")
+
+
+@needs_root
+def test_control_groups_of_a_killed_run_are_cleared_away() -> None:
+    found = group()
+    with Ground():
+        assert not found.exists()
+
+
+def hold(name: str) -> None:
+    """Be a worker whose ground has a process, until it is ended."""
+    with Ground() as ground, subprocess.Popen(("sleep", "1000")) as process:
+        ground.note(process.pid)
+        Path(name).write_text(f"{os.getpid()} {process.pid}\n")
+        process.wait()
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return (
+            Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        )
+    except OSError:
+        return False
+
+
+@needs_root
+@pytest.mark.slow
+def test_a_worker_and_what_it_started_end_with_a_killed_runner(tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    code = (
+        "from benchmarks.lab import Lab\n"
+        "from tests.test_ground import hold\n"
+        f"with Lab(1, quick=True) as lab: lab.alone('hold', hold, {str(told)!r})\n"
+    )
+    with subprocess.Popen((sys.executable, "-c", code), cwd=ROOT) as runner:
+        try:
+            until("a worker", lambda: told.exists() and told.read_text().endswith("\n"))
+        finally:
+            runner.kill()
+    pids = [int(word) for word in told.read_text().split()]
+    until("all ended", lambda: not any(map(is_running, pids)))
+    with Ground():
+        assert list(Path(tempfile.gettempdir()).glob(f"{PREFIX}{pids[0]}-*")) == []
