@@ -6,15 +6,16 @@ code gives the same values, so whatever differs was changed, and the test says w
 it is better or worse or other luck. What cannot be compared is said to be so.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from math import inf, isinf
+from math import isinf
 from typing import Final
 
 from benchmarks.noise import Odds, by_failures, by_logs, by_ranks, significant
 from benchmarks.report import Place
 from benchmarks.results import Bound, Key, Result, Results
+from benchmarks.sides import is_measurable, repeats, side_of, signed, varies
 from benchmarks.values import Clock, Spread
 
 LEVEL: Final = 0.01
@@ -57,7 +58,7 @@ class Method(StrEnum):
 class Finding:
     """One row of both files.
 
-    `old` and `new` are medians, or our medians over the peer's if `is_ratio`. `p` is
+    `old` and `new` are medians, or those of ours over the peer's if `is_ratio`. `p` is
     the chance of as much by noise. What is `weak` may be the machine's doing. `missed`
     are targets, then and now.
     """
@@ -141,10 +142,11 @@ class _Pair:
         self._old, self._new = old, new
         self._is_alike = is_alike
         self._is_wall = old.clock is Clock.WALL
-        # A figure that was published, or measured once elsewhere, has no values.
+        # A figure that was published, or measured once elsewhere, has no runs.
         self._is_ratio = self._is_wall and all(
-            one.peer is not None and one.peer.values for one in (old, new)
+            one.peer is not None and one.peer.series for one in (old, new)
         )
+        self._sides = tuple(side_of(one, is_ratio=self._is_ratio) for one in (old, new))
 
     def obstacle(self) -> str:
         """Return why they cannot be compared, or nothing."""
@@ -159,51 +161,44 @@ class _Pair:
             return "the peer's is 0, or never"
         return ""
 
-    def samples(self) -> tuple[list[Spread], list[Spread]]:
-        """Return the spreads that say how each went: ours, and the peer's if asked."""
-        both = []
-        for one in (self._old, self._new):
-            peer = [one.peer] if self._is_ratio and one.peer is not None else []
-            both.append([one.ours, *peer])
-        return both[0], both[1]
-
     def odds(self) -> Odds | None:
         """Return the chances of the difference; None where no test can tell."""
-        if self.obstacle() or self._is_equal() or self.method() is Method.FACTOR:
+        method = self.method()
+        if self.obstacle() or method in (Method.EQUAL, Method.FACTOR):
             return None
-        olds, news = self.samples()
-        few = min(len(one.values) for one in (*olds, *news)) < FEW
+        few = min(one.runs for one in self._sides) < FEW
         margin = FEW_MARGIN if few else MARGINS[self._old.clock]
-        if self.method() is Method.RANKS:
-            sign = -1 if self._old.ours.larger_is_better else 1
-            old, new = (_signed(one[0].values, sign) for one in (olds, news))
-            ranked = by_ranks(old, new, margin)
+        rate = self._old.ours.larger_is_better
+        old, new = (one.samples for one in self._sides)
+        if method is Method.RANKS:
+            ranked = by_ranks(
+                signed(old[0], larger_is_better=rate),
+                signed(new[0], larger_is_better=rate),
+                margin,
+            )
             failed = [(one.ours.never, one.ours.runs) for one in (self._old, self._new)]
             if not any(never for never, _ in failed):
                 return ranked
             return ranked.or_by(by_failures(failed[0], failed[1]))
-        values = [[one.values for one in side] for side in (olds, news)]
-        odds = by_logs(values[0], values[1], margin)
-        if self._old.ours.larger_is_better:
-            return Odds(worse=odds.better, better=odds.worse)
-        return odds
+        odds = by_logs(old, new, margin)
+        ratios = [one.ratios for one in self._sides]
+        if all(map(varies, ratios)):
+            odds = odds.or_by(by_logs(ratios[:1], ratios[1:], margin))
+        return Odds(worse=odds.better, better=odds.worse) if rate else odds
 
     def method(self) -> Method:
         """Return what fits the values."""
-        if self._is_equal():
+        old, new = self._sides
+        if old == new:
             return Method.EQUAL
-        spreads = [one for side in self.samples() for one in side]
-        counts = [len(one.values) for one in spreads]
-        if not self._is_ratio and min(counts) >= FEW and any(map(_repeats, spreads)):
+        samples = [*old.samples, *new.samples]
+        runs = min(old.runs, new.runs)
+        in_steps = not all(map(is_measurable, samples)) or any(map(repeats, samples))
+        if runs >= FEW and in_steps and not self._is_ratio:
             return Method.RANKS
-        if min(counts) >= LEAST and all(map(_varies, spreads)):
+        if runs >= LEAST and all(is_measurable(x) and varies(x) for x in samples):
             return Method.LOGS
         return Method.FACTOR
-
-    def _is_equal(self) -> bool:
-        olds, news = self.samples()
-        same = [(one.values, one.median) for one in olds]
-        return same == [(one.values, one.median) for one in news]
 
     def tested(self, odds: Odds, *, is_found: bool) -> Finding:
         """Return what a test came to."""
@@ -218,31 +213,29 @@ class _Pair:
         if obstacle:
             found = self._finding(Verdict.INCOMPARABLE)
             return replace(found, method=None, notes=(obstacle, *found.notes))
-        if self._is_equal():
+        if self.method() is Method.EQUAL:
             return self._finding(Verdict.WITHIN)
-        found = self._finding(Verdict.UNKNOWN)
-        assert found.old is not None
-        assert found.new is not None
-        verdict = _by_factor(found.old, found.new, self._old)
-        return (
-            found if found.verdict is Verdict.WORSE else replace(found, verdict=verdict)
-        )
+        old, new = self._sides
+        verdict = _by_factor(old.figure, new.figure, self._old)
+        if not old.runs and verdict in (Verdict.BETTER, Verdict.WORSE):
+            verdict = Verdict.UNKNOWN
+        return self._finding(verdict)
 
     def _finding(self, verdict: Verdict) -> Finding:
-        olds, news = self.samples()
+        old, new = self._sides
         is_size = self._old.unit in SIZES
         found = Finding(
             key=self.key,
             unit="" if self._is_ratio else self._new.unit,
             clock=self._new.clock,
             verdict=verdict,
-            old=_figure(olds),
-            new=_figure(news),
+            old=old.figure,
+            new=new.figure,
             is_ratio=self._is_ratio,
             is_weak=self._is_wall and not self._is_ratio and not is_size,
             method=self.method(),
             missed=tuple(self._missed()),
-            notes=tuple(self._notes(olds, news)),
+            notes=tuple(self._notes()),
         )
         broken = self._new.violations > self._old.violations
         return replace(found, verdict=Verdict.WORSE) if broken else found
@@ -254,7 +247,7 @@ class _Pair:
             if same and old.met and not new.met:
                 yield old, new
 
-    def _notes(self, olds: Sequence[Spread], news: Sequence[Spread]) -> Iterator[str]:
+    def _notes(self) -> Iterator[str]:
         """Yield what whoever reads the row should know."""
         old, new = self._old, self._new
         if new.violations > old.violations:
@@ -263,37 +256,14 @@ class _Pair:
             yield f"runs: {old.ours.runs} then, {new.ours.runs} now"
         if old.ours.never != new.ours.never:
             yield f"never: {old.ours.never} then, {new.ours.never} now"
-        least = min(len(one.values) for one in (*olds, *news))
         if self.method() is Method.FACTOR:
-            yield "one run" if least < 2 else f"{least} runs tell no noise"
-
-
-def _figure(spreads: Sequence[Spread]) -> float:
-    """Return our median, over the peer's if that is there."""
-    ours, *peers = (one.median for one in spreads)
-    for peer in peers:
-        ours = ours / peer if peer else inf
-    return ours
+            runs = min(one.runs for one in self._sides)
+            few = ("a fit, no runs", "one run")
+            yield few[runs] if runs < len(few) else f"{runs} runs tell no noise"
 
 
 def _has_ratio(peer: Spread | None) -> bool:
     return peer is not None and peer.median > 0 and not isinf(peer.median)
-
-
-def _signed(values: Sequence[float], sign: int) -> list[float]:
-    """Return values of which less is better; never is worse than any."""
-    return [value if isinf(value) else sign * value for value in values]
-
-
-def _repeats(spread: Spread) -> bool:
-    """Return whether logarithms have no sense, or values are steps of a count."""
-    values = spread.values
-    return min(values) <= 0 or isinf(max(values)) or 2 * len(set(values)) < len(values)
-
-
-def _varies(spread: Spread) -> bool:
-    values = spread.values
-    return min(values) > 0 and not isinf(max(values)) and len(set(values)) > 1
 
 
 def _by_factor(old: float, new: float, row: Result) -> Verdict:

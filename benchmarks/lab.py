@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 
 from tqdm import tqdm
 
-from benchmarks.values import Clock, Of, Row, Spread, Target, spread
+from benchmarks.values import Clock, Of, Row, Spread, Target, in_order, spread
 from sim.grid import pool_of
 from sim.options import Figure, Options
 from sim.run import run
@@ -171,14 +171,15 @@ class Pair:
 
 
 def _mean(name: str, figure: str, outcomes: Sequence[Outcome], per: float) -> Spread:
-    counts = [outcome.figures[figure] or 0.0 for outcome in outcomes]
+    counts = [(outcome.figures[figure] or 0.0) / per for outcome in outcomes]
     return Spread(
         name=name,
         runs=len(counts),
-        median=sum(counts) / len(counts) / per,
+        median=sum(counts) / len(counts),
         p90=None,
-        worst=max(counts) / per,
-        values=tuple(sorted(count / per for count in counts)),
+        worst=max(counts),
+        values=tuple(sorted(counts)),
+        series=in_order(counts),
     )
 
 

@@ -107,6 +107,7 @@ def _spread_document(values: Spread) -> dict[str, object]:
         "never": values.never,
         "values": [_finite(value) for value in values.values],
         "larger_is_better": values.larger_is_better,
+        "series": [_finite(value) for value in values.series],
     }
 
 

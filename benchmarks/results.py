@@ -137,6 +137,7 @@ def _spread(row: dict[str, Any]) -> Spread:
         never=int(row["never"]),
         values=_all_reached(row["values"]),
         larger_is_better=bool(row["larger_is_better"]),
+        series=_all_reached(row["series"]),
     )
 
 

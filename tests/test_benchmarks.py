@@ -103,9 +103,19 @@ def test_a_result_in_json_carries_its_spread_peer_targets_and_place(
     assert all(place.values())
     assert document["command"] == "python -m benchmarks run toy"
     figures = {"median": 0.5, "p90": 0.9, "worst": None, "runs": 3, "never": 1}
-    ours = {**figures, "values": [0.4, 0.5, None], "larger_is_better": False}
+    ours = {
+        **figures,
+        "values": [0.4, 0.5, None],
+        "larger_is_better": False,
+        "series": [],
+    }
     same = {"median": 2.0, "p90": 2.0, "worst": 2.0, "runs": 3, "never": 0}
-    peer: dict[str, object] = {**same, "values": [], "larger_is_better": False}
+    peer: dict[str, object] = {
+        **same,
+        "values": [],
+        "larger_is_better": False,
+        "series": [],
+    }
     median = {"of": "median", "limit": 0.2, "value": 0.5, "gap": 0.3}
     worst = {"of": "worst", "limit": 1.0, "value": None, "gap": None}
     assert document["results"] == [

@@ -195,7 +195,7 @@ def test_one_more_packet_for_each_probe_is_caught(
         return real(self, now, target, streamed=streamed)
 
     monkeypatch.setattr(pinger.Pinger, "ping", ping)
-    name = "32 members at rest, 5 s"
+    name = "32 members at rest, 3 s"
     assert grown_numbers(name) == {"packets", "received_bytes"}
 
 
@@ -206,7 +206,7 @@ def test_longer_messages_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
         return bytes([packed[0] + 1]) + packed[1:] + b"\xc4\x08" + bytes(8)
 
     monkeypatch.setattr(pinger, "encode_message", padded)
-    assert grown_numbers("32 members at rest, 5 s") == {"received_bytes"}
+    assert grown_numbers("32 members at rest, 3 s") == {"received_bytes"}
 
 
 def test_news_that_takes_longer_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -304,8 +304,8 @@ def test_a_file_that_is_damaged_is_said_to_be(tmp_path: Path) -> None:
 class Here:
     """Stands for workers: does their work in this process."""
 
-    def __init__(self, jobs: int) -> None:
-        del jobs
+    def __init__(self, jobs: int, *, is_forked: bool) -> None:
+        del jobs, is_forked
 
     def __enter__(self) -> "Here":
         return self

@@ -51,7 +51,7 @@ def guard_command(*, renew: bool, shows_all: bool) -> int:
     Example: python -m benchmarks guard
     """
     baseline = read_baseline()
-    with Workers(cpu_count()) as workers:
+    with Workers(cpu_count(), is_forked=True) as workers:
         work = _each(workers, "paths", path_work, {name: name for name in PATHS})
         if not renew:
             runs = _each(workers, "runs", numbers_of, CASES)

@@ -33,7 +33,7 @@ Action = Callable[[], None]
 class Full:
     """A host in a network with many endpoints elsewhere, over a simulated kernel."""
 
-    def __init__(self) -> None:
+    def __init__(self, present: int = PRESENT) -> None:
         self.kernel = FakeKernel()
         self.network = network_of(1, "10.64.0.0/16", "fd01::/64")
         self.key = namespace_of(self.network.id)
@@ -42,7 +42,7 @@ class Full:
         self.plane.start(0.0, self.kernel.names())
         self.plane.set_sandbox(0.0, Sandbox("s1"))
         mine = endpoint_of(1, HERE, self.network, sandbox="s1")
-        others = [endpoint_of(2 + n, THERE, self.network) for n in range(PRESENT)]
+        others = [endpoint_of(2 + n, THERE, self.network) for n in range(present)]
         self.plane.set_network(0.0, self.network, BOTH, [mine, *others])
         self.plane.complete(0.0)
         self.serve()

@@ -24,7 +24,7 @@ def _run(options: Options) -> Action:
 
 def quiet() -> Action:
     """Members with channels and tables rest."""
-    return _run(Options("idle", nodes=6, duration_s=1.0, settings=SEALED))
+    return _run(Options("idle", nodes=4, duration_s=1.0, settings=SEALED))
 
 
 def joining() -> Action:
@@ -36,13 +36,13 @@ def network_made() -> Action:
     """A network with many endpoints is planned, and put into a kernel."""
 
     def act() -> None:
-        Full()
+        Full(200)
 
     return act
 
 
 PATHS: Final = {
-    "6 members with channels, a quiet second": quiet,
+    "4 members with channels, a quiet second": quiet,
     "4 members with channels join": joining,
-    "a network of 500 endpoints put into the kernel": network_made,
+    "a network of 200 endpoints put into the kernel": network_made,
 }
