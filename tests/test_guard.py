@@ -1,5 +1,6 @@
 """The guard: what it counts, that a slowdown of each kind is caught, what it allows."""
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -31,6 +32,7 @@ from swarmnet.ipam.addresses import Addresses
 from swarmnet.swim import payloads, pinger
 from swarmnet.swim.codec import encode_message
 from swarmnet.swim.core import Core
+from swarmnet.swim.intake import Intake
 from swarmnet.swim.messages import Message
 from swarmnet.swim.payloads import Kept, Payloads
 from swarmnet.swim.relay import Rank
@@ -38,7 +40,7 @@ from swarmnet.tables.engine import Tables
 
 KNOWN: Final = read_baseline()
 BEFORE: Final = Baseline(
-    calls={"one": 100, "other": 100, "third": 100},
+    calls={"one": 1000, "other": 1000, "third": 1000},
     instructions={
         "one": {(3, 11): 1000, (3, 12): 900},
         "other": {(3, 11): 2000, (3, 12): 1800},
@@ -147,6 +149,21 @@ def test_a_needless_call_into_c_is_caught(monkeypatch: pytest.MonkeyPatch) -> No
     assert found == {"instructions", "calls of C"}
 
 
+def test_one_more_call_of_what_is_slow_inside_is_caught(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    slow = added(
+        "def slow(real, wait):\n"
+        "    def receive(self, now, route, claim):\n"
+        "        wait(0.0)\n"
+        "        return real(self, now, route, claim)\n"
+        "    return receive\n"
+    )
+    monkeypatch.setattr(Intake, "receive", slow(Intake.receive, time.sleep))
+    found = grown("claim admitted, 64 members", membership.claim_admitted)
+    assert found == {"calls of C"}
+
+
 def test_a_search_through_all_that_is_in_use_is_caught(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -231,29 +248,33 @@ def better(numbers: Iterable[Number]) -> list[str]:
 
 
 def test_a_path_may_grow_by_the_margin_and_no_more() -> None:
-    little = {"one": Work(1010, 101), "other": Work(1980, 99)}
+    little = {"one": Work(1010, 1004), "other": Work(1980, 996)}
     assert (worse(judged(little, (3, 11))), better(judged(little, (3, 11)))) == ([], [])
-    much = {"one": Work(1011, 102), "other": Work(1979, 98)}
+    much = {"one": Work(1011, 1005), "other": Work(1979, 995)}
     assert worse(judged(much, (3, 11))) == ["one instructions", "one calls of C"]
     assert better(judged(much, (3, 11))) == ["other instructions", "other calls of C"]
 
 
 def test_each_version_of_python_has_counts_of_its_own() -> None:
-    assert worse(judged({"one": Work(1000, 100)}, (3, 12))) == ["one instructions"]
+    assert worse(judged({"one": Work(1000, 1000)}, (3, 12))) == ["one instructions"]
 
 
 def test_a_python_without_counts_is_held_against_the_nearest_by_the_median_path() -> (
     None
 ):
-    alike = {"one": Work(450, 100), "other": Work(910, 100), "third": Work(1340, 100)}
+    alike = {
+        "one": Work(450, 1000),
+        "other": Work(910, 1000),
+        "third": Work(1340, 1000),
+    }
     assert worse(judged(alike, (3, 14))) == []
-    grew = {**alike, "one": Work(600, 100)}
+    grew = {**alike, "one": Work(600, 1000)}
     assert worse(judged(grew, (3, 14))) == ["one instructions"]
     # The calls of C are the same on all.
-    assert worse(judged({**alike, "one": Work(450, 102)}, (3, 14))) == [
+    assert worse(judged({**alike, "one": Work(450, 1005)}, (3, 14))) == [
         "one calls of C"
     ]
-    assert worse(judged({"one": Work(1000, 100)}, (3, 10))) == []
+    assert worse(judged({"one": Work(1000, 1000)}, (3, 10))) == []
 
 
 def test_a_run_may_be_as_bad_as_other_seeds_are_and_a_little_more() -> None:
