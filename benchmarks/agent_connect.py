@@ -14,6 +14,7 @@ from typing import Final
 from benchmarks.clusters import Agents, until
 from benchmarks.hosts import Ground
 from benchmarks.lab import OURS, Lab
+from benchmarks.lifelines import bound_to_us
 from benchmarks.values import Clock, Of, Question, Row, Target, question, spread
 
 ROUNDS: Final = (60, 8)
@@ -29,7 +30,9 @@ class Neighbours:
     def __init__(self, agents: Agents, index: int, network: str) -> None:
         pin = agents.pin(index, f"net/{network}")
         command = ("nsenter", f"--net={pin}", "ip", "monitor", "neigh")
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen(
+            bound_to_us(*command), stdout=subprocess.PIPE, text=True
+        )
         self.seen: dict[str, float] = {}
         Thread(target=self._read, daemon=True).start()
 

@@ -6,8 +6,10 @@ IPv4. `with_pyroute2` gives the library that others take.
 
 import os
 import socket
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
+from importlib.util import find_spec
 from struct import Struct
 from typing import Any, Final, TypeVar
 
@@ -152,6 +154,15 @@ class Bare:
                         at + value : at + value_end
                     ]
                 at += length
+
+
+def said_missing(question: str) -> bool:
+    """Return whether pyroute2 is not here; if so, say that a question is skipped."""
+    is_missing = find_spec(PYROUTE2) is None
+    if is_missing:
+        line = f"{question}: skipped: no {PYROUTE2}: install the extra 'dev'"
+        print(line, file=sys.stderr)
+    return is_missing
 
 
 def with_pyroute2(namespace: int, function: Callable[[Any], T]) -> T:

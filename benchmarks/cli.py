@@ -1,15 +1,13 @@
 """The command `python -m benchmarks`: what is asked, what is run, what it came to.
 
-Exit status: 0 done, targets met or not; 1 a process died, or `compare` or `guard` found
-something worse; 2 wrong usage; 130 interrupted.
+Exit status: 0 done, targets met or not; 1 a question has no answer, for it failed or a
+process died, or `compare` or `guard` found something worse; 2 wrong usage; 130
+interrupted.
 """
 
-import json
 import multiprocessing
 import os
 import shlex
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
 
 import click
@@ -69,9 +67,8 @@ from benchmarks.compare import compare_command
 from benchmarks.guard.command import guard_command
 from benchmarks.hosts import ENDING_S, clear_dead
 from benchmarks.lab import Lab
-from benchmarks.page import page
-from benchmarks.pictures import check_paper, drawn, write
-from benchmarks.report import Answer, Place, answered, document, place, print_answer
+from benchmarks.report import place, print_answer
+from benchmarks.results import Results, ask, directory_of
 from benchmarks.values import Question
 from sim.workers import WorkerLost
 from swarmnet.errors import Refused
@@ -181,7 +178,7 @@ def run_command(
     form: str,
     jobs: int | None,
     scheduler: str | None,
-) -> None:
+) -> int:
     """Answer the questions named, or all that need no root.
 
     Example: python -m benchmarks run update --quick
@@ -192,7 +189,7 @@ def run_command(
     jobs = multiprocessing.cpu_count() if jobs is None else jobs
     if jobs < 1:
         raise Refused(f"jobs {jobs}: want at least 1")
-    directory = None if out is None else _directory(out)
+    directory = None if out is None else directory_of(out)
     chosen = _chosen(names, host=host)
     command = _command(names, quick=quick, host=host)
     where = place()
@@ -204,20 +201,17 @@ def run_command(
         click.echo(
             "quick: fewer seeds and smaller clusters than the targets ask", err=True
         )
-    answers: list[Answer] = []
+    results = Results(where, command, directory)
+    asked = [QUESTIONS[name] for name in chosen]
     with Lab(jobs, quick=quick, scheduler=scheduler) as lab:
-        for name in chosen:
-            click.echo(f"{name}: running", err=True)
-            asked = QUESTIONS[name]
-            answers.append(answered(name, asked.asks, asked.answer(lab)))
+        for answer in ask(lab, asked):
+            results.keep(answer)
             if form == "table":
-                print_answer(answers[-1])
-    text = json.dumps(document(where, command, answers), indent=2, allow_nan=False)
+                print_answer(answer)
     if form == "json":
-        click.echo(text)
-    if directory is not None:
-        (directory / "results.json").write_text(text + "\n", encoding="utf-8")
-        _show(directory, where, command, answers)
+        click.echo(results.text())
+    results.show()
+    return LOST if len(results.answers) < len(chosen) else 0
 
 
 def _chosen(names: tuple[str, ...], *, host: bool) -> list[str]:
@@ -237,33 +231,6 @@ def _command(names: tuple[str, ...], *, quick: bool, host: bool) -> str:
     words = ["python", "-m", "benchmarks", "run", *names]
     flags = {"--quick": quick, "--host": host}
     return shlex.join([*words, *(flag for flag, is_on in flags.items() if is_on)])
-
-
-def _directory(out: str) -> Path:
-    """Return the directory for the results, made if need be, before anything runs.
-
-    Raises:
-        Refused: it cannot be made, or pictures cannot be drawn.
-    """
-    directory = Path(out)
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        reason = error.strerror or error
-        raise Refused(f"--out {out!r}: {reason}; name a writable directory") from None
-    check_paper()
-    return directory
-
-
-def _show(
-    directory: Path, where: Place, command: str, answers: Sequence[Answer]
-) -> None:
-    """Write the pictures, and the page that holds them all."""
-    pictures = {one.name: drawn(one.name, one.rows, one.pictures) for one in answers}
-    for of_question in pictures.values():
-        write(directory, of_question)
-    text = page(where, command, answers, pictures)
-    (directory / "report.html").write_text(text, encoding="utf-8")
 
 
 def _clear() -> None:

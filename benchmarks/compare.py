@@ -18,9 +18,10 @@ from benchmarks.judging import (
     Verdict,
     compared,
 )
+from benchmarks.kept import Bound, Kept, read_results
 from benchmarks.report import show
-from benchmarks.results import Bound, Results, read_results
 from benchmarks.values import Clock
+from swarmnet.errors import Refused
 
 WORSE: Final = 1
 WIDTH_MAX: Final = 90
@@ -65,6 +66,8 @@ def compare_command(*, old: str, new: str, form: str) -> int:
     Example: python -m benchmarks compare before/results.json after/results.json
     """
     then, now = read_results(old), read_results(new)
+    if not then.rows.keys() & now.rows.keys():
+        raise Refused(f"{old!r}, {new!r}: no row in both; name results of one question")
     findings = compared(then, now)
     if form == "json":
         click.echo(json.dumps(_document(then, now, findings), indent=2))
@@ -73,7 +76,7 @@ def compare_command(*, old: str, new: str, form: str) -> int:
     return WORSE if any(one.counts for one in findings) else 0
 
 
-def _print(then: Results, now: Results, findings: Sequence[Finding]) -> None:
+def _print(then: Kept, now: Kept, findings: Sequence[Finding]) -> None:
     for name, results in (("then", then), ("now", now)):
         place = results.place
         where = f"{place.machine}, Python {place.python}, commit {place.commit}"
@@ -143,9 +146,7 @@ def _figure(value: float | None, one: Finding) -> str:
     return f"{value:.3g} x" if one.is_ratio and not isinf(value) else show(value)
 
 
-def _document(
-    then: Results, now: Results, findings: Sequence[Finding]
-) -> dict[str, object]:
+def _document(then: Kept, now: Kept, findings: Sequence[Finding]) -> dict[str, object]:
     return {
         "old": {"command": then.command, **then.place.document()},
         "new": {"command": now.command, **now.place.document()},

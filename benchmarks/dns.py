@@ -7,7 +7,6 @@ follows its row, which is everywhere within milliseconds; Docker's TTL is 600 s.
 """
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -22,9 +21,11 @@ from typing import Final
 import dns.message
 import dns.rcode
 
+from benchmarks import debian
 from benchmarks.clusters import Agents, until
 from benchmarks.hosts import Ground, path_of
 from benchmarks.lab import OURS, Lab
+from benchmarks.lifelines import bound_to_us
 from benchmarks.name_server import FIRST, name_of
 from benchmarks.values import Clock, Of, Question, Row, Spread, Target, question, spread
 from swarmnet.dns.codec import TTL_S
@@ -112,7 +113,9 @@ def started(ground: Ground, *command: str) -> Iterator[tuple[Client, int]]:
     fd = ground.host()
     enter = ("nsenter", f"--net={path_of(fd)}")
     with ExitStack() as stack:
-        process = subprocess.Popen((*enter, *command), stdin=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            bound_to_us(*enter, *command), stdin=subprocess.DEVNULL
+        )
         stack.callback(process.wait)
         stack.callback(process.kill)
         client = Client(fd)
@@ -213,7 +216,7 @@ def _rates(measure: str, ours: Sequence[float], peer: Sequence[float] | None) ->
 
 def _servers(ground: Ground) -> Iterator[tuple[str, tuple[str, ...]]]:
     yield OURS, (sys.executable, "-m", "benchmarks.name_server", str(COUNT))
-    path = shutil.which(DNSMASQ, path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    path = debian.path_of(DNSMASQ)
     if path is None:
         return
     hosts = ground.run_dir() / "hosts"
@@ -294,6 +297,7 @@ def _changed(
 
 def answer(lab: Lab) -> list[Row]:
     """Measure in processes of their own."""
+    debian.said_missing("dns", DNSMASQ, is_peer=True)
     sizes = (ASKED[lab.quick], TRIALS[lab.quick])
     return [
         *lab.alone("answers", served, sizes),

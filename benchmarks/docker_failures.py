@@ -15,6 +15,7 @@ from typing import Final
 
 from benchmarks.announcements import Pair, Watch
 from benchmarks.clusters import POLL_S
+from benchmarks.debian import said_missing
 from benchmarks.docker import CannotRun
 from benchmarks.hosts import Ground
 from benchmarks.lab import Lab
@@ -256,7 +257,7 @@ def _rows(ours: Found, theirs: Found, size: Size) -> Iterator[Row]:
 
 def answer(lab: Lab) -> list[Row]:
     """Measure both in a process of their own."""
-    if is_missing(NAME):
+    if is_missing(NAME) or said_missing(NAME, "ping"):
         return []
     return lab.alone("docker", measured, QUICK if lab.quick else FULL)
 

@@ -238,7 +238,9 @@ class Serfs:
         self._heard = heard
 
     def _follow(self, heard: Heard, index: int) -> None:
-        heard.follow(index, _announced(self._rpc(index)))
+        told, failed = self._rpc(index).told(), self._rpc(index).failures()
+        heard.follow(index, ((name, time()) for name in told))
+        heard.follow(index, ((f"dead {name}", time()) for name in failed))
 
     def tell(self, index: int, name: str) -> None:
         body = {"Name": name, "Payload": b"", "Coalesce": False}
@@ -257,16 +259,6 @@ class Serfs:
 
     def pids(self) -> list[int]:
         return [self._processes[index].pid for index in sorted(self._processes)]
-
-
-def _announced(agent: serf.Rpc) -> Iterator[tuple[str, float]]:
-    """Yield the user events of an agent and the failures, with the time of each."""
-    for event in agent.events("user,member-failed"):
-        at = time()
-        if event["Event"] == "user":
-            yield str(event["Name"]), at
-        else:
-            yield from ((f"dead {one['Name']}", at) for one in event["Members"])
 
 
 @contextmanager

@@ -12,9 +12,9 @@ from enum import StrEnum
 from math import isinf
 from typing import Final
 
+from benchmarks.kept import Bound, Kept, Key, Result
 from benchmarks.noise import Odds, by_failures, by_logs, by_ranks, significant
 from benchmarks.report import Place
-from benchmarks.results import Bound, Key, Result, Results
 from benchmarks.sides import is_measurable, repeats, side_of, signed, varies
 from benchmarks.values import Clock, Spread
 
@@ -92,7 +92,7 @@ class Finding:
         return self.new / self.old if self.old > 0 and self.new >= 0 else None
 
 
-def compared(old: Results, new: Results) -> list[Finding]:
+def compared(old: Kept, new: Kept) -> list[Finding]:
     """Return what became of each row, in the order of the old file, then the new."""
     is_alike = _is_alike(old.place, new.place)
     pairs = [
@@ -112,15 +112,13 @@ def compared(old: Results, new: Results) -> list[Finding]:
     return [*_ordered(old, found), *_only(new, found, Verdict.NEW)]
 
 
-def _ordered(old: Results, found: dict[Key, Finding]) -> Iterator[Finding]:
+def _ordered(old: Kept, found: dict[Key, Finding]) -> Iterator[Finding]:
     gone = {one.key: one for one in _only(old, found, Verdict.GONE)}
     for key in old.rows:
         yield found[key] if key in found else gone[key]
 
 
-def _only(
-    one: Results, found: dict[Key, Finding], verdict: Verdict
-) -> Iterator[Finding]:
+def _only(one: Kept, found: dict[Key, Finding], verdict: Verdict) -> Iterator[Finding]:
     """Yield the rows of a file that the other has not."""
     for key, row in one.rows.items():
         if key not in found:

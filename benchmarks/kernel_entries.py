@@ -15,7 +15,7 @@ from socket import if_nametoindex
 from time import perf_counter
 from typing import Any, Final
 
-from benchmarks.bare import BARE, PYROUTE2, Bare, Pairs, with_pyroute2
+from benchmarks.bare import BARE, PYROUTE2, Bare, Pairs, said_missing, with_pyroute2
 from benchmarks.hosts import VTEP_HERE, Ground, rate_row, run_inside
 from benchmarks.lab import OURS, Lab
 from benchmarks.values import Question, Row, question, spread
@@ -216,6 +216,8 @@ def rows_of(what: str, rates: Sequence[Mapping[str, float]]) -> list[Row]:
 
 def answer(lab: Lab) -> list[Row]:
     """Measure each size in a process of its own."""
+    if said_missing("kernel_entries"):
+        return []
     return [
         row
         for task in SIZES[lab.quick]

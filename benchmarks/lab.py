@@ -46,6 +46,9 @@ class Lab:
 
     `quick` asks for fewer seeds and smaller clusters. With one job, pooled tasks run
     in this process; with the address of a Dask `scheduler`, on that cluster's workers.
+
+    Raises:
+        Refused: on entry, the Dask cluster cannot be used.
     """
 
     def __init__(self, jobs: int, *, quick: bool, scheduler: str | None = None) -> None:
@@ -55,6 +58,9 @@ class Lab:
         self._pool: Pool | None = None
 
     def __enter__(self) -> "Lab":
+        # Whether a cluster can be used is seen before anything is measured.
+        if self._scheduler is not None:
+            self._pool = pool_of(self.jobs, self._scheduler)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:

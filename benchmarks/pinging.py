@@ -6,6 +6,8 @@ from re import MULTILINE
 from re import compile as pattern
 from typing import Final
 
+from benchmarks.lifelines import bound_to_us
+
 REPLY: Final = pattern(r"^\[(\d+\.\d+)\] .*icmp_seq=(\d+) ttl=", MULTILINE)
 """A line of `ping -D`: the time of the answer, in s since 1970, and whose it is."""
 LATE_S: Final = 1.0
@@ -30,7 +32,7 @@ class Pings:
         command = ["ping", "-n", "-D", "-i", str(every_s), "-W", str(LATE_S)]
         command += [] if count is None else ["-c", str(count)]
         self._process = subprocess.Popen(
-            ("nsenter", f"--net={namespace}", *command, address),
+            bound_to_us("nsenter", f"--net={namespace}", *command, address),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

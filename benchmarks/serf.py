@@ -2,6 +2,10 @@
 
 The protocol is msgpack over TCP: a header `{Command, Seq}` and, for some, a body; the
 answer is a header `{Seq, Error}` and, for some, a body (serf.io, "RPC Protocol").
+
+Whom an agent holds dead it knows a second before its event of it: events of members
+wait until there was none for a second, or for three (serf's agent, "coalesce"). So its
+log is asked, which has it at once. User events come at once.
 """
 
 import socket
@@ -10,6 +14,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import count
+from re import compile as pattern
 from shutil import which
 from typing import Any, Final
 
@@ -23,6 +28,8 @@ KEY_BYTES: Final = 32
 PORT: Final = 7947
 RPC: Final = ("127.0.0.1", 7373)
 READ_BYTES: Final = 65_536
+_FAILED: Final = pattern(r"serf: EventMemberFailed: (\S+)")
+"""What an agent logs at the moment in which it holds a member dead."""
 
 
 def name() -> str:
@@ -36,6 +43,12 @@ def said_missing(question: str) -> bool:
     if is_missing:
         print(f"{question}: without serf: install serf", file=sys.stderr)
     return is_missing
+
+
+def failed(line: str) -> str | None:
+    """Return whom a line of an agent's log holds dead; None if nobody."""
+    found = _FAILED.search(line)
+    return None if found is None else found[1]
 
 
 def start(
@@ -81,9 +94,23 @@ class Rpc:
             raise RuntimeError(f"serf {command}: {error}")
         return self._next() if answers else None
 
-    def events(self, kind: str) -> Iterator[Any]:
-        """Yield what the agent announces, until it hangs up, or we do."""
-        self.ask("stream", {"Type": kind}, answers=False)
+    def told(self) -> Iterator[str]:
+        """Yield the names of user events as they come, until the agent hangs up."""
+        for event in self._stream("stream", {"Type": "user"}):
+            yield str(event["Name"])
+
+    def failures(self) -> Iterator[str]:
+        """Yield whom the agent holds dead as it does so, until it hangs up.
+
+        Those that stand in its log already come first.
+        """
+        for line in self._stream("monitor", {"LogLevel": "INFO"}):
+            name = failed(str(line["Log"]))
+            if name is not None:
+                yield name
+
+    def _stream(self, command: str, body: dict[str, Any]) -> Iterator[Any]:
+        self.ask(command, body, answers=False)
         self._sock.settimeout(None)
         while True:
             try:

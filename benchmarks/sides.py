@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from math import inf, isinf
 from statistics import median
 
+from benchmarks.kept import Result
 from benchmarks.noise import Sample
-from benchmarks.results import Result
 
 
 @dataclass(frozen=True, slots=True)

@@ -194,6 +194,9 @@ def _connected(scheduler: str) -> "Client":
         raise Refused(
             "--scheduler: distributed is not installed; install the extra 'cluster'"
         ) from None
+    if not scheduler.rpartition(":")[2].isdigit():
+        # The client would say so too, and once more while it is taken away.
+        raise Refused(_unreached(scheduler, "no port"))
     for name in LOGGERS:
         # Whatever goes wrong is told in one line, by whoever calls.
         logging.getLogger(name).setLevel(logging.CRITICAL)
@@ -201,7 +204,11 @@ def _connected(scheduler: str) -> "Client":
         return Client(scheduler, timeout=CONNECT_S, set_as_default=False)
     except (OSError, ValueError) as error:
         reason = " ".join(str(error).split()).rstrip(".")
-        raise Refused(
-            f"--scheduler {scheduler}: {reason}; want host:port of a Dask scheduler,"
-            " which `python -m dask scheduler` starts"
-        ) from None
+        raise Refused(_unreached(scheduler, reason)) from None
+
+
+def _unreached(scheduler: str, reason: str) -> str:
+    return (
+        f"--scheduler {scheduler}: {reason}; want host:port of a Dask scheduler, which"
+        " `python -m dask scheduler` starts"
+    )

@@ -5,8 +5,8 @@ from math import exp
 from random import Random
 from typing import Final
 
+from benchmarks.kept import Kept, Key, Result
 from benchmarks.report import Place
-from benchmarks.results import Key, Result, Results
 from benchmarks.values import Clock, Row, Target, spread
 
 HERE: Final = Place("Linux 6 x86_64, 2 cores", "3.11.7", "abc")
@@ -41,7 +41,7 @@ def virtual(values: Sequence[float | None], *, is_rate: bool = False) -> Row:
     return Row("time to all", "s", Clock.VIRTUAL, ours)
 
 
-def results(rows: Sequence[Row]) -> Results:
+def results(rows: Sequence[Row]) -> Kept:
     """Return what a file of these rows would hold."""
     found = {
         Key("toy", row.measure, row.ours.name, "" if row.peer is None else "peer"): (
@@ -49,4 +49,4 @@ def results(rows: Sequence[Row]) -> Results:
         )
         for row in rows
     }
-    return Results(HERE, COMMAND, found)
+    return Kept(HERE, COMMAND, found)

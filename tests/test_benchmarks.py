@@ -216,6 +216,39 @@ def test_a_process_that_dies_ends_the_run_with_one_line_and_exit_1(
     )
 
 
+def test_a_question_that_fails_takes_no_other_with_it(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fail(lab: Lab) -> list[Row]:
+        raise RuntimeError("the kernel\n  says no")
+
+    only(monkeypatch, [SLOW])
+    monkeypatch.setitem(QUESTIONS, "sick", Question("sick", "Is it well?", fail))
+    assert call(["run", "sick", "toy", "--out", str(tmp_path)]) == 1
+    told = capsys.readouterr()
+    assert "sick: no answer: RuntimeError: the kernel says no" in told.err.splitlines()
+    assert "time to all" in told.out
+    assert (tmp_path / "report.html").exists()
+    results = json.loads((tmp_path / "results.json").read_text())["results"]
+    assert [one["question"] for one in results] == ["toy"]
+
+
+def test_what_is_answered_is_kept_when_the_run_is_interrupted(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def interrupted(lab: Lab) -> list[Row]:
+        raise KeyboardInterrupt
+
+    only(monkeypatch, [SLOW])
+    long = Question("long", "How long is it?", interrupted)
+    monkeypatch.setitem(QUESTIONS, "long", long)
+    assert call(["run", "toy", "long", "--out", str(tmp_path)]) == 130
+    results = json.loads((tmp_path / "results.json").read_text())["results"]
+    assert [one["question"] for one in results] == ["toy"]
+
+
 def test_what_runs_alone_gives_its_answer() -> None:
     with Lab(2, quick=True) as lab:
         assert lab.alone("alone", str, 5) == "5"

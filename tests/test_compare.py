@@ -12,8 +12,8 @@ import pytest
 
 from benchmarks.cli import call
 from benchmarks.judging import Finding, Method, Verdict, compared
+from benchmarks.kept import read_results
 from benchmarks.report import Answer, Place, document
-from benchmarks.results import read_results
 from benchmarks.values import Of, Row, Spread, Target
 from tests.measured_rows import COMMAND, ELSEWHERE, HERE, noisy, virtual, wall
 
@@ -276,3 +276,12 @@ def test_what_is_no_result_gets_one_line_and_exit_2(
     assert captured.out == ""
     assert captured.err.count("\n") == 1
     assert line in captured.err
+
+
+def test_results_of_other_questions_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old = written(tmp_path / "old.json", [virtual([1.0])])
+    new = written(tmp_path / "new.json", [wall([1.0])])
+    assert call(["compare", old, new]) == 2
+    assert "no row in both; name results of one question" in capsys.readouterr().err

@@ -1,5 +1,6 @@
 """The ground of benchmarks on hosts: what a killed run leaves goes with the next."""
 
+import ast
 import os
 import subprocess
 import sys
@@ -98,3 +99,23 @@ def test_a_worker_and_what_it_started_end_with_a_killed_runner(tmp_path: Path) -
     until("all ended", lambda: not any(map(is_running, pids)))
     with Ground():
         assert list(Path(tempfile.gettempdir()).glob(f"{PREFIX}{pids[0]}-*")) == []
+
+
+def unbound(path: Path) -> list[int]:
+    """Return the lines that start a process which would outlive a killed run."""
+    calls = [
+        one
+        for one in ast.walk(ast.parse(path.read_text()))
+        if isinstance(one, ast.Call)
+    ]
+    starts = [one for one in calls if ast.unparse(one.func) == "subprocess.Popen"]
+    binders = ("bound_to_us(", "self._on(")
+    return [
+        one.lineno for one in starts if not ast.unparse(one.args[0]).startswith(binders)
+    ]
+
+
+def test_whatever_a_benchmark_starts_is_bound_to_it() -> None:
+    files = (ROOT / "benchmarks").rglob("*.py")
+    found = {one.name: lines for one in files if (lines := unbound(one))}
+    assert found == {}

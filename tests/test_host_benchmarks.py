@@ -11,6 +11,7 @@ import pytest
 from benchmarks import (
     agent_fifty,
     agent_flood,
+    agent_rest,
     attach,
     dns,
     golang,
@@ -23,7 +24,7 @@ from benchmarks import (
 )
 from benchmarks.cli import QUESTIONS, call
 from benchmarks.hosts import NAMED, PREFIX, Ground
-from benchmarks.lab import PEER
+from benchmarks.lab import PEER, Lab
 from benchmarks.values import Question, Row
 
 needs_root = pytest.mark.skipif(
@@ -182,3 +183,29 @@ def test_a_sandbox_s_resolver_answers_beside_another() -> None:
     assert peers in ([dns.DNSMASQ] * 3, [None] * 3)
     assert all(row.ours.median > 0 for row in rows)
     assert list(left()) == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "tool", "package"),
+    [
+        (throughput.QUESTION, "iperf3", "iperf3"),
+        (agent_rest.QUESTION, "ping", "iputils-ping"),
+        (attach.QUESTION, "pyroute2", "the extra 'dev'"),
+        (kernel_dump.QUESTION, "pyroute2", "the extra 'dev'"),
+        (kernel_entries.QUESTION, "pyroute2", "the extra 'dev'"),
+    ],
+    ids=lambda value: value.name if isinstance(value, Question) else None,
+)
+def test_a_missing_tool_is_named_with_what_to_install(
+    asked: Question,
+    tool: str,
+    package: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("benchmarks.debian.path_of", lambda program: None)
+    monkeypatch.setattr("benchmarks.bare.find_spec", lambda name: None)
+    with Lab(1, quick=True) as lab:
+        assert asked.answer(lab) == []
+    line = f"{asked.name}: skipped: no {tool}: install {package}"
+    assert line in capsys.readouterr().err.splitlines()

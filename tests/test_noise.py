@@ -6,6 +6,7 @@ from random import Random
 import pytest
 
 from benchmarks.judging import Verdict, compared
+from benchmarks.kept import Kept
 from benchmarks.noise import (
     by_failures,
     by_logs,
@@ -14,7 +15,6 @@ from benchmarks.noise import (
     tail_of_normal,
     tail_of_t,
 )
-from benchmarks.results import Results
 from benchmarks.values import Row
 from tests.measured_rows import noisy, results, wall
 
@@ -56,7 +56,7 @@ def test_the_same_code_compares_clean(count: int) -> None:
         noise = random.choice((0.01, 0.05, 0.2))
         machine = random.choice((0.5, 1.0, 2.0))
         shared = random.choice((0.0, 0.3))
-        sides: list[Results] = []
+        sides: list[Kept] = []
         for speed in (1.0, machine):
             rows = []
             for number in range(40):
@@ -75,7 +75,7 @@ def test_the_same_code_compares_clean(count: int) -> None:
 
 def slower(
     random: Random, *, noise: float, peer_noise: float, load: float, is_rate: bool
-) -> tuple[Results, Results]:
+) -> tuple[Kept, Kept]:
     """Return twenty runs, and as many of code a fifth slower, among other rows.
 
     `load` is the noise that ours and the peer of the same moment share.

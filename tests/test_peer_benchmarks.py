@@ -307,6 +307,20 @@ def test_a_runner_that_is_killed_leaves_nothing_behind(
         check_gone(pids)
 
 
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("2026/11/26 19:34:13 [INFO] serf: EventMemberFailed: n12 10.0.0.3", "n12"),
+        ("2026/11/26 19:34:13 [INFO] memberlist: Suspect n12 has failed", None),
+        ("2026/11/26 19:34:13 [INFO] serf: EventMemberLeave: n12 10.0.0.3", None),
+    ],
+)
+def test_serfs_log_says_who_is_dead_before_its_events_do(
+    line: str, name: str | None
+) -> None:
+    assert serf.failed(line) == name
+
+
 @needs_root
 @needs_serf
 @pytest.mark.slow
