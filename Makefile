@@ -19,7 +19,7 @@ SIM := $(RUN) -m sim
 .PHONY: help check test demo demo-sim sim bench bench-host man package clean
 
 help:
-	@echo "make check   format, lint, types, floors, limits, fast tests"
+	@echo "make check   format, lint, types, floors, limits, guard, fast tests"
 	@echo "make test    every test"
 	@echo "make demo    three hosts, one network, and an agent that dies"
 	@echo "make demo-sim  an update and a crash, each beside memberlist's rules"
@@ -47,6 +47,7 @@ check: $(STAMP)
 		{ echo "not formatted: run $(VENV)/bin/ruff format ."; exit 1; }
 	@$(RUN) -m ruff check --quiet .
 	@$(RUN) -m mypy --no-error-summary
+	@$(RUN) -m benchmarks guard
 	@HYPOTHESIS_PROFILE=brief $(RUN) -m pytest -q -n auto -m "not slow"
 
 test: $(STAMP)

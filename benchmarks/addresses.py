@@ -22,12 +22,12 @@ ROUNDS: Final = (21, 3)
 BOUND_US: Final = 50.0
 
 
-def filled(*, scattered: bool) -> Addresses:
-    """Return an allocator with so many in use, side by side or all over the place."""
+def filled(*, scattered: bool, count: int = IN_USE) -> Addresses:
+    """Return an allocator with `count` in use, side by side or all over the place."""
     subnet = parse_subnet(SUBNET)
     assignable = subnet.assignable()
     numbers = [n for span in assignable for n in range(span.first, span.last + 1)]
-    used = Random(1).sample(numbers, IN_USE) if scattered else numbers[:IN_USE]
+    used = Random(1).sample(numbers, count) if scattered else numbers[:count]
     addresses = Addresses(subnet)
     for number in used:
         addresses.restore(number, f"endpoint {number}")

@@ -1,7 +1,8 @@
 """The command `python -m benchmarks`: what is asked, what is run, what it came to.
 
 Exit status: 0 done, targets met or not; 1 a question has no answer, for it failed or a
-process died; 2 wrong usage; 130 interrupted.
+process died, or `compare` or `guard` found something worse; 2 wrong usage; 130
+interrupted.
 """
 
 import multiprocessing
@@ -63,6 +64,8 @@ from benchmarks import (
     views,
 )
 from benchmarks.answering import Results, ask, directory_of
+from benchmarks.compare import compare_command
+from benchmarks.guard.command import guard_command
 from benchmarks.hosts import ENDING_S, clear_dead
 from benchmarks.lab import Lab
 from benchmarks.report import place, print_answer
@@ -133,6 +136,10 @@ QUESTIONS: Final[dict[str, Question]] = {
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """Measure swarmnet beside its peers, in the simulator and on real kernels."""
+
+
+main.add_command(compare_command)
+main.add_command(guard_command)
 
 
 @main.command("list")

@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 
 from tqdm import tqdm
 
-from benchmarks.values import Clock, Of, Row, Spread, Target, spread
+from benchmarks.values import Clock, Of, Row, Spread, Target, in_order, spread
 from sim.grid import pool_of
 from sim.options import Figure, Options
 from sim.run import run
@@ -21,6 +21,8 @@ Answer = TypeVar("Answer")
 
 OURS: Final = "swarmnet"
 PEER: Final = "memberlist"
+LARGER_IS_BETTER: Final = frozenset({"delivered_per_s", "slice_min"})
+"""Figures of the simulator that are rates, or what somebody gets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +63,9 @@ class Lab:
             self._pool = pool_of(self.jobs, self._scheduler)
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
         if self._pool is not None:
-            self._pool.kill()
+            self._pool.__exit__(kind, *error)
 
     def seeds(self, full: int, quick: int) -> range:
         """Return the seeds to run, from 1."""
@@ -106,7 +108,8 @@ def figure_spread(name: str, figure: str, outcomes: Sequence[Outcome]) -> Spread
     """Return one figure's spread; `bytes` is what a node received per second."""
     if figure == "bytes":
         return spread(name, [outcome.received_bytes_s for outcome in outcomes])
-    return spread(name, [outcome.figures[figure] for outcome in outcomes])
+    values = [outcome.figures[figure] for outcome in outcomes]
+    return spread(name, values, larger_is_better=figure in LARGER_IS_BETTER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,14 +177,15 @@ class Pair:
 
 
 def _mean(name: str, figure: str, outcomes: Sequence[Outcome], per: float) -> Spread:
-    counts = [outcome.figures[figure] or 0.0 for outcome in outcomes]
+    counts = [(outcome.figures[figure] or 0.0) / per for outcome in outcomes]
     return Spread(
         name=name,
         runs=len(counts),
-        median=sum(counts) / len(counts) / per,
+        median=sum(counts) / len(counts),
         p90=None,
-        worst=max(counts) / per,
-        values=tuple(sorted(count / per for count in counts)),
+        worst=max(counts),
+        values=tuple(sorted(counts)),
+        series=in_order(counts),
     )
 
 

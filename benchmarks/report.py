@@ -17,7 +17,7 @@ TITLES: Final = {
     Clock.VIRTUAL: "virtual time and exact counts",
     Clock.WALL: "wall clock of this machine",
 }
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 HEAD: Final = (
     f"{'measure':52} {'whose':>26} {'runs':>5} {'median':>10} {'p90':>10} {'worst':>10}"
     f" {'ratio':>8}  target"
@@ -106,6 +106,8 @@ def _spread_document(values: Spread) -> dict[str, object]:
         "worst": _finite(values.worst),
         "never": values.never,
         "values": [_finite(value) for value in values.values],
+        "larger_is_better": values.larger_is_better,
+        "series": [_finite(value) for value in values.series],
     }
 
 
@@ -114,7 +116,7 @@ def _target_document(row: Row, target: Target) -> dict[str, object]:
     gap = target.gap(value)
     return {
         "of": target.of.value,
-        "limit": target.limit,
+        "limit": _finite(target.limit),
         "at_least": target.at_least,
         "value": _finite(value),
         "met": gap <= 0,

@@ -71,13 +71,13 @@ class Found:
 class Pair:
     """Two nodes that hold the same rows of a network, and all that they say of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, shared: int = SHARED) -> None:
         (first, ours), (second, theirs) = tables_of(1), tables_of(2)
         self.ids = (first, second)
         self.ends: dict[NodeId, Tables] = {first: ours, second: theirs}
         self.now = 1.0
         author = Author(3, signs=False)
-        items = [author.endpoint(number) for number in range(SHARED)]
+        items = [author.endpoint(number) for number in range(shared)]
         self.dump_bytes = sum(map(len, items))
         members = [
             row.item for one in (ours, theirs) for row in one.rows(CLUSTER).values()

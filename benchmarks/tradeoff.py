@@ -24,7 +24,17 @@ from typing import Final
 
 from benchmarks.charts import Axis, Chart, Line, Picture, Whose
 from benchmarks.lab import OURS, PEER, Lab
-from benchmarks.values import Clock, Of, Question, Row, Spread, Target, question, spread
+from benchmarks.values import (
+    Clock,
+    Of,
+    Question,
+    Row,
+    Spread,
+    Target,
+    in_order,
+    question,
+    spread,
+)
 from sim.options import Figure, Options
 from sim.run import run
 
@@ -135,9 +145,16 @@ class Point:
 
     def wrong(self) -> Spread:
         """Return the false deaths a minute: a mean, for most runs may have none."""
-        rates = sorted(one.wrong_min for one in self.runs)
-        mean = sum(rates) / len(rates)
-        return Spread(self.name, len(rates), mean, None, rates[-1], values=tuple(rates))
+        rates = [one.wrong_min for one in self.runs]
+        return Spread(
+            name=self.name,
+            runs=len(rates),
+            median=sum(rates) / len(rates),
+            p90=None,
+            worst=max(rates),
+            values=tuple(sorted(rates)),
+            series=in_order(rates),
+        )
 
     def time(self, key: str) -> Spread:
         """Return the spread of a time of detection."""

@@ -1,14 +1,16 @@
 """What a benchmark says: a measure, its spread over runs, its peer and its targets."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from math import ceil, inf, isinf
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 if TYPE_CHECKING:
     from benchmarks.charts import Picture
     from benchmarks.lab import Lab
+
+T = TypeVar("T")
 
 VALUES_MAX: Final = 201
 """So many of its values a spread keeps: enough to tell a difference from noise."""
@@ -32,8 +34,11 @@ class Of(StrEnum):
 class Spread:
     """One measure over runs; infinity is never. None is what a source did not give.
 
-    `worst` is the largest unless larger is better. `p90` lies nine tenths of the way
-    to the worst. `values` are the runs' own, best first; of many, evenly spaced ones.
+    `worst` is the largest unless larger is better, as of a rate. `p90` lies nine tenths
+    of the way to the worst. `values` are the runs' own, best first; of many, evenly
+    spaced ones. `series` are the same in the order of the runs, so that those of two
+    measures taken in turn belong together by their places; none where there are no runs
+    behind the values, as of a fit.
     """
 
     name: str
@@ -43,6 +48,8 @@ class Spread:
     worst: float | None
     never: int = 0
     values: tuple[float, ...] = ()
+    larger_is_better: bool = False
+    series: tuple[float, ...] = field(default=(), compare=False)
 
     def value(self, of: Of) -> float:
         """Return the figure that a target bounds."""
@@ -67,16 +74,23 @@ def spread(
         worst=_signed(ranked[-1], sign),
         never=sum(value is None for value in values),
         values=tuple(_signed(value, sign) for value in _thinned(ranked)),
+        larger_is_better=larger_is_better,
+        series=in_order(values),
     )
 
 
-def _thinned(ranked: Sequence[float]) -> Sequence[float]:
+def in_order(values: Sequence[float | None]) -> tuple[float, ...]:
+    """Return the series of a spread of these runs; None is never reached."""
+    return tuple(inf if value is None else value for value in _thinned(values))
+
+
+def _thinned(values: Sequence[T]) -> Sequence[T]:
     """Return at most `VALUES_MAX` of them: the first, the last, and evenly between."""
-    last = len(ranked) - 1
+    last = len(values) - 1
     if last < VALUES_MAX:
-        return ranked
+        return values
     steps = VALUES_MAX - 1
-    return [ranked[round(place * last / steps)] for place in range(VALUES_MAX)]
+    return [values[round(place * last / steps)] for place in range(VALUES_MAX)]
 
 
 def _signed(value: float, sign: int) -> float:

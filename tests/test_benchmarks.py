@@ -103,9 +103,19 @@ def test_a_result_in_json_carries_its_spread_peer_targets_and_place(
     assert all(place.values())
     assert document["command"] == "python -m benchmarks run toy"
     figures = {"median": 0.5, "p90": 0.9, "worst": None, "runs": 3, "never": 1}
-    ours = {**figures, "values": [0.4, 0.5, None]}
+    ours = {
+        **figures,
+        "values": [0.4, 0.5, None],
+        "larger_is_better": False,
+        "series": [],
+    }
     same = {"median": 2.0, "p90": 2.0, "worst": 2.0, "runs": 3, "never": 0}
-    peer: dict[str, object] = {**same, "values": []}
+    peer: dict[str, object] = {
+        **same,
+        "values": [],
+        "larger_is_better": False,
+        "series": [],
+    }
     median = {"of": "median", "limit": 0.2, "value": 0.5, "gap": 0.3}
     worst = {"of": "worst", "limit": 1.0, "value": None, "gap": None}
     assert document["results"] == [
@@ -261,10 +271,10 @@ def test_the_module_is_the_command() -> None:
     [
         ([3.0], False, Spread("a", 1, 3.0, 3.0, 3.0, values=(3.0,))),
         ([4.0, 1.0], False, Spread("a", 2, 2.5, 4.0, 4.0, values=(1.0, 4.0))),
-        ([4.0, 1.0, 2.0], True, Spread("a", 3, 2.0, 1.0, 1.0, values=(4.0, 2.0, 1.0))),
+        ([4.0, 1.0], True, Spread("a", 2, 2.5, 1.0, 1.0, 0, (4.0, 1.0), True)),
         ([1.0, None, 2.0], False, Spread("a", 3, 2.0, inf, inf, 1, (1.0, 2.0, inf))),
         ([1.0, None], False, Spread("a", 2, inf, inf, inf, 1, (1.0, inf))),
-        ([None, 8.0, 9.0], True, Spread("a", 3, 8.0, inf, inf, 1, (9.0, 8.0, inf))),
+        ([None, 8.0, 9.0], True, Spread("a", 3, 8, inf, inf, 1, (9.0, 8.0, inf), True)),
     ],
 )
 def test_a_spread_ranks_never_behind_everything(
