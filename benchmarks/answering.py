@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from time import monotonic
 
 import click
 
@@ -44,6 +45,7 @@ def ask(lab: Lab, questions: Sequence[Question]) -> Iterator[Answer]:
     """
     for one in questions:
         click.echo(f"{one.name}: running", err=True)
+        began = monotonic()
         try:
             found = one.answer(lab)
         except WorkerLost:
@@ -52,6 +54,7 @@ def ask(lab: Lab, questions: Sequence[Question]) -> Iterator[Answer]:
             why = " ".join(f"{type(error).__name__}: {error}".split())
             click.echo(f"{one.name}: no answer: {why}", err=True)
         else:
+            click.echo(f"{one.name}: took {monotonic() - began:.0f} s", err=True)
             yield answered(one.name, one.asks, found)
 
 

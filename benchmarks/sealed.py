@@ -16,7 +16,8 @@ from benchmarks.lab import Lab, Outcome, figure_spread
 from benchmarks.values import Clock, Of, Question, Row, Spread, Target, question
 from sim.options import Options
 
-NODES: Final = 1000
+NODES: Final = (1000, 200)
+"""In a full run and in a quick one."""
 BYTES_S: Final = 600.0
 TIME_SHARE: Final = 2.0
 PACKETS_SHARE: Final = 1.1
@@ -34,7 +35,7 @@ def _idle(lab: Lab) -> list[Row]:
     seeds = lab.seeds(20, 2)
     rows = []
     for case, nodes, seconds, settings in (
-        ("sessions made as they are needed", NODES, 60.0, ON),
+        ("sessions made as they are needed", NODES[lab.quick], 60.0, ON),
         ("new keys every 20 s", 200, 120.0, REKEYING),
     ):
         duration_s = seconds / 6 if lab.quick else seconds
@@ -54,7 +55,8 @@ def _idle(lab: Lab) -> list[Row]:
 
 def _update(lab: Lab) -> list[Row]:
     seeds = lab.seeds(20, 2)
-    options = Options("update", NODES, settings=ON)
+    nodes = NODES[lab.quick]
+    options = Options("update", nodes, settings=ON)
     runs = (
         lab.simulate(options, seeds),
         lab.simulate(replace(options, settings={}), seeds),
@@ -66,7 +68,7 @@ def _update(lab: Lab) -> list[Row]:
     ):
         limit = share * figure_spread("", figure, runs[1]).median
         target = Target(Of.MEDIAN, limit)
-        measure = f"N={NODES}, update: {figure}"
+        measure = f"N={nodes}, update: {figure}"
         rows.append(_row(measure, runs, (figure, unit), target))
     return rows
 
