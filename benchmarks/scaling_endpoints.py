@@ -13,18 +13,16 @@ however many rows there are (`rows`). CPU and memory are those of the engines al
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from benchmarks.budgets import Limit, limit_rows, limit_where
 from benchmarks.charts import Picture
 from benchmarks.endpoint_costs import AUTHORS, plan_cost, row_cost, traced_bytes
 from benchmarks.growth import Theory
-from benchmarks.lab import OURS, Lab
+from benchmarks.lab import OURS, Lab, Outcome, observe
 from benchmarks.measured import ROWS, Measure, Measured, answered
 from benchmarks.values import Clock, Question, Row, Spread, question, spread
 from sim.options import Figure, Options
-from sim.run import run
 from swarmnet.tables.config import TableConfig
 
 SIZES: Final = ((10, 100, 1000, 10_000, 100_000), (10, 100, 1000, 10_000))
@@ -47,23 +45,7 @@ PLAN_US: Final = 1e6
 """Everything else waits while a plan is made: so long at most, say."""
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What is kept of a run; `rest_bytes_s` is what a node received per second."""
-
-    figures: dict[str, Figure]
-    rest_bytes_s: float
-    violated: bool
-
-
-def see(options: Options) -> Seen:
-    """Run the simulator once."""
-    result = run(options)
-    received = result.bytes_per_node_s["mean"]
-    return Seen(dict(result.figures), received, bool(result.violations))
-
-
-Runs = dict[int, list[Seen]]
+Runs = dict[int, list[Outcome]]
 
 REST: Final = Measure(
     *("rest-bytes", "received by a node at rest, two that agree", "B/s"),
@@ -134,7 +116,7 @@ def _runs(
         ]
     found: Runs = {size: [] for size in sizes}
     label = f"endpoints, {scenario}"
-    for task, seen in zip(tasks, lab.map(label, see, tasks), strict=True):
+    for task, seen in zip(tasks, lab.map(label, observe, tasks), strict=True):
         found[int(task.settings["rows"])].append(seen)
     return found
 
@@ -142,7 +124,7 @@ def _runs(
 def _virtual(
     measure: Measure,
     runs: Runs,
-    value: Callable[[Seen], Figure],
+    value: Callable[[Outcome], Figure],
     peer: Mapping[int, Spread],
 ) -> Measured:
     return Measured(
@@ -160,7 +142,7 @@ def _virtual(
     )
 
 
-def _figure(name: str) -> Callable[[Seen], Figure]:
+def _figure(name: str) -> Callable[[Outcome], Figure]:
     return lambda seen: seen.figures[name]
 
 
@@ -178,7 +160,7 @@ def _synced(lab: Lab, sizes: tuple[int, ...]) -> list[Measured]:
     each = {size: spread(DUMP, [one / DUMP_S]) for size, one in dumps.items()}
     once = {size: spread(DUMPED, [one]) for size, one in dumps.items()}
     return [
-        _virtual(REST, rest, lambda seen: seen.rest_bytes_s, each),
+        _virtual(REST, rest, lambda seen: seen.received_bytes_s, each),
         _virtual(SYNC, synced, _figure("bytes"), once),
         _virtual(TRIPS, synced, _figure("round_trips"), {}),
     ]
