@@ -165,11 +165,8 @@ class Dockers:
 
     def _hold(self, index: int) -> None:
         """Make a host's namespaces, and wait until they are furnished."""
-        die = ("setpriv", "--pdeathsig", "KILL")
         own = ("unshare", "--mount", "--pid", "--fork", "--kill-child")
-        holder = self.switch.start(
-            index, *die, *own, "sh", "-c", HOLD, out=subprocess.PIPE
-        )
+        holder = self.switch.start(index, *own, "sh", "-c", HOLD, out=subprocess.PIPE)
         self._holders[index] = holder
         assert holder.stdout is not None, "it is a pipe"
         said = holder.stdout.readline().decode().strip()

@@ -2,22 +2,17 @@
 
 They have no names, so they go with the process. What must have one (pins, control
 groups, and what `ip netns` makes for the peers) is cleared away at the end, or else by
-the next run, which also ends the processes of one that was killed. A worker process
-ends with the one that runs it.
+the next run. Processes end with who started them (`lifelines`, `sim.workers`).
 """
 
-import multiprocessing
 import os
 import shutil
-import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from ipaddress import IPv4Address, ip_network
-from multiprocessing.connection import wait
 from pathlib import Path
-from threading import Thread
 from time import monotonic, sleep
 from typing import Final, TypeVar
 
@@ -37,10 +32,6 @@ PREFIX: Final = "swarmnet-bench-"
 NAMED: Final = Path("/run/netns")
 """Where `ip netns` keeps its names."""
 GROUPS: Final = Path("/sys/fs/cgroup")
-PROCESSES: Final = "processes"
-"""A file of what runs on hosts: a line for each with its number, and its start."""
-START: Final = 19
-"""Where, counted from its state, stands when a process began (proc(5), stat)."""
 ENDING_S: Final = 5.0
 RETRY_S: Final = 0.02
 HERE: Final = f"{1:032x}"
@@ -59,7 +50,6 @@ class Ground:
         self._hosts: list[int] = []
         self._kernels: list[Kernel] = []
         self._run_dirs = 0
-        Thread(target=_end_with_parent, args=(self._folder,), daemon=True).start()
 
     def __enter__(self) -> "Ground":
         return self
@@ -101,18 +91,13 @@ class Ground:
         folder.mkdir()
         return folder
 
-    def note(self, pid: int) -> None:
-        """Let the next run end a process, should this one not come to do so."""
-        with suppress(OSError), (self._folder / PROCESSES).open("a") as file:
-            file.write(f"{pid} {start_of(pid)}\n")
-
     def names(self) -> int:
         """Return how many pins are left under the run directories."""
         return sum(len(kernel.names(clear=False)) for kernel in self._kernels)
 
 
 def clear_dead() -> None:
-    """Clear away what runs left that were killed, and end their processes."""
+    """Clear away what runs left that were killed."""
     places = [*Path(tempfile.gettempdir()).glob(f"{PREFIX}*")]
     names = [*NAMED.glob(f"{PREFIX}*")] if NAMED.is_dir() else []
     for place in [*places, *names, *_groups(PREFIX)]:
@@ -127,7 +112,6 @@ def clear_dead() -> None:
             elif GROUPS in place.parents:
                 _clear_groups(place.name)
             else:
-                _end_noted(place)
                 _clear(place)
 
 
@@ -136,57 +120,8 @@ def group_of(index: int) -> str:
     return f"/{PREFIX}{os.getpid()}-{index}"
 
 
-def _end_with_parent(folder: Path) -> None:
-    """End a worker, and what it noted, when nobody is left to hear its answer."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        _end_noted(folder)
-        os.kill(os.getpid(), signal.SIGKILL)
-
-
-def start_of(pid: int) -> str:
-    """Return when a process began, in ticks since the boot."""
-    return _stat(pid)[START]
-
-
-def _stat(pid: int) -> list[str]:
-    """Return the fields of a process from its state on (proc(5), stat)."""
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-
-
-def _noted(folder: Path) -> list[int]:
-    """Return the processes that were noted and run, and are no others by now."""
-    try:
-        lines = (folder / PROCESSES).read_text().splitlines()
-    except FileNotFoundError:
-        return []
-    words = (line.split() for line in lines)
-    return [int(one[0]) for one in words if len(one) == 2 and _runs(*one)]
-
-
-def _runs(pid: str, start: str) -> bool:
-    try:
-        fields = _stat(int(pid))
-    except (OSError, ValueError):
-        return False
-    return fields[0] != "Z" and fields[START] == start
-
-
-def _end_noted(folder: Path) -> None:
-    """End the processes that were noted, and wait until they have."""
-    until = monotonic() + ENDING_S
-    while (pids := _noted(folder)) and monotonic() < until:
-        for pid in pids:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        sleep(RETRY_S)
-
-
 def _clear(folder: Path) -> None:
     for run_dir in folder.iterdir():
-        if not run_dir.is_dir():
-            continue
         pins = Namespaces(run_dir)
         for key in pins.names():
             pins.remove(key)

@@ -10,38 +10,13 @@ from pathlib import Path
 import pytest
 
 from benchmarks.clusters import until
-from benchmarks.hosts import GROUPS, PREFIX, PROCESSES, Ground, start_of
+from benchmarks.hosts import GROUPS, PREFIX, Ground
+from benchmarks.lifelines import bound_to_us
 from tests.source import ROOT
 from tests.test_host_benchmarks import needs_root
 
 DEAD = 99_999_999
 """No process has this number (Linux's are at most 4,194,304)."""
-
-
-def dead_folder() -> Path:
-    return Path(tempfile.mkdtemp(prefix=f"{PREFIX}{DEAD}-"))
-
-
-@needs_root
-def test_what_a_killed_run_started_is_ended_by_the_next_and_nobody_else() -> None:
-    command = ("sleep", "1000")
-    with subprocess.Popen(command) as noted, subprocess.Popen(command) as other:
-        try:
-            lines = (
-                f"{noted.pid} {start_of(noted.pid)}",
-                f"{other.pid} 1",
-                "what is this",
-            )
-            folder = dead_folder()
-            (folder / PROCESSES).write_text("\n".join(lines))
-            with Ground():
-                # It is our child, so it is not quite gone before we have looked.
-                until("it has ended", lambda: noted.poll() is not None)
-            assert not folder.exists()
-            assert other.poll() is None
-        finally:
-            noted.kill()
-            other.kill()
 
 
 def group() -> Path:
@@ -66,8 +41,8 @@ def test_control_groups_of_a_killed_run_are_cleared_away() -> None:
 
 def hold(name: str) -> None:
     """Be a worker whose ground has a process, until it is ended."""
-    with Ground() as ground, subprocess.Popen(("sleep", "1000")) as process:
-        ground.note(process.pid)
+    command = bound_to_us("sleep", "1000")
+    with Ground(), subprocess.Popen(command) as process:
         Path(name).write_text(f"{os.getpid()} {process.pid}\n")
         process.wait()
 
@@ -97,6 +72,7 @@ def test_a_worker_and_what_it_started_end_with_a_killed_runner(tmp_path: Path) -
             runner.kill()
     pids = [int(word) for word in told.read_text().split()]
     until("all ended", lambda: not any(map(is_running, pids)))
+    until("the worker's number is free", lambda: not Path(f"/proc/{pids[0]}").exists())
     with Ground():
         assert list(Path(tempfile.gettempdir()).glob(f"{PREFIX}{pids[0]}-*")) == []
 
