@@ -59,6 +59,8 @@ _MASTER: Final = 10
 _IFALIAS: Final = 20
 _AF_SPEC: Final = 26
 _NET_NS_FD: Final = 28
+_NUM_TX_QUEUES: Final = 31
+_NUM_RX_QUEUES: Final = 32
 _EXT_MASK: Final = 29
 _LINK_NETNSID: Final = 37
 
@@ -86,6 +88,12 @@ _VETH_PEER: Final = 1
 
 # RTEXT_FILTER_SKIP_STATS: counters are most of a link's bytes.
 _NO_STATISTICS: Final = attribute_u32(_EXT_MASK, 8)
+_ONE_QUEUE: Final = b"".join(
+    attribute_u32(kind, 1) for kind in (_NUM_TX_QUEUES, _NUM_RX_QUEUES)
+)
+"""A veth of which nothing is said gets a queue for each processor, and all but one are
+given up again (drivers/net/veth.c, veth_init_queues): for each end that waits until no
+processor can be using them, with the whole machine's links locked."""
 _KINDS: Final[Mapping[str, Kind]] = {
     kind.value: kind for kind in Kind if kind is not Kind.OTHER
 }
@@ -157,10 +165,11 @@ def add_veth(
         + attribute_text(_IFNAME, other.name)
         + attribute_u32(_MTU, other.mtu)
         + attribute_u32(_NET_NS_FD, other_fd)
-        + _mac(other),
+        + _mac(other)
+        + _ONE_QUEUE,
     )
     info = nested(LINKINFO, _kind(Kind.VETH), nested(_INFO_DATA, peer))
-    return _add(link, _master(master_index), info)
+    return _add(link, _master(master_index), _ONE_QUEUE, info)
 
 
 def set_link(

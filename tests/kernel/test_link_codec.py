@@ -123,6 +123,8 @@ def test_a_veth_pair_is_asked_for_with_one_end_elsewhere() -> None:
         ("IFLA_MTU", 1430),
         ("IFLA_NET_NS_FD", 7),
         ("IFLA_ADDRESS", TEXT_MAC),
+        ("IFLA_NUM_TX_QUEUES", 1),
+        ("IFLA_NUM_RX_QUEUES", 1),
     )
     data = nest(("VETH_INFO_PEER", peer))
     assert heard_request("ifinfmsg", request) == expected(
@@ -132,6 +134,8 @@ def test_a_veth_pair_is_asked_for_with_one_end_elsewhere() -> None:
         ("IFLA_IFNAME", "v1"),
         ("IFLA_MTU", 1430),
         ("IFLA_MASTER", 2),
+        ("IFLA_NUM_TX_QUEUES", 1),
+        ("IFLA_NUM_RX_QUEUES", 1),
         ("IFLA_LINKINFO", nest(("IFLA_INFO_KIND", "veth"), ("IFLA_INFO_DATA", data))),
     )
 
