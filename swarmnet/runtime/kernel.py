@@ -227,14 +227,15 @@ class Kernel:
             made.append(open_here(fd))
             write_here(sysctls)
 
+        is_made = False
         try:
-            self._namespaces.create(namespace, begin)
-        except (OSError, Refused):
+            is_made = self._namespaces.create(namespace, begin)
+        finally:
             for space in made:
-                space.close()
-            raise
-        for space in made:
-            self._spaces.add(namespace, space)
+                if is_made:
+                    self._spaces.add(namespace, space)
+                else:
+                    space.close()
 
     def _apply_inside(self, space: Space, batch: Sequence[Operation]) -> list[Failure]:
         """Carry out operations in a namespace that is there."""

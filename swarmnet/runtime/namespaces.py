@@ -41,22 +41,14 @@ FIRST_MOUNTS: Final = "/proc/1/ns/mnt"
 ROOMS: Final = ("box", "net")
 OPEN: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 """A pin may be anything before it is looked at; a FIFO must not block us."""
-SIOCGIFFLAGS: Final = 0x8913
+MAKE: Final = OPEN | os.O_CREAT | os.O_NOFOLLOW
 SIOCSIFFLAGS: Final = 0x8914
+SIOCGSKNS: Final = 0x894C
+"""ioctl of a socket (linux/sockios.h): a new descriptor of its namespace."""
 IFF_UP: Final = 1
 WANTS: Final = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 T = TypeVar("T")
-
-
-def _raise_loopback() -> None:
-    """Bring `lo` of the calling thread's namespace up."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
-        request = bytearray(struct.pack("=16sh22x", b"lo", 0))
-        fcntl.ioctl(sock, SIOCGIFFLAGS, request)
-        (flags,) = struct.unpack_from("=h", request, 16)
-        struct.pack_into("=h", request, 16, flags | IFF_UP)
-        fcntl.ioctl(sock, SIOCSIFFLAGS, request)
 
 
 def make_namespace() -> int:
@@ -65,8 +57,10 @@ def make_namespace() -> int:
     `lo` is up before anybody can find the namespace, so whatever is found is whole.
     """
     unshare(CLONE_NEWNET)
-    _raise_loopback()
-    return os.open("/proc/thread-self/ns/net", OPEN)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
+        # No other of the flags that it sets is set at birth.
+        fcntl.ioctl(sock, SIOCSIFFLAGS, struct.pack("=16sh22x", b"lo", IFF_UP))
+        return fcntl.ioctl(sock, SIOCGSKNS)
 
 
 def _open_namespace(path: str) -> int | None:
@@ -205,11 +199,12 @@ class Namespaces:
             raise Refused(f"{key!r} names no namespace; say net/NAME or box/NAME")
         return os.path.join(self._root, room, name)
 
-    def create(self, key: str, inside: Callable[[int], None] | None = None) -> None:
-        """Make and pin a namespace, `lo` up; one that is there already is left alone.
+    def create(self, key: str, inside: Callable[[int], None] | None = None) -> bool:
+        """Make and pin a namespace, `lo` up; return False if one is there already.
 
         Before a new one can be found, `inside` runs in there, with a descriptor of it
-        that is closed afterwards.
+        that is closed afterwards. One that is there is left alone: then `inside` may
+        have run in another, which is gone.
 
         Raises:
             Refused: The name, or a folder on the way, will not do.
@@ -217,20 +212,19 @@ class Namespaces:
         """
         place = self.path_of(key)
 
-        def make() -> int:
+        def make() -> bool:
             fd = make_namespace()
-            if inside is not None:
-                inside(fd)
-            return fd
-
-        with self._lock:
-            if key in self._adopted or self._among_pins(lambda: self._is_pin(place)):
-                return
-            fd = in_thread(make)
             try:
-                self._among_pins(lambda: self._pin(fd, place))
+                if inside is not None:
+                    inside(fd)
+                if self._mounts is not None:
+                    _enter_mounts(self._mounts)
+                return self._pin(fd, place)
             finally:
                 os.close(fd)
+
+        with self._lock:
+            return key not in self._adopted and in_thread(make)
 
     def _is_pin(self, place: str) -> bool:
         fd = _open_namespace(place)
@@ -238,23 +232,25 @@ class Namespaces:
             os.close(fd)
         return fd is not None
 
-    def _pin(self, fd: int, place: str) -> None:
+    def _pin(self, fd: int, place: str) -> bool:
+        """Mount a namespace on a file; return False if one is there already."""
         folder = os.path.dirname(place)
-        if folder not in self._checked:
+        # Somebody may have cleared our folders away.
+        if folder not in self._checked or not os.path.isdir(folder):
             self._make_folders(folder)
-        flags = os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
         try:
-            opened = os.open(place, flags, 0o444)
-        except FileNotFoundError:
-            # Somebody cleared our folders away.
-            self._make_folders(folder)
-            opened = os.open(place, flags, 0o444)
-        os.close(opened)
+            made = os.open(place, MAKE | os.O_EXCL, 0o444)
+        except FileExistsError:
+            if self._is_pin(place):
+                return False
+            made = os.open(place, MAKE, 0o444)
+        os.close(made)
         try:
             bind_mount(f"/proc/self/fd/{fd}", place)
         except OSError:
             os.unlink(place)
             raise
+        return True
 
     def _make_folders(self, folder: str) -> None:
         """Make what leads to a pin, or check once that nobody else can write there."""

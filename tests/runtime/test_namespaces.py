@@ -1,3 +1,4 @@
+import fcntl
 import os
 import stat
 import subprocess
@@ -7,8 +8,13 @@ from pathlib import Path
 import pytest
 
 from swarmnet.errors import Refused
-from swarmnet.runtime.linux import bind_mount, is_network_namespace, run_in
-from swarmnet.runtime.namespaces import Namespaces
+from swarmnet.runtime.linux import (
+    bind_mount,
+    in_thread,
+    is_network_namespace,
+    run_in,
+)
+from swarmnet.runtime.namespaces import Namespaces, make_namespace
 from tests.runtime.conftest import ran
 
 
@@ -49,10 +55,19 @@ def test_a_namespace_is_made_with_lo_up_and_found_after_a_restart(
 def test_making_one_that_is_there_leaves_it_alone(
     run_dir: Path, namespaces: Namespaces
 ) -> None:
-    namespaces.create("net/blue")
-    before = inode(str(run_dir / "netns/net/blue"))
-    namespaces.create("net/blue")
+    assert namespaces.create("net/blue")
+    before, open_before = inode(str(run_dir / "netns/net/blue")), descriptors()
+    assert not namespaces.create("net/blue")
     assert inode(str(run_dir / "netns/net/blue")) == before
+    assert descriptors() == open_before
+
+
+def test_a_new_namespace_is_not_handed_to_other_programs() -> None:
+    fd = in_thread(make_namespace)
+    assert is_network_namespace(fd)
+    assert run_in(fd, own_inode) == os.fstat(fd).st_ino != own_inode()
+    assert fcntl.fcntl(fd, fcntl.F_GETFD) == fcntl.FD_CLOEXEC
+    os.close(fd)
 
 
 def test_the_calling_thread_stays_where_it_is(namespaces: Namespaces) -> None:
