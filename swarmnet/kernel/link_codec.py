@@ -29,6 +29,7 @@ from swarmnet.kernel.netlink import (
     attribute_u8,
     attribute_u32,
     attributes_untrusted,
+    find_untrusted,
     nested,
     text_untrusted,
     u8_untrusted,
@@ -283,16 +284,20 @@ def decode_link_untrusted(body: bytes | memoryview) -> FoundLink | None:
     )
 
 
-def link_index_untrusted(body: bytes | memoryview) -> int:
-    """Read the index alone of an RTM_NEWLINK: of a new link the rest is known.
+def newborn_untrusted(body: bytes | memoryview, link: Link) -> FoundLink:
+    """Read the indexes alone of an RTM_NEWLINK: of a new link the rest is known.
 
     Raises:
-        BadPacket: it is cut off.
+        BadPacket: it is cut off or goes astray.
     """
     if len(body) < _IFINFO.size:
         raise BadPacket("a link is cut off")
     index: int = _IFINFO.unpack_from(body)[2]
-    return index
+    if link.kind is not Kind.VETH:
+        return FoundLink(index, 0, link)
+    peer = find_untrusted(body, _IFINFO.size, _LINK)
+    peer_index = None if peer is None else u32_untrusted(peer)
+    return FoundLink(index, 0, link, peer_index=peer_index)
 
 
 def _add(link: Link, *more: bytes) -> Request:

@@ -22,6 +22,9 @@ from swarmnet.kernel.operations import (
     Failure,
     MendIntruder,
     Operation,
+    PutAddress,
+    PutRoute,
+    PutStation,
     PutTable,
     ReleaseLink,
     Removal,
@@ -35,7 +38,12 @@ from swarmnet.kernel.state import HOST, Absent, Namespace, Unreadable
 from swarmnet.runtime.intruders import mend_intruder
 from swarmnet.runtime.linking import change_link, delete_link, let_go, make_link
 from swarmnet.runtime.namespaces import Namespaces
-from swarmnet.runtime.placing import PlaceOperation, put_entries, put_places
+from swarmnet.runtime.placing import (
+    PlaceOperation,
+    link_of,
+    put_entries,
+    put_places,
+)
 from swarmnet.runtime.reading import Reader
 from swarmnet.runtime.spaces import Denied, Space, Spaces, open_here
 from swarmnet.runtime.strays import clear_stray, tell_stray
@@ -178,18 +186,27 @@ class Kernel:
                     self._spaces.drop(namespace)
                     self._namespaces.remove(namespace)
                 case AddLink() as operation:
-                    self._make_link(operation)
+                    places = cast("Sequence[PlaceOperation]", batch[1:])
+                    return self._make_link(operation, places)
                 case _:
                     with self._spaces.use(namespace) as space:
                         return self._apply_inside(space, batch)
         except Denied as denied:
             # With a namespace all that was in it has gone.
             is_gone = not self.has(namespace)
-            return [
+            failures = [
                 Failure(one, denied.name, denied.message)
                 for one in batch
                 if not (is_gone and isinstance(one, Removal))
             ]
+            if isinstance(batch[0], AddLink):
+                # What was to stand on it was never tried.
+                places = cast("Sequence[PlaceOperation]", batch[1:])
+                failures[1:] = [
+                    Failure(one, "ENODEV", f"there is no link {link_of(one)}")
+                    for one in places
+                ]
+            return failures
         except Refused as refused:
             return [Failure(one, "EINVAL", str(refused)) for one in batch]
         except OSError as error:
@@ -197,10 +214,15 @@ class Kernel:
             return [Failure(one, name, str(error)) for one in batch]
         return []
 
-    def _make_link(self, operation: AddLink) -> None:
-        """Make a link; a VXLAN device also if somebody took it somewhere else."""
+    def _make_link(
+        self, operation: AddLink, places: Sequence[PlaceOperation]
+    ) -> list[Failure]:
+        """Make a link, and put `places` on it; return those that failed.
+
+        A VXLAN device is made also if somebody took it somewhere else.
+        """
         try:
-            make_link(self._spaces, operation)
+            return make_link(self._spaces, operation, places)
         except Denied as denied:
             link = operation.link
             if denied.error != errno.EEXIST or link.vxlan is None:
@@ -210,7 +232,7 @@ class Kernel:
                 raise
             if stray is None or not stray.is_gone:
                 raise Denied(denied.error, tell_stray(link, stray)) from denied
-            make_link(self._spaces, operation)
+            return make_link(self._spaces, operation)
 
     def _known(self) -> Iterator[tuple[str, int]]:
         """Yield the namespaces that we know, by their keys; the caller closes them."""
@@ -274,6 +296,7 @@ class Kernel:
 
 
 ENTRIES: Final = frozenset(get_args(EntryOperation))
+PUTS: Final = (PutAddress, PutRoute, PutStation)
 SHARED: Final[Mapping[type[Operation], str]] = {
     **dict.fromkeys(get_args(PlaceOperation), "places"),
     **dict.fromkeys(get_args(TableOperation), "tables"),
@@ -287,12 +310,28 @@ def _batches(operations: Sequence[Operation]) -> Iterator[Sequence[Operation]]:
     while start < len(operations):
         kind = type(operations[start])
         end = start + 1
-        if kind in ENTRIES:
+        if kind is AddLink:
+            end = _end_of_pair(operations, start)
+        elif kind in ENTRIES:
             end = _end_of_entries(operations, start)
         elif kind in SHARED:
             end = _end_of_shared(operations, start)
         yield operations[start:end]
         start = end
+
+
+def _end_of_pair(operations: Sequence[Operation], start: int) -> int:
+    """Return where that ends which follows a veth pair at once, and stands on it."""
+    first = cast("AddLink", operations[start])
+    peer = first.link.peer
+    if peer is None:
+        return start + 1
+    ends = ((first.namespace, first.link.name), (peer.namespace, peer.name))
+    for end in range(start + 1, len(operations)):
+        one = operations[end]
+        if not isinstance(one, PUTS) or (one.namespace, link_of(one)) not in ends:
+            return end
+    return len(operations)
 
 
 def _end_of_shared(operations: Sequence[Operation], start: int) -> int:

@@ -6,7 +6,7 @@ what it was meant to be.
 """
 
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Final
@@ -23,9 +23,14 @@ from swarmnet.kernel.link_codec import (
 )
 from swarmnet.kernel.links import Kind, Link, is_ours
 from swarmnet.kernel.netlink import Request
-from swarmnet.kernel.operations import AddLink
+from swarmnet.kernel.operations import AddLink, Failure
 from swarmnet.kernel.port_codec import mend_port
 from swarmnet.kernel.state import HOST
+from swarmnet.runtime.placing import (
+    PlaceOperation,
+    place_request,
+    refused_places,
+)
 from swarmnet.runtime.spaces import Denied, Space, Spaces
 
 BIRTH_NAME: Final = 9_000_000_000
@@ -35,24 +40,30 @@ NO_SUCH_MASTER: Final = (errno.ENODEV, errno.EINVAL)
 """What is said of a master whose index is not that any more; it was made anew."""
 
 
-def make_link(spaces: Spaces, operation: AddLink) -> None:
+def make_link(
+    spaces: Spaces, operation: AddLink, places: Sequence[PlaceOperation] = ()
+) -> list[Failure]:
     """Make a link, all that it should be; a veth pair with both ends.
+
+    `places` are put on the two ends of a pair; return those that failed.
 
     Raises:
         Denied: Nothing of it is left.
     """
     try:
-        _make(spaces, operation)
+        return _make(spaces, operation, places)
     except Denied as denied:
         master = operation.link.master
         if master is None or denied.error not in NO_SUCH_MASTER:
             raise
         with spaces.use(operation.namespace) as space:
             space.forget(master)
-        _make(spaces, operation)
+        return _make(spaces, operation, places)
 
 
-def _make(spaces: Spaces, operation: AddLink) -> None:
+def _make(
+    spaces: Spaces, operation: AddLink, places: Sequence[PlaceOperation]
+) -> list[Failure]:
     link = operation.link
     with spaces.use(operation.namespace) as space:
         if link.kind is Kind.BRIDGE:
@@ -64,10 +75,10 @@ def _make(spaces: Spaces, operation: AddLink) -> None:
             _finish(space, link, born, is_new=is_new)
         else:
             assert link.kind is Kind.VETH, link
-            assert operation.other is not None, link
             assert link.peer is not None, link
             with spaces.use(link.peer.namespace) as there:
-                _make_pair(space, there, link, operation.other)
+                return _make_pair(space, there, operation, places)
+    return []
 
 
 def change_link(space: Space, link: Link) -> None:
@@ -119,8 +130,15 @@ def _master_index(space: Space, link: Link) -> int | None:
     return None if link.master is None else space.index(link.master)
 
 
-def _set(space: Space, held: FoundLink, link: Link) -> None:
-    """Make `held` what `link` says, its name too.
+def _set(
+    space: Space,
+    held: FoundLink,
+    link: Link,
+    places: Sequence[PlaceOperation] = (),
+) -> list[Failure]:
+    """Make `held` what `link` says, its name too, and put `places` on it.
+
+    Return those of the places that failed.
 
     A MAC that is set anew, be it the same, wipes the neighbours of the link, permanent
     ones too (linux/net/ipv4/arp.c, arp_netdev_event), so it is named only to change it.
@@ -128,27 +146,39 @@ def _set(space: Space, held: FoundLink, link: Link) -> None:
     master = NO_MASTER if link.master is None else space.index(link.master)
     rename = None if held.link.name == link.name else link.name
     has_mac = link.mac == held.link.mac
-    for reply in space.ask(
-        *set_link(held.index, link, master_index=master, rename=rename, has_mac=has_mac)
-    )[0]:
+    changes = set_link(
+        held.index, link, master_index=master, rename=rename, has_mac=has_mac
+    )
+    requests = [place_request(one, held.index) for one in places]
+    replies = space.ask(*changes, *requests)[0]
+    for reply in replies[: len(changes)]:
         # A kernel without IPv6 makes no link-local addresses; all is well.
         if reply.error and reply.error != errno.EAFNOSUPPORT:
             raise Denied(reply.error, reply.message)
     if held.strange and link.port is not None:
         space.demand(*mend_port(held.index, held.strange))
+    return refused_places(places, replies[len(changes) :])
 
 
-def _finish(space: Space, link: Link, born: FoundLink, *, is_new: bool) -> None:
+def _finish(
+    space: Space,
+    link: Link,
+    born: FoundLink,
+    places: Sequence[PlaceOperation] = (),
+    *,
+    is_new: bool,
+) -> list[Failure]:
     """Make a link that was born what it should be, under its own name."""
     try:
-        _set(space, born, link)
-        space.remember(link.name, born.index)
+        failures = _set(space, born, link, places)
     except Denied:
         if is_new:
             with suppress(Denied):
                 space.demand(remove_link(born.index))
         space.forget(link.name)
         raise
+    space.remember(link.name, born.index)
+    return failures
 
 
 def _born(space: Space, request: Request, link: Link) -> tuple[FoundLink, bool]:
@@ -196,6 +226,19 @@ def _born_elsewhere(host: Space, space: Space, link: Link) -> tuple[FoundLink, b
     return space.newborn(newborn), True
 
 
+def _other_end(born: FoundLink, other: Link) -> FoundLink:
+    """Return the other end of a pair that was made just now.
+
+    A veth tells its other end's index, be that in another namespace.
+
+    Raises:
+        Denied: ENODEV, it was taken away at birth.
+    """
+    if not born.peer_index:
+        raise Denied(errno.ENODEV, f"{other.name} was taken away at birth")
+    return FoundLink(born.peer_index, 0, other)
+
+
 def _standing_end(there: Space, link: Link, other: Link) -> FoundLink:
     """Return the other end of a pair that is there already.
 
@@ -208,11 +251,18 @@ def _standing_end(there: Space, link: Link, other: Link) -> FoundLink:
     return end
 
 
-def _make_pair(space: Space, there: Space, link: Link, other: Link) -> None:
+def _make_pair(
+    space: Space,
+    there: Space,
+    operation: AddLink,
+    places: Sequence[PlaceOperation],
+) -> list[Failure]:
     """Make a veth pair, whose end that goes into a bridge speaks for both.
 
     That one is up last, when the other can answer.
     """
+    link, other = operation.link, operation.other
+    assert other is not None, link
     request = add_veth(
         link,
         master_index=_master_index(space, link),
@@ -221,12 +271,14 @@ def _make_pair(space: Space, there: Space, link: Link, other: Link) -> None:
     )
     born, is_new = _born(space, request, link)
     try:
-        end = there.newborn(other) if is_new else _standing_end(there, link, other)
-        _finish(there, other, end, is_new=False)
+        end = _other_end(born, other) if is_new else _standing_end(there, link, other)
+        inner = [one for one in places if one.namespace != operation.namespace]
+        failures = _finish(there, other, end, inner, is_new=False)
     except Denied:
         if is_new:
             with suppress(Denied):
                 space.demand(remove_link(born.index))
         space.forget(link.name)
         raise
-    _finish(space, link, born, is_new=is_new)
+    outer = [one for one in places if one.namespace == operation.namespace]
+    return failures + _finish(space, link, born, outer, is_new=is_new)

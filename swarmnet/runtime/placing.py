@@ -82,7 +82,7 @@ def put_places(space: Space, operations: Sequence[PlaceOperation]) -> list[Failu
         requests: dict[int, Request] = {}
         for i, operation in enumerate(some):
             try:
-                requests[i] = _request(operation, space.index(_link_of(operation)))
+                requests[i] = place_request(operation, space.index(link_of(operation)))
             except Denied as denied:
                 failed[i] = Reply(0, denied.error, denied.message)
         replies = space.ask(*requests.values())[0]
@@ -103,12 +103,24 @@ def _carried_out(
     if strayed:
         some = [operations[i] for i in strayed]
         for operation in some:
-            space.forget(_link_of(operation))
+            space.forget(link_of(operation))
         again = send(some)
         for j, i in enumerate(strayed):
             failed.pop(i)
             if j in again:
                 failed[i] = again[j]
+    return _refused(operations, failed)
+
+
+def refused_places(
+    operations: Sequence[PlaceOperation], replies: Sequence[Reply]
+) -> list[Failure]:
+    """Return what failed of operations, whose replies these are."""
+    failed = {i: reply for i, reply in enumerate(replies) if reply.error}
+    return _refused(operations, failed)
+
+
+def _refused(operations: Sequence[Some], failed: Failed) -> list[Failure]:
     return [
         Failure(operations[i], Denied(reply.error).name, reply.message)
         for i, reply in sorted(failed.items())
@@ -122,7 +134,8 @@ def _is_well(operation: EntryOperation | PlaceOperation, reply: Reply) -> bool:
     return reply.error == errno.EEXIST
 
 
-def _link_of(operation: EntryOperation | PlaceOperation) -> str:
+def link_of(operation: EntryOperation | PlaceOperation) -> str:
+    """Return the name of the link that an operation is about."""
     match operation:
         case PutAddress() | RemoveAddress():
             return operation.address.link
@@ -134,7 +147,8 @@ def _link_of(operation: EntryOperation | PlaceOperation) -> str:
             return operation.link
 
 
-def _request(operation: PlaceOperation, index: int) -> Request:
+def place_request(operation: PlaceOperation, index: int) -> Request:
+    """Return the request of an operation on the link `index`."""
     match operation:
         case PutAddress(_, address):
             return put_address(index, address)

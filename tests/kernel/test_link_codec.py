@@ -16,12 +16,13 @@ from swarmnet.kernel.link_codec import (
     dump_links,
     get_link,
     link_up,
+    newborn_untrusted,
     release_link,
     remove_link,
     set_link,
 )
 from swarmnet.kernel.links import Kind, Link, Port, Vxlan
-from swarmnet.kernel.netlink import Request, attribute_text
+from swarmnet.kernel.netlink import Request, attribute_text, attribute_u32
 from tests.kernel.hostile import check_cuts_and_flips, check_read_or_refused
 from tests.kernel.oracle import Attributes, heard_request, nest, spoken
 
@@ -246,6 +247,13 @@ def test_port_flags_are_read_as_they_were_written(port: Port, has_any: bool) -> 
     assert found.link.has_link_local == has_any
 
 
+def test_of_a_new_pair_both_indexes_are_read() -> None:
+    other_end = PORT_BODY[:32] + attribute_u32(5, 9)
+    assert newborn_untrusted(other_end, VETH) == FoundLink(3, 0, VETH, peer_index=9)
+    assert newborn_untrusted(other_end, BRIDGE) == FoundLink(3, 0, BRIDGE)
+    assert newborn_untrusted(PORT_BODY[:32], VETH) == FoundLink(3, 0, VETH)
+
+
 def test_a_bridges_word_on_its_port_is_passed_over() -> None:
     assert decode_link_untrusted(b"\7" + PORT_BODY[1:]) is None
 
@@ -279,6 +287,14 @@ def test_links_cut_or_changed_anywhere_are_read_or_refused() -> None:
 
 
 @given(st.binary(max_size=200))
+def test_any_bytes_are_read_as_a_newborn_or_refused(data: bytes) -> None:
+    check_read_or_refused(lambda body: newborn_untrusted(body, VETH), data)
+    check_read_or_refused(
+        lambda body: newborn_untrusted(body, VETH), PORT_BODY[:16] + data
+    )
+
+
+@given(st.binary(max_size=120))
 def test_any_bytes_are_read_as_a_link_or_refused(data: bytes) -> None:
     check_read_or_refused(decode_link_untrusted, data)
     check_read_or_refused(decode_link_untrusted, PORT_BODY[:24] + data)

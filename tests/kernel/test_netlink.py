@@ -24,6 +24,7 @@ from swarmnet.kernel.netlink import (
     attribute_u32,
     attributes_untrusted,
     encode,
+    find_untrusted,
     message,
     nested,
     part_untrusted,
@@ -74,6 +75,17 @@ def test_attributes_are_read_as_they_were_written(fields: dict[int, bytes]) -> N
     assert attributes_untrusted(memoryview(data)) == fields
 
 
+@given(st.dictionaries(st.integers(0, 0x3FFF), st.binary(max_size=40)))
+def test_one_attribute_is_found_behind_what_comes_before(
+    fields: dict[int, bytes],
+) -> None:
+    row = b"".join(attribute(kind, value) for kind, value in fields.items())
+    found = {kind: find_untrusted(b"head" + row, 4, kind) for kind in fields}
+    assert found == fields
+    absent = next(kind for kind in range(0x4000) if kind not in fields)
+    assert find_untrusted(memoryview(row), 0, absent) is None
+
+
 def test_the_last_attribute_may_lack_its_padding() -> None:
     assert attributes_untrusted(attribute(1, b"abcde")[:-3]) == {1: b"abcde"}
 
@@ -96,6 +108,8 @@ def test_flags_of_an_attributes_kind_are_no_part_of_it() -> None:
 def test_attributes_that_go_astray_are_refused(data: bytes) -> None:
     with pytest.raises(BadPacket):
         attributes_untrusted(data)
+    with pytest.raises(BadPacket):
+        find_untrusted(data, 0, 7)
 
 
 def test_a_value_of_another_width_is_refused() -> None:
@@ -180,6 +194,7 @@ READERS: list[Callable[[bytes], object]] = [
     text_untrusted,
     u8_untrusted,
     u32_untrusted,
+    lambda data: find_untrusted(data, 2, 7),
     lambda data: list(split_untrusted(data)),
     lambda data: reply_untrusted(data, NLM_F_ACK_TLVS),
     lambda data: reply_untrusted(data, NLM_F_ACK_TLVS | NLM_F_CAPPED),

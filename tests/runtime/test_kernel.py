@@ -1,10 +1,13 @@
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from swarmnet.kernel.links import Peer
 from swarmnet.kernel.operations import (
+    AddLink,
     AddNamespace,
     Operation,
     PutAddress,
@@ -23,12 +26,32 @@ from swarmnet.kernel.operations import (
     RemoveStation,
     SetSysctl,
 )
-from swarmnet.kernel.state import HOST, Address, Entries, Namespace, Route, Unreadable
+from swarmnet.kernel.state import (
+    HOST,
+    Address,
+    Entries,
+    Namespace,
+    Route,
+    Unreadable,
+    connected_route,
+)
 from swarmnet.runtime import spaces
 from swarmnet.runtime.kernel import Kernel
 from swarmnet.runtime.linux import unmount
 from tests.runtime.conftest import printed, ran
-from tests.runtime.kernel_world import BOX, IP, IP6, LOCAL, MAC, NAME, NET, VTEPS, WORLD
+from tests.runtime.kernel_world import (
+    BOX,
+    IP,
+    IP6,
+    LOCAL,
+    MAC,
+    NAME,
+    NET,
+    OTHER,
+    PORT,
+    VTEPS,
+    WORLD,
+)
 
 
 @pytest.mark.parametrize(
@@ -128,6 +151,63 @@ def test_a_failure_names_its_operation_and_the_rest_is_done(world: Kernel) -> No
         (lost, "ENOENT"),
     ]
     assert len(world.read(NET).entries["vxlan0"].fdb) == 99
+
+
+NEW_NAME = "v222222222222"
+NEW = replace(PORT, name=NEW_NAME, mac=b"\2B\n\0\1\5", peer=Peer(BOX, "eth1"))
+NEW_END = replace(OTHER, name="eth1", mac=b"\2B\n\0\1\6")
+ON_NEW: list[Operation] = [
+    PutStation(NET, NEW_NAME, NEW_END.mac or b""),
+    PutAddress(BOX, Address("eth1", IP, 24)),
+    PutAddress(BOX, Address("eth1", IP6, 64)),
+    PutRoute(BOX, Route(bytes([10, 9, 0, 0]), 16, "eth1")),
+    PutRoute(BOX, Route(IP6[:7] + bytes(9), 56, "eth1")),
+]
+
+
+def test_a_pair_comes_with_what_stands_on_it(world: Kernel) -> None:
+    before = world.read(BOX)
+    assert world.apply([AddLink(NET, NEW, NEW_END), *ON_NEW]) == []
+    net, box = world.read(NET), world.read(BOX)
+    assert net.links[NEW_NAME] == replace(NEW, peer=None)
+    assert box.links["eth1"] == NEW_END
+    assert net.stations == {NEW_END.mac: NEW_NAME}
+    addresses = [one.address for one in ON_NEW if isinstance(one, PutAddress)]
+    connected = [connected_route(one) for one in addresses]
+    assert list(box.addresses) == addresses
+    routes = [one.route for one in ON_NEW if isinstance(one, PutRoute)]
+    new = [one for one in box.routes if one not in before.routes]
+    assert sorted(new, key=repr) == sorted([*routes, *connected], key=repr)
+    assert world.apply([AddLink(NET, NEW, NEW_END), *ON_NEW]) == []
+    assert (world.read(NET), world.read(BOX)) == (net, box)
+
+
+def test_of_what_stands_on_a_pair_a_failure_is_told_alone(world: Kernel) -> None:
+    bad = PutRoute(BOX, Route(bytes(4), 0, "eth1", via=bytes([203, 0, 113, 1])))
+    failures = world.apply([AddLink(NET, NEW, NEW_END), *ON_NEW[:2], bad, *ON_NEW[2:]])
+    assert [(one.operation, one.error) for one in failures] == [(bad, "ENETUNREACH")]
+    assert len(world.read(BOX).addresses) == 2
+    assert world.read(NET).stations == {NEW_END.mac: NEW_NAME}
+
+
+def test_on_a_pair_that_could_not_be_made_nothing_is_put(world: Kernel) -> None:
+    taken = replace(NEW, peer=Peer(BOX, "eth0"))
+    end = replace(NEW_END, name="eth0")
+    places: list[Operation] = [
+        PutStation(NET, NEW_NAME, MAC),
+        PutAddress(BOX, Address("eth0", IP, 24)),
+    ]
+    failures = world.apply([AddLink(NET, taken, end), *places])
+    assert [(one.operation, one.error, one.message) for one in failures[1:]] == [
+        (places[0], "ENODEV", f"there is no link {NEW_NAME}"),
+        (places[1], "ENODEV", "there is no link eth0"),
+    ]
+    assert (failures[0].operation, failures[0].error) == (
+        AddLink(NET, taken, end),
+        "EEXIST",
+    )
+    assert NEW_NAME not in world.read(NET).links
+    assert world.read(BOX).addresses == {}
 
 
 def test_entries_find_a_link_that_was_made_anew_behind_our_back(
