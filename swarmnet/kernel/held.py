@@ -6,6 +6,7 @@ wrong is found by a notification or by the next look, and put right there.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Final, assert_never
 
 from swarmnet.kernel.firewall import Table
@@ -46,6 +47,8 @@ from swarmnet.kernel.state import (
     connected_route,
 )
 
+PATHS_KEPT: Final = 1024
+"""The same few paths are asked about in every comparison."""
 DEFAULT: Final = "default"
 """Stands for a link's name where sysctls are those that a new link gets."""
 
@@ -77,7 +80,7 @@ class HeldNamespace:
 
     def add_link(self, link: Link) -> None:
         """Take note of a new link, which has the sysctls that `default` says."""
-        self.links[link.name] = replace(link, peer=None)
+        self.links[link.name] = link.alone()
         for path, value in list(self.sysctls.items()):
             if link_of_sysctl(path) == DEFAULT:
                 self.sysctls[sysctl_of(path, link.name)] = value
@@ -134,6 +137,7 @@ class HeldNamespace:
         return shown
 
 
+@lru_cache(maxsize=PATHS_KEPT)
 def link_of_sysctl(path: str) -> str | None:
     """Return the link with which a sysctl comes and goes (net/ipv4/conf/NAME/…)."""
     match path.split("/"):

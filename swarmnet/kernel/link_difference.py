@@ -104,15 +104,15 @@ class LinkDifference:
         for name in names:
             self._compare_rest(name, self._actual.namespaces.get(name, NOTHING))
 
-    def _held(self, namespace: str, name: str) -> Link | None:
+    def _held(self, namespace: str) -> Mapping[str, Link]:
         links = self._links.get(namespace)
         if links is None:
             links = self._actual.namespaces.get(namespace, NOTHING).links
             self._links[namespace] = links
-        return links.get(name)
+        return links
 
     def _compare_single(self, namespace: str, link: Link) -> None:
-        held = self._held(namespace, link.name)
+        held = self._held(namespace).get(link.name)
         if held is not None and held.kind is link.kind and held.vxlan == link.vxlan:
             self._change(namespace, link, held)
             return
@@ -130,8 +130,8 @@ class LinkDifference:
             return
         self._seen[namespace, link.name] = None
         other = self._desired.namespaces[peer.namespace].links[peer.name]
-        held = self._held(namespace, link.name)
-        held_other = self._held(peer.namespace, peer.name)
+        held = self._held(namespace).get(link.name)
+        held_other = self._held(peer.namespace).get(peer.name)
         if held is not None and held_other is not None:
             is_pair = held.kind is held_other.kind is Kind.VETH
             if is_pair and _is_inner(other, held_other):

@@ -304,7 +304,7 @@ class Dataplane(Wishes):
         touched.sort(key=_rank)
         names, later = touched[:NAMES_MAX], dict.fromkeys(touched[NAMES_MAX:])
         host = Host(self.desired.namespaces)
-        work = difference(host, self._held.show(), names)
+        work = difference(host, self._held.show(), names) if names else Work()
         waiting = [one for one in self._trouble if one in self._unread]
         settled = dict.fromkeys([*touched, *waiting])
         entries = entry_work(self.desired, self._held, settled)

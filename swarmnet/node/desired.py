@@ -341,8 +341,9 @@ class Desired:
     def _set_part(self, name: str, source: str, part: Namespace | None) -> None:
         parts = self._parts.setdefault(name, {})
         before = parts.pop(source, None)
-        # The same entries may be those of another book.
-        if before != part or (part is not None and part.entries):
+        # Most parts are kept as they are; the same entries may be of another book.
+        is_kept = before is part or before == part
+        if not is_kept or (part is not None and part.entries):
             self._touched[name] = None
         if part is not None:
             parts[source] = part

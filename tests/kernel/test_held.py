@@ -1,7 +1,7 @@
 """What is believed of a kernel is what it holds, whatever was done and refused."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from random import Random
 
 import pytest
@@ -37,6 +37,12 @@ from tests.kernel.states import BOXES, desired_host
 
 MAC = bytes([2, 0x42, 0, 0, 0, 1])
 VTEP = bytes([10, 99, 0, 2])
+
+
+def test_a_link_is_held_without_its_other_end() -> None:
+    values = {one.name: one.name for one in fields(Link)}
+    link = Link(**values)  # type: ignore[arg-type]
+    assert link.alone() == replace(link, peer=None)
 
 
 def look_at_all(kernel: FakeKernel, held: Held, desired: Host) -> None:
