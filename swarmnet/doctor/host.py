@@ -10,6 +10,22 @@ from swarmnet.doctor.finding import Finding, failure, ok, skipped, warning
 Prefix = IPv4Network | IPv6Network
 FORWARD: Final = "net/ipv4/ip_forward"
 STRICT: Final = "1"
+ROOM_TIMES: Final = 2
+"""So many times what it holds a table that was full should take."""
+
+
+@dataclass(frozen=True, slots=True)
+class NeighbourTable:
+    """The kernel's one table of a family, of all namespaces together.
+
+    `entries` are all that are held, `limit` what it takes (gc_thresh3) of those that
+    are not permanent; `refused` says how many it had no room for since the start.
+    """
+
+    family: str
+    entries: int
+    limit: int
+    refused: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +55,7 @@ class HostFacts:
     """Networks with sandboxes here: name, MTU, and what encapsulation takes besides."""
     addresses: Mapping[Prefix, str] = field(default_factory=dict)
     """Of `routes`, those that are no routes but addresses: as `ip` takes them."""
+    neighbours: Sequence[NeighbourTable] = ()
 
 
 def check_host(facts: HostFacts) -> Iterator[Finding]:
@@ -46,6 +63,8 @@ def check_host(facts: HostFacts) -> Iterator[Finding]:
     yield from _overlaps(facts)
     yield _forwarding(facts)
     yield _reverse_path(facts)
+    for table in facts.neighbours:
+        yield _neighbours(table)
     if facts.vtep is not None:
         yield _data_path(facts)
     if facts.underlay:
@@ -140,6 +159,24 @@ def _reverse_path(facts: HostFacts) -> Finding:
         )
         return warning("rp_filter", told, cure)
     return ok("rp_filter", shown)
+
+
+def _neighbours(table: NeighbourTable) -> Finding:
+    """Return whether sandboxes can learn whom they speak to.
+
+    What we program is permanent and needs no room; what each sandbox asks for does.
+    """
+    told = f"{table.family}: {table.entries} held, gc_thresh3={table.limit}"
+    if not table.refused or ROOM_TIMES * table.entries <= table.limit:
+        return ok("neighbour table", told)
+    name = f"net.{table.family}.neigh.default.gc_thresh3"
+    room = 1 << (2 * ROOM_TIMES * table.entries).bit_length()
+    told += (
+        f", and {table.refused} found no room since the host started: sandboxes, and"
+        " the host itself, did not reach whom they spoke to first"
+    )
+    cure = f"sysctl -w {name}={room}, and keep it in /etc/sysctl.d"
+    return warning("neighbour table", told, cure)
 
 
 def _data_path(facts: HostFacts) -> Finding:

@@ -34,6 +34,21 @@ _REACHES: Final = {
     ),
 }
 
+_FULL: Final = {
+    (("PutFdb", "PutFlood"), "ENOSPC"): (
+        "the table is full, for its device was made with a limit (maxaddr in ip -d link"
+        " there): ip link delete it, and it is made anew without one"
+    ),
+    (("PutNeighbour",), "ENOBUFS"): (
+        "the table is full: sysctl -w net.ipv4.neigh.default.gc_thresh3=65536"
+        " net.ipv6.neigh.default.gc_thresh3=65536"
+    ),
+    (("AddNamespace",), "ENOSPC"): (
+        "no namespace more is allowed: sysctl -w user.max_net_namespaces=65536"
+    ),
+}
+"""Of what takes no more. Linux before 5.0 counts permanent neighbours too."""
+
 
 @dataclass(frozen=True, slots=True)
 class MemberFacts:
@@ -88,9 +103,16 @@ def check_standing(
         told, _, cure = text.rpartition(": ")
         yield warning("status", told or text, cure if told else "swarmnet status")
     for text in facts.refusals:
-        cure = "mend what the kernel says; it is tried again within 30 s"
-        yield failure("kernel refuses", text, cure)
+        yield failure("kernel refuses", text, cure_of_refusal(text))
     yield from _drifts(facts)
+
+
+def cure_of_refusal(text: str) -> str:
+    """Return what helps where a kernel refuses something, as `text` says it."""
+    for (operations, error), cure in _FULL.items():
+        if text.startswith(operations) and f": {error}" in text:
+            return f"{cure}; it is tried again within 30 s"
+    return "mend what the kernel says; it is tried again within 30 s"
 
 
 def _outside(notice: str | None) -> Finding:

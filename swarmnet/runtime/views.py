@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from swarmnet.cnm.endpoint import show_mac
 from swarmnet.cnm.network import Attachment
 from swarmnet.crypto.certificate import Role
 from swarmnet.dns.resolv_conf import ADDRESS
+from swarmnet.doctor.standing import cure_of_refusal
 from swarmnet.errors import BadPacket, Refused
 from swarmnet.ids import CLUSTER, NodeId, Scope
 from swarmnet.node.endpoints import KnownEndpoint
@@ -17,12 +18,14 @@ from swarmnet.node.seat import decode_seat_untrusted
 from swarmnet.overlay.mtu import network_mtu
 from swarmnet.runtime.health import in_sync
 from swarmnet.runtime.life import Life
+from swarmnet.runtime.showing import describe_failure
 from swarmnet.swim.outputs import State
 from swarmnet.tables.facts import attachment_about
 from swarmnet.tables.row import ATTACHMENT
 
 Json = Mapping[str, object]
 Key = TypeVar("Key", bound=bytes)
+REFUSALS_SHOWN: Final = 5
 
 
 def pick(what: str, reference: str, names: Mapping[Key, str | None]) -> Key:
@@ -261,8 +264,18 @@ class Views:
             "networks": len(addressing.networks.standing()),
             "in_sync": in_sync(node),
             "last_convergence_s": node.tables.last_convergence_s,
-            "warnings": list(dict.fromkeys(self.warnings())),
+            "warnings": list(dict.fromkeys([*self.warnings(), *self.refusals()])),
         }
+
+    def refusals(self) -> Iterable[str]:
+        """Yield what the kernel refuses, the first of it, and what helps."""
+        failures = list(self._life.plane.failures())
+        for one in failures[:REFUSALS_SHOWN]:
+            told = describe_failure(one)
+            yield f"the kernel refuses {told}: {cure_of_refusal(told)}"
+        more = len(failures) - REFUSALS_SHOWN
+        if more > 0:
+            yield f"the kernel refuses {more} operations more: swarmnet doctor"
 
     def warnings(self) -> Iterable[str]:
         """Yield what a user should know."""

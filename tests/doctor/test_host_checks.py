@@ -9,7 +9,7 @@ import pytest
 
 from swarmnet.doctor.features import CURES, FeatureFacts, check_features
 from swarmnet.doctor.finding import Finding, Verdict, finding_untrusted
-from swarmnet.doctor.host import FORWARD, HostFacts, check_host
+from swarmnet.doctor.host import FORWARD, HostFacts, NeighbourTable, check_host
 from swarmnet.doctor.ports import Holder, PortFacts, VxlanDevice, check_ports
 from swarmnet.doctor.rights import USEFUL, WANTED, RightsFacts, check_rights
 from swarmnet.doctor.sandboxes import ByHand, check_by_hand
@@ -17,7 +17,7 @@ from swarmnet.doctor.standing import check_standing
 from swarmnet.doctor.storage import StorageFacts, check_storage
 from swarmnet.kernel.state import Address, Namespace, Route
 from swarmnet.runtime.doctor.alone import has_kept
-from swarmnet.runtime.doctor.host import is_running, routes_of
+from swarmnet.runtime.doctor.host import is_running, read_neighbours, routes_of
 from swarmnet.runtime.store import DATABASE
 
 FAIL, WARN, OK, SKIP = Verdict.FAIL, Verdict.WARN, Verdict.OK, Verdict.SKIP
@@ -150,6 +150,33 @@ def test_forwarding_matters_once_there_is_a_gateway() -> None:
     (found,) = bad(check_host(HostFacts(has_gateway=True, sysctls={FORWARD: "0"})))
     assert (found.check, found.verdict) == ("forwarding", FAIL)
     assert found.cure == "sysctl -w net.ipv4.ip_forward=1"
+
+
+def test_a_table_of_neighbours_that_was_full_wants_room() -> None:
+    full = NeighbourTable("ipv4", 1024, 1024, 7)
+    (found,) = bad(check_host(HostFacts(neighbours=[full])))
+    assert (found.check, found.verdict) == ("neighbour table", WARN)
+    assert "ipv4: 1024 held, gc_thresh3=1024, and 7 found no room" in found.evidence
+    assert "sysctl -w net.ipv4.neigh.default.gc_thresh3=8192" in found.cure
+    mended, never = replace(full, limit=8192), replace(full, refused=0)
+    assert bad(check_host(HostFacts(neighbours=[mended, never]))) == []
+
+
+def test_tables_of_neighbours_are_read_where_they_are_shown(tmp_path: Path) -> None:
+    assert list(read_neighbours(str(tmp_path))) == []
+    folder = tmp_path / "sys/net/ipv6/neigh/default"
+    folder.mkdir(parents=True)
+    (folder / "gc_thresh3").write_text("1024\n")
+    stat = tmp_path / "net/stat"
+    stat.mkdir(parents=True)
+    head = "entries  allocs   table_fulls\n"
+    rows = "0000000e 000a743d 00000010\n0000000e 00076281 00000001\n"
+    (stat / "ndisc_cache").write_text(head + rows)
+    assert list(read_neighbours(str(tmp_path))) == [
+        NeighbourTable("ipv6", 14, 1024, 17)
+    ]
+    (stat / "ndisc_cache").write_text("something else\n")
+    assert list(read_neighbours(str(tmp_path))) == []
 
 
 def test_strict_reverse_path_filters() -> None:

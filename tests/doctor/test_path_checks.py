@@ -177,6 +177,28 @@ def test_certificates_and_members() -> None:
     assert "node rm" not in waiting.cure
 
 
+@pytest.mark.parametrize(
+    ("text", "cure"),
+    [
+        ("PutFdb net/1 vxlan0: ENOSPC", "ip link delete"),
+        ("PutNeighbour net/1 vxlan0: ENOBUFS: overflow", "gc_thresh3=65536"),
+        ("AddNamespace box/1: ENOSPC: No space left", "user.max_net_namespaces=65536"),
+        ("AddLink net/1 br0: ENOSPC", "mend what the kernel says"),
+        ("PutFdb net/1 vxlan0: EINVAL", "mend what the kernel says"),
+    ],
+)
+def test_of_what_the_kernel_refuses_the_cure_is_said(text: str, cure: str) -> None:
+    well = StandingFacts("n0", 0.0, -HOUR_S, 90 * DAY_S, "worker")
+    (found,) = bad(check_standing(replace(well, refusals=[text]), None))
+    assert (found.check, found.verdict, found.evidence) == (
+        "kernel refuses",
+        FAIL,
+        text,
+    )
+    assert cure in found.cure
+    assert "tried again within 30 s" in found.cure
+
+
 def test_what_a_node_says_of_itself() -> None:
     well = StandingFacts("n0", 0.0, -HOUR_S, 90 * DAY_S, "worker")
     facts = replace(well, warnings=["a: b: remove one"], drifts=["web: one put right"])

@@ -18,7 +18,7 @@ from swarmnet.doctor.firewall import (
     FirewallFacts,
     check_firewall,
 )
-from swarmnet.doctor.host import FORWARD, HostFacts, check_host
+from swarmnet.doctor.host import FORWARD, HostFacts, NeighbourTable, check_host
 from swarmnet.doctor.matching import IP
 from swarmnet.doctor.ports import PortFacts, check_ports
 from swarmnet.doctor.rights import RightsFacts, check_rights
@@ -43,6 +43,8 @@ from swarmnet.runtime.sysctls import read_sysctls
 HERE: Final = "/proc/thread-self/ns/net"
 TRIALS: Final = 3
 SIOCGIFFLAGS: Final = 0x8913
+NEIGHBOUR_TABLES: Final = {"ipv4": "arp_cache", "ipv6": "ndisc_cache"}
+"""What the statistics of a family's table are called."""
 IFF_RUNNING: Final = 0x40
 """Up, and its operational state is so too, or not known: netdevice(7)."""
 
@@ -210,7 +212,29 @@ def _host(one: Examined, host: Namespace) -> HostFacts:
         is_running=link is None or is_running(underlay),
         underlay_mtu=None if link is None else link.mtu,
         mtus=one.mtus,
+        neighbours=tuple(read_neighbours()),
     )
+
+
+def read_neighbours(root: str = "/proc") -> Iterator[NeighbourTable]:
+    """Yield the kernel's tables of neighbours; none where they are not shown.
+
+    They are in the first network namespace alone, though all share them.
+    """
+    for family, name in NEIGHBOUR_TABLES.items():
+        limit = f"{root}/sys/net/{family}/neigh/default/gc_thresh3"
+        try:
+            with open(f"{root}/net/stat/{name}", encoding="ascii") as file:
+                head, *rows = (line.split() for line in file)
+            with open(limit, encoding="ascii") as file:
+                most = int(file.read())
+            entries, full = head.index("entries"), head.index("table_fulls")
+            # Each processor counts for itself; what is held is the same in all.
+            held = max(int(row[entries], 16) for row in rows)
+            refused = sum(int(row[full], 16) for row in rows)
+        except (OSError, ValueError, IndexError):
+            continue
+        yield NeighbourTable(family, held, most, refused)
 
 
 def _firewall(one: Examined, host: Namespace) -> FirewallFacts:
