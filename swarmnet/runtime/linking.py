@@ -28,6 +28,7 @@ from swarmnet.kernel.port_codec import mend_port
 from swarmnet.kernel.state import HOST
 from swarmnet.runtime.placing import (
     PlaceOperation,
+    link_of,
     place_request,
     refused_places,
 )
@@ -263,6 +264,9 @@ def _make_pair(
     """
     link, other = operation.link, operation.other
     assert other is not None, link
+    here = (operation.namespace, link.name)
+    outer = [one for one in places if (one.namespace, link_of(one)) == here]
+    inner = [one for one in places if (one.namespace, link_of(one)) != here]
     request = add_veth(
         link,
         master_index=_master_index(space, link),
@@ -272,7 +276,6 @@ def _make_pair(
     born, is_new = _born(space, request, link)
     try:
         end = _other_end(born, other) if is_new else _standing_end(there, link, other)
-        inner = [one for one in places if one.namespace != operation.namespace]
         failures = _finish(there, other, end, inner, is_new=False)
     except Denied:
         if is_new:
@@ -280,5 +283,4 @@ def _make_pair(
                 space.demand(remove_link(born.index))
         space.forget(link.name)
         raise
-    outer = [one for one in places if one.namespace == operation.namespace]
     return failures + _finish(space, link, born, outer, is_new=is_new)
