@@ -86,9 +86,10 @@ def pictures(lab: Lab, cases: Sequence[Case]) -> list[Chart | HeatMap]:
 
 
 def _chart(pairs: Sequence[tuple[Case, Seen]]) -> Chart:
+    nodes = pairs[0][0].options.nodes
     return Chart(
         name="views",
-        title="A cut of 100 nodes into 60 and 40 heals: members seen alive, on average",
+        title=f"A cut of {nodes} nodes heals: members seen alive, on average",
         clock=Clock.VIRTUAL,
         x=Axis(SINCE.label, SINCE.unit, is_log=True),
         y=SEEN,
