@@ -2,10 +2,12 @@
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import permutations
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -139,15 +141,30 @@ def ran_in(host: Host, sandbox: str, *command: str) -> str:
     return subprocess.run(words, capture_output=True, text=True, check=True).stdout
 
 
+SERVE: Final = """
+import socket
+server = socket.create_server(("", 80))
+while True:
+    connection, _ = server.accept()
+    connection.sendall(b"yes\\n")
+    connection.close()
+"""
+ASK: Final = """
+import socket, sys
+with socket.create_connection((sys.argv[1], 8080), timeout=2) as connection:
+    print(connection.recv(8).decode(), end="")
+"""
+
+
 def test_published_ports(cluster: World) -> None:
     host, other = cluster[0], cluster[1]
     host.post("networks", name="pub")
     host.sandbox("server", "pub", publish=["8080:80"])
     with ExitStack() as stack:
-        serve = host.inside("server", "socat", "TCP-LISTEN:80,fork", "SYSTEM:echo yes")
+        serve = host.inside("server", sys.executable, "-c", SERVE)
         server = stack.enter_context(subprocess.Popen(serve))
         stack.callback(server.kill)
-        ask = ("socat", "-T2", "-", f"TCP:{host.ip}:8080,connect-timeout=2")
+        ask = (sys.executable, "-c", ASK, host.ip)
         until("published", lambda: _answers(other, *ask))
     disconnect(host, "pub", "server")
     assert not _answers(other, *ask)
