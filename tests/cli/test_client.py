@@ -92,17 +92,20 @@ def nobodys_socket() -> type[socket.socket]:
     return Socket
 
 
+@pytest.mark.parametrize(("quick_s", "connect_s"), [(9.0, 0.02), (0.02, 9.0)])
 def test_an_agent_that_takes_no_connection_is_none(
-    shell: Shell, monkeypatch: pytest.MonkeyPatch
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, quick_s: float, connect_s: float
 ) -> None:
-    monkeypatch.setattr("swarmnet.runtime.cli.client.CONNECT_S", 0.02)
+    monkeypatch.setattr("swarmnet.runtime.cli.nodes.QUICK_S", quick_s)
+    monkeypatch.setattr("swarmnet.runtime.cli.client.CONNECT_S", connect_s)
     path = shell.run_dir / "api.sock"
     with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as it:
         listener.bind(str(path))
         listener.listen(0)
         it.connect(str(path))
         text = shell.complaint("node", "ls", status=3)
-    assert text == f"no agent at {path}: it takes no connection within 0 s: see its log"
+    cure = "it takes no connection within 0.02 s: see its log"
+    assert text == f"no agent at {path}: {cure}"
 
 
 @pytest.mark.parametrize(

@@ -61,11 +61,12 @@ def connected(run_dir: str, timeout_s: float | None = None) -> Iterator[socket.s
         Refused: it ended, or what it said cannot be understood.
     """
     path = os.path.join(run_dir, SOCKET)
+    within_s = min(CONNECT_S, timeout_s or CONNECT_S)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
         try:
-            _connect(sock, path, timeout_s or CONNECT_S)
+            _connect(sock, path, within_s)
         except BlockingIOError:
-            cure = f"it takes no connection within {CONNECT_S:.0f} s: see its log"
+            cure = f"it takes no connection within {within_s:g} s: see its log"
             raise Silent(f"no agent at {path}: {cure}") from None
         except OSError as error:
             cure = CURES.get(error.errno or 0, f"{error.strerror or error}")
