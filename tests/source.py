@@ -10,6 +10,9 @@ from typing import Final
 ROOT: Final = Path(__file__).resolve().parent.parent
 TREES: Final = ("swarmnet", "sim", "benchmarks", "demo", "tests")
 
+# Where a statement holds others; no expression holds any.
+HOLDING: Final = ("body", "orelse", "finalbody", "handlers", "cases")
+
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -36,7 +39,7 @@ class Source:
 
     def functions(self) -> Iterator[Function]:
         """Yield every function, methods and inner functions too."""
-        for node in walked(self.parse()):
+        for node in statements(self.parse()):
             if isinstance(node, Function):
                 yield node
 
@@ -45,6 +48,19 @@ class Source:
 def parsed(source: Source) -> ast.Module:
     """Return a file's tree; more of them in memory slow every collection of garbage."""
     return ast.parse(source.text, source.path)
+
+
+def held(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield the statements right below one, and the `except` and `case` clauses."""
+    for name in HOLDING:
+        yield from getattr(node, name, ())
+
+
+def statements(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield the statements and clauses below a node, each before those it holds."""
+    for one in held(node):
+        yield one
+        yield from statements(one)
 
 
 @lru_cache(maxsize=64)

@@ -35,7 +35,10 @@ def key(node: ast.AST) -> str:
 
 def call_name(node: ast.AST) -> str:
     """Return the last part of what a call calls; "" if it is no call."""
-    return key(node.func).rpartition(".")[2] if isinstance(node, ast.Call) else ""
+    called = node.func if isinstance(node, ast.Call) else None
+    if isinstance(called, ast.Attribute):
+        return called.attr
+    return called.id if isinstance(called, ast.Name) else ""
 
 
 def is_set_type(annotation: ast.AST | None) -> bool:
@@ -142,6 +145,8 @@ def hashing(source: Source) -> list[str]:
 
     A `__hash__` may: it serves dictionaries, whose order does not depend on it.
     """
+    if "hash" not in source.text:  # as in most files: a tree takes long to make
+        return []
     tree = source.parse()
     lawful = {
         id(node)

@@ -10,7 +10,7 @@ from typing import Final
 
 import pytest
 
-from tests.source import ROOT, Source, sources, walked
+from tests.source import ROOT, Source, sources, statements, walked
 
 GROUND: Final = frozenset({"errors", "ids", "wire", "timers", "sketch"})
 ROOMS: Final = frozenset({"swim", "crypto", "tables", "ipam", "cnm", "kernel", "dns"})
@@ -54,7 +54,7 @@ def imports(source: Source) -> Iterator[tuple[int, str]]:
     package = source.module.split(".")
     if not source.is_package:
         package.pop()
-    for node in walked(source.parse()):
+    for node in statements(source.parse()):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield node.lineno, alias.name

@@ -10,7 +10,7 @@ from typing import Final
 
 import pytest
 
-from tests.source import Function, Source, sources, walked
+from tests.source import Function, Source, held, sources, walked
 
 FILE_LINES: Final = 400
 FILE_LINES_EXPLAINED: Final = 600
@@ -44,8 +44,8 @@ def nesting(node: ast.AST) -> int:
     An `elif` is no deeper than its `if`, nor a `case` deeper than its `match`.
     """
     deepest = 0
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+    for child in held(node):
+        if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef)):
             continue
         is_elif = (
             isinstance(node, ast.If)
