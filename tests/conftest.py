@@ -23,15 +23,25 @@ settings.load_profile(
 )
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow what only root may do: the real kernel makes and removes for it."""
+    for item in items:
+        for mark in item.iter_markers("skipif"):
+            if mark.kwargs.get("reason", "").startswith("only root"):
+                item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def frozen_tests() -> Iterator[None]:
     """Keep the garbage collector from walking all tests after every simulated run.
 
     A run ends with a collection, which takes a sixth of a second where thousands of
-    tests are loaded. They are frozen once; a run would thaw them.
+    tests are loaded. They are frozen once; a run would thaw them. Nor is the little
+    that a test makes worth a collection every 700 objects.
     """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(gc, "freeze", lambda: None)
         patch.setattr(gc, "unfreeze", lambda: None)

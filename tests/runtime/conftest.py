@@ -20,7 +20,11 @@ IS_ROOT = os.geteuid() == 0
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     for item in items:
-        if here in item.path.parents and not IS_ROOT:
+        if here not in item.path.parents:
+            continue
+        if "make_host" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)
+        if not IS_ROOT:
             item.add_marker(pytest.mark.skip(reason="only root makes namespaces"))
 
 
