@@ -7,6 +7,8 @@ PYTHON ?= python3
 SEEDS ?= 100
 JOBS ?= $(shell nproc)
 SCHEDULER ?=
+# Empty where `make test` follows, which runs the fast tests among all.
+CHECK_TESTS ?= fast-tests
 
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -16,7 +18,10 @@ USABLE := $(VENV)/usable
 READY := $(if $(wildcard $(STAMP)),$(STAMP),$(USABLE))
 SIM := $(RUN) -m sim
 
-.PHONY: help check test demo demo-sim sim bench bench-host man package clean
+# Without bytecode every process of the tests would compile all that it loads.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help check lint types guard fast-tests test demo demo-sim sim bench bench-host man package clean
 
 help:
 	@echo "make check   format, lint, types, floors, limits, guard, fast tests"
@@ -42,12 +47,24 @@ $(USABLE): pyproject.toml .ci/venv .ci/tools
 	@.ci/tools
 	@touch $@
 
+# Two at a time: types and guard keep one core each, and tests all that are left over.
 check: $(STAMP)
+	@$(MAKE) --no-print-directory -j2 -O types lint $(CHECK_TESTS) guard
+
+lint types guard fast-tests: $(STAMP)
+
+lint:
 	@$(RUN) -m ruff format --check --quiet . || \
 		{ echo "not formatted: run $(VENV)/bin/ruff format ."; exit 1; }
 	@$(RUN) -m ruff check --quiet .
+
+types:
 	@$(RUN) -m mypy --no-error-summary
+
+guard:
 	@$(RUN) -m benchmarks guard
+
+fast-tests:
 	@HYPOTHESIS_PROFILE=brief $(RUN) -m pytest -q -n auto -m "not slow"
 
 test: $(STAMP)
