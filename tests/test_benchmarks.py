@@ -202,6 +202,7 @@ def test_bad_input_gets_one_line_and_exit_2(
     assert captured.err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_ends_the_run_with_one_line_and_exit_1(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -216,6 +217,7 @@ def test_a_process_that_dies_ends_the_run_with_one_line_and_exit_1(
     )
 
 
+@pytest.mark.slow
 def test_a_question_that_fails_takes_no_other_with_it(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
@@ -249,6 +251,7 @@ def test_what_is_answered_is_kept_when_the_run_is_interrupted(
     assert [one["question"] for one in results] == ["toy"]
 
 
+@pytest.mark.slow
 def test_what_runs_alone_gives_its_answer() -> None:
     with Lab(2, quick=True) as lab:
         assert lab.alone("alone", str, 5) == "5"
@@ -336,6 +339,7 @@ def test_growth_is_the_exponent_of_the_number_of_nodes() -> None:
     assert growth({10: 3.0, 100: 40.0, 1000: 30_000.0}) == pytest.approx(2.0)
 
 
+@pytest.mark.slow
 def test_a_load_is_measured_after_the_burst_and_in_its_window_alone() -> None:
     carried = carry(Load("swarmnet", nodes=6, seed=1, rate_per_s=4.0, window_s=2.0))
     assert carried.age_s is not None

@@ -229,6 +229,7 @@ def test_what_runs_on_a_host_is_added_up() -> None:
 # Daemons
 
 
+@pytest.mark.slow
 @needs_root
 def test_daemons_that_do_not_run_are_skipped_with_their_reason(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path

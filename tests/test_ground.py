@@ -91,6 +91,7 @@ def unbound(path: Path) -> list[int]:
     ]
 
 
+@pytest.mark.slow
 def test_whatever_a_benchmark_starts_is_bound_to_it() -> None:
     files = (ROOT / "benchmarks").rglob("*.py")
     found = {one.name: lines for one in files if (lines := unbound(one))}

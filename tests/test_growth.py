@@ -143,6 +143,7 @@ def test_the_first_budget_that_is_spent_is_told() -> None:
 # One node, run once more by itself.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("profile", "settings"),
     [
@@ -173,6 +174,7 @@ def test_what_a_node_holds_grows_with_the_members() -> None:
     assert 1000 < (many - few) / 40 < 10_000
 
 
+@pytest.mark.slow
 def test_rows_and_endpoints_have_their_costs() -> None:
     assert 500 < traced_bytes(100) / 100 < 5000
     costs = {**row_cost(100), **plan_cost(100)}

@@ -77,6 +77,7 @@ def test_instructions_and_calls_of_ours_are_counted_and_nobody_else_s() -> None:
     assert counted(lambda: sorted(str(one) for one in range(9))) == Work(0, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["sealed probe answered, 32 members", "name answered"])
 def test_a_path_costs_the_same_each_time_whatever_ran_before(name: str) -> None:
     assert work_of(PATHS[name]) == work_of(PATHS[name])
@@ -113,6 +114,7 @@ def test_an_added_loop_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     assert grown("name answered", host.name_answered) == {"instructions"}
 
 
+@pytest.mark.slow
 def test_an_added_loop_over_rows_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     slow = added(
         "def slow(real):\n"
@@ -164,6 +166,7 @@ def test_one_more_call_of_what_is_slow_inside_is_caught(
     assert found == {"calls of C"}
 
 
+@pytest.mark.slow
 def test_a_search_through_all_that_is_in_use_is_caught(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -184,6 +187,7 @@ def grown_numbers(name: str) -> set[str]:
     return {one.unit for one in found if one.is_worse}
 
 
+@pytest.mark.slow
 def test_one_more_copy_in_gossip_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     real = Payloads._spread
 
@@ -202,6 +206,7 @@ def test_one_more_copy_in_gossip_is_caught(monkeypatch: pytest.MonkeyPatch) -> N
     assert "copies_per_node" in grown_numbers("a payload to 64 members")
 
 
+@pytest.mark.slow
 def test_one_more_packet_for_each_probe_is_caught(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -216,6 +221,7 @@ def test_one_more_packet_for_each_probe_is_caught(
     assert grown_numbers(name) == {"packets", "received_bytes"}
 
 
+@pytest.mark.slow
 def test_longer_messages_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     def padded(message: Message) -> bytes:
         packed = encode_message(message)
@@ -226,6 +232,7 @@ def test_longer_messages_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     assert grown_numbers("32 members at rest, 3 s") == {"received_bytes"}
 
 
+@pytest.mark.slow
 def test_news_that_takes_longer_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     # One ring alone: fewer copies, and many more hops.
     monkeypatch.setattr(Core, "last_whole_ring", lambda _core, _now: 0)
@@ -357,6 +364,7 @@ def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return file
 
 
+@pytest.mark.slow
 def test_the_command_agrees_to_what_is_and_then_finds_nothing(
     small: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -373,6 +381,7 @@ def test_the_command_agrees_to_what_is_and_then_finds_nothing(
     assert small.exists()
 
 
+@pytest.mark.slow
 def test_the_command_names_the_path_the_counts_and_the_cure(
     small: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -46,6 +46,7 @@ def check_rows(rows: list[Row], *peers: str | None) -> None:
     assert list(left()) == []
 
 
+@pytest.mark.slow
 @needs_root
 def test_entries_are_put_by_everybody() -> None:
     pytest.importorskip("pyroute2")
@@ -67,6 +68,7 @@ def test_a_row_reaches_the_kernel(shape: tuple[str, tuple[str, ...]]) -> None:
     check_rows(rows, one_row.COMMANDS, one_row.COMMANDS)
 
 
+@pytest.mark.slow
 @needs_root
 def test_everybody_attaches_the_same_endpoint() -> None:
     pytest.importorskip("pyroute2")

@@ -49,6 +49,7 @@ def test_that_some_fail_is_found_by_their_number() -> None:
     assert by_failures((3, 30), (30, 300)).two_sided == 1.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [10, pytest.param(300, marks=pytest.mark.slow)])
 def test_the_same_code_compares_clean(count: int) -> None:
     random, alarms = Random(1), 0
@@ -99,6 +100,7 @@ def slower(
     return sides[0], sides[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_rate", [False, True])
 def test_a_fifth_slower_in_twenty_runs_of_some_noise_is_found(is_rate: bool) -> None:
     random = Random(2)

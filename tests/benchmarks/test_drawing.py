@@ -21,6 +21,7 @@ from tests.benchmarks.answers import CURVES, HEALING, PICTURES, ROWS, TRADE, WRO
 from tests.source import ROOT
 
 mpl = pytest.importorskip("matplotlib")
+pytestmark = pytest.mark.slow
 colors = pytest.importorskip("matplotlib.colors")
 image = pytest.importorskip("matplotlib.image")
 numpy = pytest.importorskip("numpy")

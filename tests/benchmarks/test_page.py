@@ -9,6 +9,7 @@ from benchmarks.pictures import drawn
 from tests.benchmarks.answers import ANSWER, COMMAND, PICTURES, PLACE, ROWS
 
 pytest.importorskip("matplotlib")
+pytestmark = pytest.mark.slow
 
 VOID = frozenset({"meta", "link", "br", "path", "use", "rect", "image", "line"})
 

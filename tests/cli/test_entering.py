@@ -152,6 +152,7 @@ def test_no_signal_is_ignored_that_python_ignores(
         assert not ignored >> (number - 1) & 1
 
 
+@pytest.mark.slow
 @enters
 @pytest.mark.usefixtures("box")
 @pytest.mark.parametrize(
@@ -173,6 +174,7 @@ def test_what_cannot_be_run_ends_as_in_a_shell(
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 @enters
 @pytest.mark.usefixtures("box")
 def test_a_signal_meets_the_command_itself(run_dir: Path) -> None:
@@ -208,6 +210,7 @@ def test_the_terminal_is_the_commands(run_dir: Path) -> None:
     os.close(theirs)
 
 
+@pytest.mark.slow
 @enters
 def test_an_adopted_namespace_is_entered_by_its_path(
     execute: Callable[..., Done], run_dir: Path
@@ -228,6 +231,7 @@ def test_an_adopted_namespace_is_entered_by_its_path(
     assert done.stderr.startswith(f"swarmnet: sandbox box2: {path} is no network name")
 
 
+@pytest.mark.slow
 @enters
 def test_a_sandbox_without_its_namespace_is_told(
     execute: Callable[..., Done], run_dir: Path
@@ -238,6 +242,7 @@ def test_a_sandbox_without_its_namespace_is_told(
     assert done.stderr.startswith("swarmnet: sandbox box3: its namespace is gone: ")
 
 
+@pytest.mark.slow
 @enters
 def test_it_is_entered_where_mounts_are_private(run_dir: Path, box: str) -> None:
     pin = run_dir / "netns" / "box" / "box1"

@@ -54,6 +54,7 @@ def on_a_host(
     )
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("box")
 def test_a_plain_file_is_covered_and_stays(tmp_path: Path, run_dir: Path) -> None:
     host = "search a.example\nnameserver 192.0.2.1\n"
@@ -64,6 +65,7 @@ def test_a_plain_file_is_covered_and_stays(tmp_path: Path, run_dir: Path) -> Non
     assert (outside, done.stderr) == (host, "")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("box")
 def test_the_folder_of_who_keeps_a_link_s_file_is_covered(
     tmp_path: Path, run_dir: Path
@@ -88,6 +90,7 @@ def test_the_folder_of_who_keeps_a_link_s_file_is_covered(
     assert (outside, done.stderr) == ("nameserver 127.0.0.53\n", "")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("box")
 def test_a_link_to_a_file_outside_of_run_is_followed(
     tmp_path: Path, run_dir: Path
@@ -97,6 +100,7 @@ def test_a_link_to_a_file_outside_of_run_is_followed(
     assert done.stdout.split("outside\n")[0] == WRITTEN + OPTIONS
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("box")
 @pytest.mark.parametrize("folder", ["/run/keeper/deep", "/run/keeper"])
 def test_a_link_whose_file_is_not_there_yet_is_followed(
@@ -108,6 +112,7 @@ def test_a_link_whose_file_is_not_there_yet_is_followed(
     assert list((tmp_path / "run/keeper").iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("box")
 @pytest.mark.parametrize(
     ("before", "cure"),
@@ -153,6 +158,7 @@ def test_without_rights_it_is_said(
         use_sandbox_names(str(run_dir))
 
 
+@pytest.mark.slow
 def test_the_command_line_starts_without_what_only_the_agent_needs() -> None:
     program = (
         "import sys, swarmnet.runtime.cli.main, swarmnet.runtime.cli.sandboxes,"

@@ -33,6 +33,7 @@ def start(run_dir: Path, *words: str) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.slow
 def test_nothing_heavy_is_loaded_to_ask_the_agent(agent: FakeAgent) -> None:
     program = f"""
 import sys
@@ -55,6 +56,7 @@ print(sorted(heavy), sorted(strange))
     assert last == "[] ['swarmnet.errors', 'swarmnet.runtime']"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [("network", "connect", "web", "b"), ("monitor",)])
 def test_ctrl_c_gives_the_command_up_at_once(
     run_dir: Path, agent: FakeAgent, words: tuple[str, ...]
@@ -69,6 +71,7 @@ def test_ctrl_c_gives_the_command_up_at_once(
     assert silence.hung_up.wait(WAIT_S)
 
 
+@pytest.mark.slow
 def test_an_event_is_printed_when_it_comes(run_dir: Path, agent: FakeAgent) -> None:
     line = b'{"time":"12:00","kind":"member"}\n'
     agent.answer = Raw(b"HTTP/1.1 200 OK\r\n\r\n" + line, is_held=True)
@@ -80,6 +83,7 @@ def test_an_event_is_printed_when_it_comes(run_dir: Path, agent: FakeAgent) -> N
     assert process.returncode == 130
 
 
+@pytest.mark.slow
 def test_without_an_agent_it_says_so_in_one_line(run_dir: Path) -> None:
     process = start(run_dir, "status")
     out, err = process.communicate(timeout=WAIT_S)
@@ -87,6 +91,7 @@ def test_without_an_agent_it_says_so_in_one_line(run_dir: Path) -> None:
     assert err.startswith("swarmnet: no agent at ")
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_told_in_one_line(run_dir: Path, agent: FakeAgent) -> None:
     with open("/dev/full", "w") as full:
         done = subprocess.run(

@@ -173,6 +173,7 @@ def root_of(data: bytes) -> RootCertificate | None:
         return None
 
 
+@pytest.mark.slow
 def test_any_bit_turned_makes_a_certificate_unreadable_or_unsigned() -> None:
     assert CERTIFICATE.is_signed_by(ROOT_KEY.public, SIGNATURES)
     for data in flips(CERTIFICATE.encode()):
@@ -180,6 +181,7 @@ def test_any_bit_turned_makes_a_certificate_unreadable_or_unsigned() -> None:
         assert read is None or not read.is_signed_by(ROOT_KEY.public, SIGNATURES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("root", [ROOT, NEXT], ids=["first", "later"])
 def test_any_bit_turned_makes_a_root_unreadable_or_unsigned(
     root: RootCertificate,
@@ -332,6 +334,7 @@ def test_bytes_by_chance_are_refused(data: bytes) -> None:
             decode(data)
 
 
+@pytest.mark.slow
 @given(st.lists(JUNK, max_size=12).map(pack))  # type: ignore[arg-type]
 def test_arrays_by_chance_are_refused_outside_and_as_a_body(data: bytes) -> None:
     for decode in DECODERS:

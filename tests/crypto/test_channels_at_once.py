@@ -79,6 +79,7 @@ def arrival(early: tuple[bool, bool], choices: list[int]) -> tuple[Table, list[i
     return table, options
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("early", STARTS)
 def test_both_begin_and_their_packets_come_in_every_possible_order(
     early: tuple[bool, bool],

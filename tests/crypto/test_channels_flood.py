@@ -74,6 +74,7 @@ def load(peer: Peer, now: float, left: int = 1) -> None:
         assert peer.board.gate._handshakes.take(now)
 
 
+@pytest.mark.slow
 def test_under_a_flood_cookies_are_asked_for_and_few_key_exchanges_are_made() -> None:
     table, _, other = pair()
     flood = Flood(table, other)
@@ -88,6 +89,7 @@ def test_under_a_flood_cookies_are_asked_for_and_few_key_exchanges_are_made() ->
     assert sizes == dict.fromkeys(sizes, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("replayable", [False, True])
 def test_a_true_peer_gets_through_a_flood_at_its_second_try(replayable: bool) -> None:
     table, one, other = pair()
@@ -102,6 +104,7 @@ def test_a_true_peer_gets_through_a_flood_at_its_second_try(replayable: bool) ->
     assert other.data == [b"payload"]
 
 
+@pytest.mark.slow
 def test_many_true_peers_get_through_a_flood_of_thousands_a_second() -> None:
     table = Table(12)
     hub, *others = table.peers
@@ -117,6 +120,7 @@ def test_many_true_peers_get_through_a_flood_of_thousands_a_second() -> None:
     assert all(other.count("initiations") == 2 for other in others)
 
 
+@pytest.mark.slow
 def test_those_who_have_sessions_do_not_notice_a_flood() -> None:
     table, one, other = connected()
     flood = Flood(table, other)

@@ -146,6 +146,7 @@ def test_random_bytes_with_a_right_head_and_mac1_raise_nothing(
     check_still_well(table)
 
 
+@pytest.mark.slow
 @given(
     st.lists(
         st.tuples(PLACES, st.integers(0, len(CORPUS) - 1), TURNS, st.booleans()),

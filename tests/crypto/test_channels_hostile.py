@@ -196,6 +196,7 @@ def forgeries(target: Peer, random: Random) -> list[tuple[bytes, bool]]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1000, pytest.param(10_000, marks=pytest.mark.slow)])
 def test_thousands_of_garbage_and_forged_packets_of_each_kind_take_no_room(
     count: int,

@@ -54,6 +54,7 @@ def ages(sender: int, count: int) -> list[float]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sender", "least", "most"), [(1, 3240.0, 3600.0), (2, 3726.0, 4140.0)]
 )

@@ -163,6 +163,7 @@ def check_story(seed: int) -> None:
     assert len(story.said) > STEPS // 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", mostly_slow(range(16), range(4)))
 def test_in_bad_weather_nothing_comes_twice_and_when_it_clears_all_is_well(
     seed: int,
@@ -176,6 +177,7 @@ def test_in_a_long_spell_of_bad_weather_it_is_the_same() -> None:
         check_story(seed)
 
 
+@pytest.mark.slow
 def test_one_seed_tells_one_story() -> None:
     told_twice = [
         [(p.count("initiations"), p.sizes()) for p in told(7).table.peers]

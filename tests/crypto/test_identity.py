@@ -124,6 +124,7 @@ def test_no_repr_shows_a_private_key() -> None:
     assert identity.node.hex() in shown
 
 
+@pytest.mark.slow
 def test_any_bit_turned_makes_a_signature_false() -> None:
     public = ONE.signing_public
     assert verify_signature(public, MESSAGE, SIGNATURE)

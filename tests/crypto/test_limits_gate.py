@@ -143,6 +143,7 @@ def test_a_flood_without_cookies_leaves_the_other_half_to_who_has_one() -> None:
     assert 950 <= answered <= 1002
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sources", [4096, 20_000])
 def test_however_many_sources_show_cookies_few_are_remembered(sources: int) -> None:
     gate = Gate(rate=1e9, burst=1.0)

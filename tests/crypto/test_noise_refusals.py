@@ -36,6 +36,7 @@ SEALED: Final = sealed_messages()
 EACH_SEALED = pytest.mark.parametrize(("name", "index"), SEALED)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "index"),
     [

@@ -39,6 +39,7 @@ def test_what_a_node_signed_is_genuine() -> None:
     assert len(pair.proof) == 64
 
 
+@pytest.mark.slow
 def test_any_bit_turned_in_message_or_proof_is_forged() -> None:
     pair = Pair()
     assert all(pair.heard(message=bad) is Proof.FORGED for bad in flips(MESSAGE))

@@ -40,6 +40,7 @@ def test_the_passphrase_opens_what_it_sealed() -> None:
     assert unseal(sealed(), "correct horse") == PRIVATE
 
 
+@pytest.mark.slow
 def test_the_default_cost_seals_and_opens() -> None:
     data = seal(PRIVATE, "correct horse", Random(3).randbytes)
     assert unpack_array_untrusted(data)[1:4] == [15, 8, 3]
@@ -98,6 +99,7 @@ def test_a_sealed_key_cut_anywhere_is_refused() -> None:
             unseal(data[:cut], "correct horse")
 
 
+@pytest.mark.slow
 def test_any_bit_turned_is_refused() -> None:
     for data in flips(sealed()):
         with pytest.raises(Refused, match="sealed key: d"):

@@ -241,6 +241,7 @@ def test_of_two_cuts_the_lower_holds_in_any_order(serials: tuple[int, int]) -> N
     ]
 
 
+@pytest.mark.slow
 def test_any_bit_turned_in_a_chain_is_refused_and_changes_nothing() -> None:
     c = Cluster()
     held = good(c)

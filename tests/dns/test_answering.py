@@ -249,6 +249,7 @@ def crowd(count: int) -> World:
     return world
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("payload", "bytes_max"), [(None, 512), (1232, 1232), (64, 512)]
 )
@@ -358,6 +359,7 @@ def test_a_label_with_a_dot_or_of_no_text_is_nobody_s_here() -> None:
         assert isinstance(world.raw(query), Forward)
 
 
+@pytest.mark.slow
 def test_memory_for_answers_is_bounded() -> None:
     world = crowd(1000)
     query = dns.message.make_query("crowd", "A").to_wire()

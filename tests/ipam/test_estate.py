@@ -232,6 +232,7 @@ def test_nothing_usable_is_usable_twice(seed: int, count: int) -> None:
         assert not cluster.shared()
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 1 << 32), count=st.integers(3, 5))
 def test_nothing_is_lost_for_good_once_all_have_spoken(seed: int, count: int) -> None:

@@ -203,6 +203,7 @@ def test_of_what_two_heirs_granted_the_word_of_the_first_holds() -> None:
     assert owned(ownership) == [(0, 15, 5), (16, 47, 4), (48, 255, 3)]
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(
     wills=st.dictionaries(
@@ -346,6 +347,7 @@ class Cluster:
                 view.put(told)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(seed=st.integers(0, 1 << 32), count=st.integers(1, 5))
 def test_nothing_is_owned_twice_and_nothing_is_lost(seed: int, count: int) -> None:

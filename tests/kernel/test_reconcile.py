@@ -101,6 +101,7 @@ def test_one_round_leads_from_any_state_to_any_other(one: int, two: int) -> None
         assert reconcile(desired, read(kernel, desired)) == []
 
 
+@pytest.mark.slow
 @given(st.integers(0, 1 << 20), st.integers(0, 1 << 20))
 def test_namespace_by_namespace_all_is_done_too(one: int, two: int) -> None:
     kernel = FakeKernel()

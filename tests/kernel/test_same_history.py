@@ -71,6 +71,7 @@ def failures(kernel: KernelLike, operations: list[Operation]) -> list[object]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_both_kernels_hold_the_same_after_each_step(seed: int, kernel: Kernel) -> None:
     random = Random(seed)

@@ -244,6 +244,7 @@ def run_machine(machine: type[AddressMachine], share: int, steps: int) -> None:
     )
 
 
+@pytest.mark.slow
 def test_no_number_has_two_owners_whatever_happens() -> None:
     run_machine(AddressMachine, 20, 20)
     assert AddressMachine().hosts.live() == []

@@ -97,6 +97,7 @@ def test_when_the_elder_is_gone_the_younger_goes_on() -> None:
     assert len({table.nodes[n].tables.digest(NET) for n in (1, 3, 4, CLONE)}) == 1
 
 
+@pytest.mark.slow
 def test_a_backup_that_is_restored_while_nobody_else_lives_is_not_fenced() -> None:
     table = cloned(elder_lives=False)
     put(table, CLONE, b"of the clone")

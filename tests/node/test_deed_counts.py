@@ -113,6 +113,7 @@ def test_the_same_count_for_who_hears_of_them_before_what_they_are_about(
     assert held.ownership.holdings() == theirs.ownership.holdings()
 
 
+@pytest.mark.slow
 def test_who_has_written_as_many_as_count_writes_no_more_and_nothing_falls_back() -> (
     None
 ):

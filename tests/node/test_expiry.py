@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from sim.pki import WALL_S
 from swarmnet.crypto.certificate import Verdict, certify, chain
 from swarmnet.ids import CLUSTER
@@ -48,6 +50,7 @@ def publish(table: Table, number: int, data: bytes) -> list[tuple[int, bytes]]:
     return said(table, seen)
 
 
+@pytest.mark.slow
 def test_whose_certificate_expired_is_not_heard_under_its_sessions_either() -> None:
     table = with_short_life(3, 3)
     assert publish(table, 3, b"in time") == [(1, b"in time"), (2, b"in time")]

@@ -119,6 +119,7 @@ def test_who_is_void_with_its_issuer_stays_so_when_removed_itself() -> None:
         assert table.nodes[number].states().get(table.id(6)) in (None, State.LEFT)
 
 
+@pytest.mark.slow
 def test_a_renewal_that_is_void_leaves_the_certificate_of_before() -> None:
     """What a node's rows are judged by is in rows, not in what was learned when."""
     pki = ManagedPki(3)

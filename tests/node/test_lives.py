@@ -98,6 +98,7 @@ def test_another_life_uses_nothing_before_all_members_have_shown_the_same(
     assert hosts.agree()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["rebooted", "lost", "backup"])
 def test_where_a_member_is_dead_a_managers_life_uses_nothing_but_what_was_kept(
     way: str,
@@ -163,6 +164,7 @@ def start_again(hosts: Hosts, way: str, saved: Saved) -> None:
         hosts.restart(2, rebooted_from=saved)
 
 
+@pytest.mark.slow
 def test_another_life_that_hears_nobody_uses_nothing() -> None:
     hosts, network, realm = shared()
     saved = hosts.crash(2)
@@ -190,6 +192,7 @@ def test_what_an_earlier_life_asked_for_is_not_kept_for_the_next() -> None:
     assert hosts.usable(2, realm) & SLICE == KEPT
 
 
+@pytest.mark.slow
 def test_endpoints_of_an_earlier_life_count_where_nobody_can_have_their_address() -> (
     None
 ):
@@ -212,6 +215,7 @@ def grant_away(hosts: Hosts, network: Scope) -> str:
     return texts(hosts.connect(3, network, ip4="10.9.0.30"))[0]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("one_manager")
 @pytest.mark.parametrize("is_dead", [False, True], ids=["all live", "one is dead"])
 def test_a_backup_from_before_a_grant_gives_that_to_nobody_again(

@@ -71,6 +71,7 @@ def test_names_and_aliases_are_told_on_every_host(
         ]
 
 
+@pytest.mark.slow
 def test_a_name_comes_and_goes_with_its_row() -> None:
     hosts = NamedHosts()
     hosts.connect(1, hosts.network, "here")
@@ -85,6 +86,7 @@ def test_a_name_comes_and_goes_with_its_row() -> None:
         assert hosts.told(1, "db.front.internal") == NONE
 
 
+@pytest.mark.slow
 def test_the_names_of_a_dead_node_are_hidden_and_return_with_it() -> None:
     hosts = NamedHosts()
     hosts.connect(1, hosts.network, "here")

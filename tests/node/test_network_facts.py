@@ -123,6 +123,7 @@ def pool_facts(draw: st.DrawFn) -> PoolFacts:
     return PoolFacts(draw(u64), pools, draw(st.none() | u64))
 
 
+@pytest.mark.slow
 @given(networks)
 def test_a_network_reads_as_it_was_written(facts: NetworkFacts) -> None:
     assert decode_network_untrusted(facts.encode()) == facts

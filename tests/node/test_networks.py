@@ -77,6 +77,7 @@ def test_each_subnet_of_a_network_has_a_vni_and_one_after_another_is_used() -> N
         hosts.connect(1, network)
 
 
+@pytest.mark.slow
 def test_subnets_of_the_pool_keep_clear_of_every_members_routes_and_of_networks() -> (
     None
 ):
@@ -282,6 +283,7 @@ def test_the_place_of_a_network_that_goes_is_waited_for_until_all_know(
     assert hosts.agree()
 
 
+@pytest.mark.slow
 def test_a_place_that_not_all_know_to_be_free_is_refused_in_the_end() -> None:
     hosts = Hosts(3)
     network = hosts.create(1, "blue", "10.9.0.0/24")

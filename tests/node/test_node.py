@@ -74,6 +74,7 @@ def test_every_packet_is_a_channels_and_no_datagram_is_too_long() -> None:
         assert isinstance(output, SendStream) or len(output.data) <= 1200
 
 
+@pytest.mark.slow
 def test_a_dead_node_is_found_and_a_leave_is_known() -> None:
     table = joined(4)
     del table.nodes[4]
@@ -85,6 +86,7 @@ def test_a_dead_node_is_found_and_a_leave_is_known() -> None:
     assert any(isinstance(note, Departed) for _, note in table.notes)
 
 
+@pytest.mark.slow
 def test_a_node_that_restarts_with_its_sessions_lost_is_never_suspected() -> None:
     table = joined(4)
     seen = len(table.notes)
@@ -132,6 +134,7 @@ def test_what_was_recorded_is_nothing_to_a_node_that_hears_it_again() -> None:
     )
 
 
+@pytest.mark.slow
 def test_random_bytes_and_truncated_packets_change_nothing() -> None:
     table = joined(3)
     random = Random(5)
@@ -145,6 +148,7 @@ def test_random_bytes_and_truncated_packets_change_nothing() -> None:
     assert table.views() == before
 
 
+@pytest.mark.slow
 def test_a_revoked_node_is_cut_off_at_once() -> None:
     table = joined(3)
     for number in (1, 2):
@@ -206,6 +210,7 @@ def test_datagrams_name_no_peer() -> None:
     assert any(isinstance(output, SendDatagram) for _, output in table.passed)
 
 
+@pytest.mark.slow
 def test_a_copy_that_is_always_faster_turns_no_answer_away() -> None:
     table = joined(3)
     elsewhere = Address(bytes((192, 0, 2, 66)), 666)
@@ -236,6 +241,7 @@ def test_traffic_is_counted_by_room_on_both_sides() -> None:
     assert 0 < other.received["sync"] <= one.sent["sync"]
 
 
+@pytest.mark.slow
 def test_at_rest_probes_stir_nobody_who_follows_the_rows() -> None:
     table = joined(4)
     table.run(10.0)
@@ -253,6 +259,7 @@ def networks_of(table: Table, number: int) -> set[str]:
     return {one.facts.name for one in networks}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_s", [None, 0.0, 0.02])
 def test_what_comes_at_once_is_taken_as_if_it_came_one_by_one(
     batch_s: float | None,

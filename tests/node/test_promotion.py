@@ -35,6 +35,7 @@ def revoke(table: Certified, by: int, node: int) -> None:
     table.command(by, lambda tables: tables.revoke(table.now, table.id(node)))
 
 
+@pytest.mark.slow
 def test_who_is_promoted_is_a_manager_to_every_member() -> None:
     table = Certified(4)
     made = table.change(1, 4, MANAGER)
@@ -48,6 +49,7 @@ def test_who_is_promoted_is_a_manager_to_every_member() -> None:
         assert table.nodes[number].states()[table.id(3)] is State.LEFT
 
 
+@pytest.mark.slow
 def test_who_is_demoted_is_a_worker_to_every_member() -> None:
     table = demoted()
     (made,) = table.told(2)
@@ -60,6 +62,7 @@ def test_who_is_demoted_is_a_worker_to_every_member() -> None:
     assert table.all_see(range(1, 6))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [REVOCATION, TOKEN, POOL])
 def test_what_a_demoted_manager_writes_as_such_counts_nowhere(name: str) -> None:
     table = demoted()
@@ -83,6 +86,7 @@ def test_what_a_demoted_manager_writes_as_such_counts_nowhere(name: str) -> None
         assert book.match(SECRET).role is None
 
 
+@pytest.mark.slow
 def test_a_demoted_manager_cannot_keep_it_from_anybody() -> None:
     """It goes on with its old certificate, and shows that to who has just come."""
     table = Certified(4, 2)
@@ -107,6 +111,7 @@ def test_a_demoted_manager_cannot_keep_it_from_anybody() -> None:
     assert table.told(2) == [made], "it hears of it by the row as well"
 
 
+@pytest.mark.slow
 def test_whom_a_demoted_manager_admitted_stays_and_nobody_new_comes() -> None:
     table = demoted()
     assert table.all_see(range(1, 6))
@@ -120,6 +125,7 @@ def test_whom_a_demoted_manager_admitted_stays_and_nobody_new_comes() -> None:
         table.authorities[2].renew(table.held(2, 5), table.wall)
 
 
+@pytest.mark.slow
 def test_whom_it_admitted_unheard_of_is_a_member_no_more() -> None:
     table = Certified(4, 2)
     chain = table.certified.second.issue(
@@ -141,6 +147,7 @@ def test_whom_it_admitted_unheard_of_is_a_member_no_more() -> None:
         assert table.nodes[number].states()[table.id(5)] is State.LEFT
 
 
+@pytest.mark.slow
 def test_what_a_manager_had_said_as_such_stands_when_it_is_demoted() -> None:
     table = Certified(5, 3)
     pools = (parse_pool("10.0.0.0/16"),)
@@ -177,6 +184,7 @@ def told_of_pools(table: Certified) -> list[object]:
     return found
 
 
+@pytest.mark.slow
 def test_who_is_promoted_again_is_a_manager_again() -> None:
     table = demoted()
     made = table.change(1, 2, MANAGER)
@@ -192,6 +200,7 @@ def test_who_is_promoted_again_is_a_manager_again() -> None:
     assert table.counts(1) == {bytes(table.id(5))}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_first", [False, True])
 def test_a_promotion_that_was_taken_back_counts_nowhere_when_it_is_heard(
     *, is_first: bool
@@ -229,6 +238,7 @@ def give(table: Certified, number: int, chain: Chain) -> None:
     )
 
 
+@pytest.mark.slow
 def test_no_row_demotes_whom_no_root_does() -> None:
     table = Certified(4, 3)
     subject = own_subject(table.pki.identity(3), "n3", WORKER)
@@ -249,6 +259,7 @@ def test_no_manager_demotes_itself() -> None:
         table.change(1, 1, WORKER)
 
 
+@pytest.mark.slow
 def test_after_a_restart_a_demotion_counts_from_the_first() -> None:
     table = demoted()
     stored = table.stored(4)

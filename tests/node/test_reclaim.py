@@ -324,6 +324,7 @@ def test_nobody_is_removed_where_nobody_has_asked_for_it() -> None:
     assert not is_removed(hosts, 1, 3)
 
 
+@pytest.mark.slow
 def test_who_forgot_that_it_removed_a_host_uses_nothing_that_that_one_grants() -> None:
     """A backup of the manager meets the removed host, and nobody else."""
     hosts, network, realm = shared(3, "10.9.0.0/24")

@@ -87,6 +87,7 @@ def put(table: Table, number: int, key: bytes, *, durable: bool = False) -> None
     table.run(0.2)
 
 
+@pytest.mark.slow
 def test_who_is_removed_is_cut_off_and_only_what_is_durable_stays() -> None:
     table = joined(4)
     put(table, 4, b"endpoint")
@@ -104,6 +105,7 @@ def test_who_is_removed_is_cut_off_and_only_what_is_durable_stays() -> None:
     assert len(digests) == 1
 
 
+@pytest.mark.slow
 def test_what_a_removed_manager_had_issued_stands() -> None:
     table = joined(4)
     put(table, 3, b"before")
@@ -168,6 +170,7 @@ def test_two_managers_that_remove_each_other_are_both_cut_off(late: int) -> None
         assert {states[table.id(1)], states[table.id(2)]} == {State.LEFT}
 
 
+@pytest.mark.slow
 def test_a_removed_node_has_left_for_all_and_stays_out() -> None:
     table = joined(4)
     table.command(1, lambda tables: tables.revoke(table.now, table.id(4)))
@@ -181,6 +184,7 @@ def test_a_removed_node_has_left_for_all_and_stays_out() -> None:
     assert (4, Removed(table.id(4), 0)) in table.notes
 
 
+@pytest.mark.slow
 def test_who_is_removed_while_it_is_down_is_told_by_all_when_it_returns() -> None:
     table = joined(4)
     view, stored = table.nodes[4].save(), table.stored(4)
@@ -199,6 +203,7 @@ def test_who_is_removed_while_it_is_down_is_told_by_all_when_it_returns() -> Non
         assert table.nodes[number].states()[table.id(4)] is State.LEFT
 
 
+@pytest.mark.slow
 def test_a_removal_that_counts_no_more_is_taken_back() -> None:
     """No command of ours does so, but rows decide; and trust follows the rows."""
     table = joined(4)
@@ -216,6 +221,7 @@ def test_a_removal_that_counts_no_more_is_taken_back() -> None:
     assert (3, Restored(table.id(4))) in table.notes
 
 
+@pytest.mark.slow
 def test_no_mask_hides_a_removal() -> None:
     table = joined(4)
     table.command(1, lambda tables: tables.revoke(table.now, table.id(4)))
@@ -232,6 +238,7 @@ def test_no_mask_hides_a_removal() -> None:
     assert removals(table, 2) == {4}
 
 
+@pytest.mark.slow
 def test_what_only_managers_write_only_managers_mask() -> None:
     table = joined(3)
     name = (TOKEN, b"a token")
@@ -272,6 +279,7 @@ def unseen(table: Table, number: int, through: int, *others: int) -> None:
     table.run(1.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("joins", [False, True])
 def test_a_restart_knows_by_its_stored_rows_whom_to_believe(*, joins: bool) -> None:
     """Certificates travel with `node` rows; the directory of before may be gone."""

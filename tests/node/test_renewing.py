@@ -38,6 +38,7 @@ def wanted(table: Certified, of: int) -> list[int]:
     ]
 
 
+@pytest.mark.slow
 def test_a_certificate_is_renewed_at_two_thirds_of_its_life() -> None:
     table = Certified(4)
     first = table.held(4)
@@ -58,6 +59,7 @@ def test_a_certificate_is_renewed_at_two_thirds_of_its_life() -> None:
     assert table.all_see(range(1, 5))
 
 
+@pytest.mark.slow
 def test_who_can_renew_is_found_and_what_lasts_is_warned_of() -> None:
     table = Certified(3)
     table.stuck = {1, 2}
@@ -74,6 +76,7 @@ def test_who_can_renew_is_found_and_what_lasts_is_warned_of() -> None:
     assert table.nodes[3].warnings() == []
 
 
+@pytest.mark.slow
 def test_a_manager_renews_its_own_by_whoever_has_the_root() -> None:
     table = Certified(3)
     table.leap(250 * DAY_S)
@@ -89,6 +92,7 @@ def test_a_manager_renews_its_own_by_whoever_has_the_root() -> None:
     assert wanted(table, 2)[-1] == 1
 
 
+@pytest.mark.slow
 def test_an_older_certificate_that_is_sent_again_changes_nothing() -> None:
     table = Certified(4)
     first = table.held(4)
@@ -126,6 +130,7 @@ def forged(table: Certified, kind: str) -> Chain:
             return chain(made, held.issuer)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kind", ["another's", "another name", "another place", "not signed"]
 )
@@ -151,6 +156,7 @@ def test_a_worker_hands_out_no_certificates_and_renews_none() -> None:
         table.hand(3, 4, renewed)
 
 
+@pytest.mark.slow
 def test_a_member_asks_for_itself_alone_and_not_without_end() -> None:
     table = Certified(4)
     table.stuck = {1, 2}
@@ -165,6 +171,7 @@ def test_a_member_asks_for_itself_alone_and_not_without_end() -> None:
     assert not wanted(table, 4)
 
 
+@pytest.mark.slow
 def test_what_cannot_be_given_is_refused_with_a_line() -> None:
     table = Certified(4)
     renewed = table.authorities[2].renew(table.held(4), table.wall)
@@ -210,6 +217,7 @@ def test_a_certificate_is_stored_before_a_row_speaks_of_it() -> None:
     assert kinds.index(Recertified) < kinds.index(Save)
 
 
+@pytest.mark.slow
 def test_a_short_life_is_asked_for_in_time_and_an_ended_one_says_so() -> None:
     table = Certified(4)
     renewed = table.authorities[2].renew(table.held(4), table.wall)
@@ -228,6 +236,7 @@ def test_a_short_life_is_asked_for_in_time_and_an_ended_one_says_so() -> None:
     assert line == "certificate of n4: has ended: join again by a token"
 
 
+@pytest.mark.slow
 def test_what_ends_with_its_issuer_is_not_renewed_ever_more_often() -> None:
     table = Certified(4)
     ends = int(table.wall) + 60

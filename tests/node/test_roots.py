@@ -42,6 +42,7 @@ def tops(table: Certified) -> set[bytes]:
     return {table.held(number).top.terms.issuer for number in table.nodes}
 
 
+@pytest.mark.slow
 def test_all_renew_under_a_second_root_and_then_the_first_may_end() -> None:
     table = Certified(5)
     old = table.certified.root_key
@@ -66,6 +67,7 @@ def test_all_renew_under_a_second_root_and_then_the_first_may_end() -> None:
     assert table.all_see(range(1, 6))
 
 
+@pytest.mark.slow
 def test_who_was_away_learns_of_both_roots_when_it_is_back() -> None:
     table = Certified(4)
     table.drop = lambda number, sent: 4 in (number, sent.address.host[-1])
@@ -79,6 +81,7 @@ def test_who_was_away_learns_of_both_roots_when_it_is_back() -> None:
     assert table.nodes[1].certification.behind() == []
 
 
+@pytest.mark.slow
 def test_what_goes_back_to_a_root_that_ended_is_void() -> None:
     table = Certified(4)
     old = table.certified.root_key
@@ -108,6 +111,7 @@ def test_a_root_that_no_root_vouches_for_is_nobodys() -> None:
     assert len(table.directories[1].trust.roots()) == 1
 
 
+@pytest.mark.slow
 def test_only_a_later_root_ends_one_whoever_passes_it_on() -> None:
     table = Certified(3)
     old = table.certified.root_key

@@ -43,6 +43,7 @@ def put(table: Table, number: int, key: bytes, value: bytes) -> None:
     )
 
 
+@pytest.mark.slow
 def test_every_node_holds_every_nodes_own_row_and_with_it_its_certificate() -> None:
     table = joined(4)
     for node in table.nodes.values():
@@ -54,6 +55,7 @@ def test_every_node_holds_every_nodes_own_row_and_with_it_its_certificate() -> N
             assert chain_of_untrusted(facts.about) == table.pki.chain(number).encoded
 
 
+@pytest.mark.slow
 def test_a_row_goes_to_those_in_its_network_and_to_nobody_else() -> None:
     table = joined(4)
     attach(table, 1, 2, 3)
@@ -81,6 +83,7 @@ def test_a_row_is_given_out_to_be_saved_before_it_is_sent() -> None:
     assert SendDatagram in kinds or SendStream in kinds
 
 
+@pytest.mark.slow
 def test_what_a_loss_kept_from_a_node_is_found_by_the_digests_on_probes() -> None:
     table = joined(3)
     attach(table, 1, 2, 3)
@@ -156,6 +159,7 @@ def test_what_a_certificate_allows_is_asked_again_when_another_is_known(
     assert asked == [table.id(2)]
 
 
+@pytest.mark.slow
 def test_who_has_left_is_asked_for_nothing_in_its_networks_any_more() -> None:
     """Its masks stay until others have forgotten it; it does not die of them."""
     table = joined(3)

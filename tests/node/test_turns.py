@@ -46,6 +46,7 @@ def test_whoever_was_looked_at_meanwhile_waits_for_others() -> None:
     assert 30.0 <= due <= 31.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 7, 1000])
 def test_nobody_waits_for_longer_whoever_comes_and_goes(count: int) -> None:
     random, turns, now = Random(count), Turns(WITHIN_S), 0.0
@@ -66,6 +67,7 @@ def test_nobody_waits_for_longer_whoever_comes_and_goes(count: int) -> None:
     assert all(now - at <= WITHIN_S + GAP_S * 2 for at in looked.values())
 
 
+@pytest.mark.slow
 def test_a_thousand_that_were_looked_at_together_come_in_time() -> None:
     turns = Turns(WITHIN_S)
     for number in range(1000):

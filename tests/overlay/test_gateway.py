@@ -196,6 +196,7 @@ def test_where_the_ipv6_prefix_is_taken_it_goes_without_ipv6() -> None:
     assert "no IPv6" in result.warnings[0]
 
 
+@pytest.mark.slow
 def test_a_full_subnet_is_told() -> None:
     held = IPv4Network("192.168.0.0/20")
     boxes = [GatewaySandbox(f"{number:04}", "eth0") for number in range(4094)]

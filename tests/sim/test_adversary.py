@@ -115,6 +115,7 @@ def test_a_meeting_of_a_stranger_is_answered_and_comes_to_nothing() -> None:
     assert engine_of(cluster, 0).paths().keys() == before
 
 
+@pytest.mark.slow
 def test_a_flooded_node_gives_cookies_to_the_outsiders_own_addresses() -> None:
     cluster, adversary, trespass = watched(2)
     forger, target = forger_of(cluster), cluster.hosts[0]

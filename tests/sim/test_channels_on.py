@@ -29,6 +29,7 @@ def sealed(
     return run(Options(scenario, nodes, seed, duration_s=duration_s, settings=settings))
 
 
+@pytest.mark.slow
 def test_nodes_at_rest_suspect_nobody_and_shake_hands_once() -> None:
     result = sealed("idle", 8, duration_s=15.0)
     assert (result.violations, result.figures["suspicions"]) == ((), 0)
@@ -39,6 +40,7 @@ def test_nodes_at_rest_suspect_nobody_and_shake_hands_once() -> None:
     assert "engine_channel_unopened" not in result.coverage
 
 
+@pytest.mark.slow
 def test_the_bytes_that_seal_a_packet_are_counted_in_it() -> None:
     result = sealed("idle", 4, duration_s=10.0)
     plain = run(Options("idle", 4, 1, duration_s=10.0))
@@ -60,6 +62,7 @@ def test_an_update_costs_few_more_packets_and_at_most_twice_the_time() -> None:
     assert all_s <= 2 * plain_s
 
 
+@pytest.mark.slow
 def test_a_crash_is_found_and_nobody_else_is_blamed() -> None:
     figures = sealed("crash", 8).figures
     all_dead_s = figures["all_dead_s"]
@@ -68,6 +71,7 @@ def test_a_crash_is_found_and_nobody_else_is_blamed() -> None:
     assert figures["false_dead"] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("with_state", ["0", "1"])
 def test_who_restarts_is_known_by_its_new_life_and_never_suspected(
     with_state: str,
@@ -80,6 +84,7 @@ def test_who_restarts_is_known_by_its_new_life_and_never_suspected(
     assert "member_suspect" not in result.coverage
 
 
+@pytest.mark.slow
 def test_all_join_through_strangers_and_learn_their_certificates() -> None:
     result = sealed("bootstrap", 8)
     assert result.violations == ()
@@ -183,6 +188,7 @@ def test_every_setting_of_channels_is_listed_beside_those_of_membership() -> Non
     assert told["rekey_age_s"].startswith(f"default {ChannelSettings().rekey_age_s:g}")
 
 
+@pytest.mark.slow
 def test_sessions_are_renewed_by_age_and_nobody_notices() -> None:
     result = sealed("idle", 4, duration_s=20.0, rekey_age_s="4")
     assert (result.violations, result.figures["suspicions"]) == ((), 0)
@@ -190,6 +196,7 @@ def test_sessions_are_renewed_by_age_and_nobody_notices() -> None:
     assert "engine_channel_unknown_sessions" not in result.coverage
 
 
+@pytest.mark.slow
 def test_what_was_run_before_shifts_nothing() -> None:
     first = sealed("bootstrap", 5, 9).trace_hash
     sealed("idle", 7, 9, 1.0)

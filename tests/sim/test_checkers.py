@@ -189,6 +189,7 @@ def test_to_forget_the_dead_breaks_the_chain() -> None:
     assert first(ForgetsTheDead)[0] == "chain"
 
 
+@pytest.mark.slow
 def test_memberlist_may_forget_the_dead() -> None:
     settings = {"down_s": "60"}
     options = Options("restart", 6, profile="memberlist", settings=settings)
@@ -199,10 +200,12 @@ def test_a_node_that_lists_itself_is_found() -> None:
     assert first(ListsItself) == ("self", "lists itself")
 
 
+@pytest.mark.slow
 def test_an_invented_member_is_found() -> None:
     assert first(Invents) == ("unknown", "unknown member " + "00" * 16)
 
 
+@pytest.mark.slow
 def test_a_claim_its_subject_never_made_is_found() -> None:
     checker, message = first(Exaggerates)
     assert (checker, message[8:]) == (
@@ -226,6 +229,7 @@ def test_outputs_without_end_are_found(
     assert first(NeverEnds)[0] == "endless"
 
 
+@pytest.mark.slow
 def test_a_spinning_timer_is_found() -> None:
     result = broken(Spins)
     assert {violation.checker for violation in result.violations} == {"spin"}
@@ -258,12 +262,14 @@ def test_an_exception_is_a_violation_in_one_line_and_a_traceback() -> None:
     assert "in lie" in result.failure
 
 
+@pytest.mark.slow
 def test_views_that_differ_at_the_end_of_the_calm_are_found() -> None:
     options = Options("chaos", 6, 2, "toy", duration_s=60.0)
     violations = run(options, toy_registry()).violations
     assert [violation.checker for violation in violations] == ["convergence"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("loss", "checkers"), [(0.3, ["convergence"]), (0.6, []), (1.0, [])]
 )

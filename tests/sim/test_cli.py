@@ -55,6 +55,7 @@ def test_bad_input_gets_one_line_and_exit_2(
     assert err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_json_is_one_document_and_the_first_line_of_stderr_tells_how_to_replay(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -75,6 +76,7 @@ def test_json_is_one_document_and_the_first_line_of_stderr_tells_how_to_replay(
     )
 
 
+@pytest.mark.slow
 def test_a_sweep_sums_up_its_seeds(capsys: pytest.CaptureFixture[str]) -> None:
     words = "sweep update --nodes 4 --seeds 3 --first-seed 5 --jobs 1 --format json"
     assert call(words.split()) == 0
@@ -108,6 +110,7 @@ def test_the_list_names_scenarios_figures_and_keys(
     assert {name for name, told in sets.items() if told} == channels | tables
 
 
+@pytest.mark.slow
 def test_the_module_is_a_command() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "sim", "run", "idle", "--nodes", "0"],
@@ -149,6 +152,7 @@ def test_the_last_seed_of_a_sweep_is_checked_before_the_first_runs() -> None:
     assert call(f"sweep update --seeds 2 --first-seed {SEED_MAX}".split()) == 2
 
 
+@pytest.mark.slow
 def test_a_sweep_whose_worker_dies_ends_with_the_place_of_the_lost_task() -> None:
     with Workers(2) as workers, pytest.raises(WorkerLost) as lost:
         list(workers.map(os._exit, [9, 9, 9]))
@@ -185,6 +189,7 @@ sys.exit(call(words.split()))
 """
 
 
+@pytest.mark.slow
 def test_an_interrupt_ends_a_sweep_at_once() -> None:
     with subprocess.Popen(
         [sys.executable, "-c", LONG_SWEEP], stderr=subprocess.PIPE, text=True
@@ -214,6 +219,7 @@ def test_a_matrix_that_is_none_gets_one_line(
     assert err.count("\n") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "suffix"),
     [

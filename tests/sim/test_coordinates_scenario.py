@@ -82,6 +82,7 @@ def test_errors_are_relative_and_pair_by_pair() -> None:
     assert relative_errors(truth, lambda i, j: 1.0) == [0.0, 0.5, 0.75]
 
 
+@pytest.mark.slow
 def test_real_engines_find_out_where_they_are() -> None:
     options = Options("coordinates", nodes=5, duration_s=25.0, settings={"matrix": "2"})
     result = run(options)
@@ -96,6 +97,7 @@ def test_real_engines_find_out_where_they_are() -> None:
     assert 0 < mean <= worst < 1
 
 
+@pytest.mark.slow
 def test_the_wire_is_the_matrix() -> None:
     result = run(Options("coordinates", nodes=2, duration_s=5.0))
     error = result.figures["error_max"]
@@ -104,6 +106,7 @@ def test_the_wire_is_the_matrix() -> None:
     assert error < 0.3
 
 
+@pytest.mark.slow
 def test_engines_without_coordinates_have_no_figures() -> None:
     options = Options("coordinates", nodes=3, profile="toy", duration_s=5.0)
     result = run(options, toy_registry())

@@ -2,6 +2,8 @@
 
 from random import Random
 
+import pytest
+
 from sim.cluster import Cluster
 from sim.course import Views
 from sim.options import Options
@@ -36,6 +38,7 @@ def test_the_course_says_what_a_look_at_every_view_would_find() -> None:
     assert (min(means), means[-1]) == (12 / 5, 4.0)
 
 
+@pytest.mark.slow
 def test_views_say_what_each_node_held_and_change_nothing() -> None:
     options = Options("crash", nodes=6, seed=3)
     views = Views()

@@ -145,6 +145,7 @@ def hear_of(hosts: Hosts, number: int, network: Scope) -> None:
     hosts.run(0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("was_known_to_go", [False, True])
 def test_who_has_yet_to_hear_that_a_network_goes_is_excused_and_nobody_else(
     was_known_to_go: bool,
@@ -160,6 +161,7 @@ def test_who_has_yet_to_hear_that_a_network_goes_is_excused_and_nobody_else(
     assert "address_doubled" in wrong
 
 
+@pytest.mark.slow
 def test_what_was_made_beside_a_network_that_stays_is_found_by_whoever_looks() -> None:
     _, looks, _, new = given_again()
     # As if its maker had known of no network that is gone.

@@ -265,6 +265,7 @@ def test_where_nothing_is_ours_only_foreign_things_come(kind: str) -> None:
     assert bool(done) == kind.startswith("foreign-")
 
 
+@pytest.mark.slow
 def test_with_everything_there_any_kind_may_happen() -> None:
     random = Random(5)
     kinds = [furnished().tamper(random).partition(":")[0] for _ in range(400)]

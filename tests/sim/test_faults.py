@@ -63,6 +63,7 @@ def test_any_other_name_is_refused(name: str) -> None:
     assert str(caught.value).endswith("; or one of a kind, as pause.3")
 
 
+@pytest.mark.slow
 def test_intensity_scales_the_number_of_faults() -> None:
     calm = Counter(fault.kind for fault in draw_plan(1, 8, 6000.0, intensity=0.5))
     wild = Counter(fault.kind for fault in draw_plan(1, 8, 6000.0, intensity=2))

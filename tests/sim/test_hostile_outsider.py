@@ -25,6 +25,7 @@ NOTHING: Mapping[str, int] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", mostly_slow(Attack, [Attack.REPLAY, Attack.MIRROR]))
 def test_no_kind_of_attack_changes_anything(kind: Attack) -> None:
     result = outsider(kind)
@@ -39,6 +40,7 @@ def test_no_kind_of_attack_changes_anything(kind: Attack) -> None:
     assert figures["back_s"] is not None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kind",
     mostly_slow(
@@ -54,6 +56,7 @@ def test_who_only_speaks_makes_nobody_suspected(kind: Attack) -> None:
     assert echo < 0.5
 
 
+@pytest.mark.slow
 def test_false_answers_prompt_handshakes_and_no_more() -> None:
     figures = outsider(Attack.ANSWER).figures
     assert figures["prompted"]
@@ -71,6 +74,7 @@ def test_a_flood_is_answered_by_cookies_and_the_flooded_node_returns() -> None:
     assert back_s < 0.5
 
 
+@pytest.mark.slow
 def test_copies_that_come_before_the_original_are_told_apart() -> None:
     figures = outsider(Attack.MIRROR).figures
     assert figures["late_copies"]
@@ -78,6 +82,7 @@ def test_copies_that_come_before_the_original_are_told_apart() -> None:
     assert figures["state_changes_by_outsider"] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("nodes", mostly_slow([2, 4, 12], [2]))
 def test_copies_of_everything_get_nobody_held_dead(nodes: int) -> None:
     settings = {"kind": "2", "rate_per_s": "100", "at_s": "1"}
@@ -107,6 +112,7 @@ def test_the_kind_is_drawn_from_the_seed_and_one_that_is_set_shifts_nothing() ->
     assert drawn.trace_hash == set_to.trace_hash
 
 
+@pytest.mark.slow
 def test_it_runs_with_channels_unless_told_otherwise() -> None:
     plain, told = (
         run(Options("hostile-outsider", 2, duration_s=0.5, settings=settings))
@@ -151,6 +157,7 @@ def test_what_cannot_be_attacked_is_refused(
 # Each part of the rule is shown to fail, by an engine that breaks it.
 
 
+@pytest.mark.slow
 def test_a_window_that_lets_packets_in_twice_is_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -160,6 +167,7 @@ def test_a_window_that_lets_packets_in_twice_is_found(
     assert result.figures["state_changes_by_outsider"]
 
 
+@pytest.mark.slow
 def test_an_answer_longer_than_what_it_answers_is_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -171,6 +179,7 @@ def test_an_answer_longer_than_what_it_answers_is_found(
     assert "bytes answered by 1016" in violation.message
 
 
+@pytest.mark.slow
 def test_an_address_that_follows_a_replayed_handshake_is_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -62,6 +62,7 @@ def test_where_all_was_detected_there_is_no_margin_of_never() -> None:
     assert axes.get_xlim()[1] > 2.05
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["png", "svg"])
 def test_a_picture_of_several_labels_is_written(tmp_path: Path, suffix: str) -> None:
     file = tmp_path / f"detection.{suffix}"
@@ -75,6 +76,7 @@ def result_with(**figures: float | None) -> Result:
     return replace(whole, figures=figures)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("figures", "expected"),
     [
@@ -91,6 +93,7 @@ def test_a_dot_needs_a_time_of_detection_and_a_count_of_false_deads(
     assert detections([result_with(**figures)]) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("scenario", "is_scatter"),
     [("crash", True), pytest.param("update", False, marks=pytest.mark.slow)],

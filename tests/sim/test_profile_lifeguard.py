@@ -350,6 +350,7 @@ def test_a_quiet_network_suspects_nobody_and_carries_no_nack() -> None:
     assert len(kinds) == 600
 
 
+@pytest.mark.slow
 def test_a_crash_is_confirmed_after_the_shortest_suspicion() -> None:
     result = run(Options("crash", 64, profile="lifeguard"))
     figures = result.figures

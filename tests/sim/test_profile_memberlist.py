@@ -29,6 +29,7 @@ def memberlist(
     return ToyNetwork(MemberlistProfile(settings), size, seed=seed, joined=joined)
 
 
+@pytest.mark.slow
 def test_one_crash_of_ten_is_known_when_the_real_one_knows_it() -> None:
     firsts: list[float] = []
     lasts: list[float] = []
@@ -47,6 +48,7 @@ def test_one_crash_of_ten_is_known_when_the_real_one_knows_it() -> None:
     assert max(lasts) <= 8.0
 
 
+@pytest.mark.slow
 def test_an_update_reaches_a_hundred_within_a_second_at_twelve_copies_a_node() -> None:
     for seed in range(3):
         net = memberlist(100, seed=seed)

@@ -47,6 +47,7 @@ def test_a_crash_is_suspected_within_a_round_and_confirmed_nine_periods_later() 
         assert len(confirmed) == 9
 
 
+@pytest.mark.slow
 def test_an_update_rides_on_pings_and_acks_alone() -> None:
     net = swim(100)
     net.run(2.0)
@@ -93,6 +94,7 @@ def test_one_who_leaves_is_known_to_have_left() -> None:
     assert [(one.index, one.output) for one in departed] == [(7, Departed(0))]
 
 
+@pytest.mark.slow
 def test_all_who_join_through_one_know_each_other() -> None:
     net = swim(20, joined=False)
     seed_address = net.identities[0].address

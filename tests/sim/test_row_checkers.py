@@ -179,6 +179,7 @@ def test_a_horizon_above_what_lives_is_found(monkeypatch: pytest.MonkeyPatch) ->
     assert result.violations
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("nodes", [2, 6])
 def test_who_asks_from_outside_is_given_nothing(nodes: int) -> None:
     result = outcome("scope", nodes, duration_s="22", acts_per_s="20")
@@ -187,6 +188,7 @@ def test_who_asks_from_outside_is_given_nothing(nodes: int) -> None:
     assert figure(result, "asked") > 50
 
 
+@pytest.mark.slow
 def test_what_sync_gives_to_whoever_asks_is_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -200,6 +202,7 @@ def test_what_sync_gives_to_whoever_asks_is_found(
     assert figure(result, "held_outside") == 0
 
 
+@pytest.mark.slow
 def test_a_snapshot_for_whoever_asks_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     receive_want = Snapshots.receive_want
 

@@ -37,6 +37,7 @@ NAMED = {
 SHORT = {"partition": 70.0, "churn": 40.0, "idle": 5.0, "chaos": 25.0}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "scenario", [name for name, kind in SCENARIOS.items() if not kind.settings]
 )
@@ -126,6 +127,7 @@ def test_what_is_never_reached_is_none() -> None:
     }
 
 
+@pytest.mark.slow
 def test_another_seed_is_another_run() -> None:
     hashes = {
         run(Options("idle", 4, seed, "toy", duration_s=3), toy_registry()).trace_hash
@@ -181,6 +183,7 @@ print(run(options, toy_registry() if profile == "toy" else None).trace_hash)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("profile", mostly_slow(["toy", "swarmnet"], ["toy"]))
 def test_one_seed_gives_one_trace_in_any_process(tmp_path: Path, profile: str) -> None:
     traces = [tmp_path / "first", tmp_path / "second"]

@@ -80,6 +80,7 @@ def test_the_slow_are_blocked_both_ways_and_in_step() -> None:
     assert held == [(0, 0), (7, 28), (7, 28), (0, 0), (0, 0), (12, 28)]
 
 
+@pytest.mark.slow
 def test_a_blocked_node_does_not_know_that_it_is_late_and_a_stopped_one_does() -> None:
     settings = {"slow": "2", "block_s": "4", "run_s": "1"}
     blocked = toy("pause", settings).coverage
@@ -103,6 +104,7 @@ def test_slow_nodes_bring_false_deads_where_nobody_knows_better() -> None:
     assert slow
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("profile", ["swim", "memberlist"])
 @pytest.mark.parametrize(
     ("scenario", "settings"),
@@ -142,6 +144,7 @@ def test_a_true_crash_is_found_and_nobody_else_is_blamed(
     assert share == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "coverage"),
     [
@@ -163,6 +166,7 @@ def test_each_kind_of_bad_connection_begins_once_or_by_turns(
     assert (result.figures["kind"], result.figures["faulty"]) == (int(kind), 1)
 
 
+@pytest.mark.slow
 def test_a_flip_flop_is_deaf_and_whole_by_turns(tmp_path: Path) -> None:
     trace = tmp_path / "trace"
     toy("asymmetric", {"kind": "5", "flip_s": "8"}, trace=trace)
@@ -192,6 +196,7 @@ def test_what_is_not_set_is_drawn_from_the_seed() -> None:
     assert {one["kind"] for one in ways} == {*Way}
 
 
+@pytest.mark.slow
 def test_a_key_that_is_set_shifts_no_other_draw(tmp_path: Path) -> None:
     settings: list[dict[str, str]] = [{}, {"block_s": "2"}, {"run_s": "1", "slow": "2"}]
     crashes = []
@@ -204,6 +209,7 @@ def test_a_key_that_is_set_shifts_no_other_draw(tmp_path: Path) -> None:
     assert len(crashes[0]) == 1
 
 
+@pytest.mark.slow
 def test_pauses_shift_neither_the_crash_nor_its_victims(tmp_path: Path) -> None:
     crashes = []
     for paused in ("0", "0.5"):
@@ -218,6 +224,7 @@ def test_pauses_shift_neither_the_crash_nor_its_victims(tmp_path: Path) -> None:
     assert stopped.isdisjoint(node for _, node, _ in crashes[0])
 
 
+@pytest.mark.slow
 def test_without_paused_nodes_the_lengths_of_pauses_change_nothing() -> None:
     hashes = {
         toy("crash", keys).trace_hash
@@ -226,6 +233,7 @@ def test_without_paused_nodes_the_lengths_of_pauses_change_nothing() -> None:
     assert len(hashes) == 1
 
 
+@pytest.mark.slow
 def test_pauses_and_the_time_between_them_keep_their_range(tmp_path: Path) -> None:
     trace = tmp_path / "trace"
     settings = {

@@ -90,6 +90,7 @@ def breaks(options: Options, engine: type[ToyEngine], checker: str) -> bool:
 CUTS = ("partition", "one_way", "stream_only", "udp_only")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", mostly_slow([3, 4, 8], [3]))
 def test_of_all_faults_the_planted_cause_is_left(seed: int) -> None:
     shrunk = shrunk_with(chaos(seed), Hasty)
@@ -106,6 +107,7 @@ def test_of_two_causes_that_fail_together_both_are_left() -> None:
     assert shrunk.options.without[:4] == CUTS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "engine"),
     [
@@ -132,6 +134,7 @@ def test_the_smallest_schedule_fails_and_passes_without_any_one_of_its_faults(
     ] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("seed", "checker", "kind"),
     [
@@ -151,6 +154,7 @@ def test_the_rule_that_was_broken_first_is_the_one_that_stays_broken(
     assert [fault.kind for fault in shrunk.faults] == [kind]
 
 
+@pytest.mark.slow
 def test_what_fails_without_faults_is_left_none() -> None:
     shrunk = shrunk_with(chaos(1), Broken)
     assert (shrunk.faults, shrunk.runs) == ((), 2)
@@ -201,6 +205,7 @@ def only(kind: str) -> tuple[str, ...]:
     return tuple(name for name in KINDS if name != kind)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "words"), [("restart", " 0 join"), ("pause", " publish ")]
 )
@@ -236,6 +241,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 SHRINK = "shrink chaos --nodes 6 --profile toy --duration 40 --jobs 1"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("hasty")
 def test_the_command_prints_one_document_whose_command_fails_alike(
     capsys: pytest.CaptureFixture[str],
@@ -267,6 +273,7 @@ def test_the_command_prints_one_document_whose_command_fails_alike(
     assert "violation: exception at " in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("hasty")
 def test_the_command_prints_a_table_and_the_command_that_replays(
     capsys: pytest.CaptureFixture[str],
@@ -285,6 +292,7 @@ def test_the_command_prints_a_table_and_the_command_that_replays(
     )
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("hasty")
 def test_the_trace_is_that_of_the_smallest_schedule(tmp_path: Path) -> None:
     trace = tmp_path / "trace"
@@ -293,6 +301,7 @@ def test_the_trace_is_that_of_the_smallest_schedule(tmp_path: Path) -> None:
     assert [line.partition(" ")[0] for line in struck] == ["pause.1"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize(
     ("words", "status", "line"),

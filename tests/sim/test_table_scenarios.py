@@ -17,6 +17,7 @@ from swarmnet.tables.sync import Sync
 from tests.sim.table_runs import figure, outcome, rules_of
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("nodes", [2, 3, 12])
 def test_a_row_is_shown_by_all_within_milliseconds(nodes: int) -> None:
     result = outcome("table-update", nodes)
@@ -25,12 +26,14 @@ def test_a_row_is_shown_by_all_within_milliseconds(nodes: int) -> None:
     assert figure(result, "all_s") < 0.01
 
 
+@pytest.mark.slow
 def test_rows_behind_real_channels_are_shown_as_soon() -> None:
     result = outcome("table-update", 4, channels="on")
     assert result.violations == ()
     assert figure(result, "all_s") < 0.01
 
 
+@pytest.mark.slow
 def test_several_rows_give_their_rate_and_ages() -> None:
     result = outcome("table-update", 6, count="30", rate_per_s="30")
     assert result.violations == ()
@@ -38,6 +41,7 @@ def test_several_rows_give_their_rate_and_ages() -> None:
     assert figure(result, "age_p99_s") <= figure(result, "age_max_s") < 0.05
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("churn", ["0", pytest.param("1", marks=pytest.mark.slow)])
 def test_writes_are_seen_by_all_quiet_or_under_churn(churn: str) -> None:
     result = outcome("table-churn", 5, churn=churn, writes="8", junk="3", networks="2")
@@ -47,6 +51,7 @@ def test_writes_are_seen_by_all_quiet_or_under_churn(churn: str) -> None:
     assert figure(result, "max_s") < 0.5
 
 
+@pytest.mark.slow
 def test_sync_costs_what_differs() -> None:
     costs = [
         figure(outcome("table-sync", 2, rows="1000", differences=str(lacking)), "bytes")
@@ -57,6 +62,7 @@ def test_sync_costs_what_differs() -> None:
     assert costs[2] < 4000
 
 
+@pytest.mark.slow
 def test_a_new_member_takes_all_rows_from_several_donors() -> None:
     result = outcome("table-join", 4, rows="600")
     assert result.violations == ()
@@ -64,6 +70,7 @@ def test_a_new_member_takes_all_rows_from_several_donors() -> None:
     assert figure(result, "rows") == 604
 
 
+@pytest.mark.slow
 def test_no_row_leaves_its_network() -> None:
     result = outcome("scope", 6, duration_s="22", acts_per_s="20")
     assert result.violations == ()
@@ -129,6 +136,7 @@ def test_what_cannot_be_run_is_refused(
 # Each rule of the checkers is shown to fail, by an engine that breaks it.
 
 
+@pytest.mark.slow
 def test_a_row_that_its_owner_never_wrote_is_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -144,6 +152,7 @@ def test_a_row_that_its_owner_never_wrote_is_found(
     assert "row_owner" in rules_of(outcome("table-update", 3, duration_s="6"))
 
 
+@pytest.mark.slow
 def test_a_scope_that_is_not_forgotten_is_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -153,6 +162,7 @@ def test_a_scope_that_is_not_forgotten_is_found(
     assert figure(result, "held_outside") > 0
 
 
+@pytest.mark.slow
 def test_rows_given_to_whoever_asks_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Rules, "is_attached", lambda _self, _node, _scope: True)
     result = outcome("scope", 6, duration_s="22", acts_per_s="20")

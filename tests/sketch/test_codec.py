@@ -88,6 +88,7 @@ def test_cells_cut_anywhere_are_fewer_cells_or_refused() -> None:
                 decode_cells_untrusted(encoded[:cut])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", [0, 64])
 def test_the_counts_of_ten_thousand_elements_take_little_more_than_a_byte(
     start: int,

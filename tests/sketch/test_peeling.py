@@ -167,6 +167,7 @@ def test_cells_that_peel_in_a_circle_come_to_an_end() -> None:
     assert decode(cells, [EMPTY] * 64) is None
 
 
+@pytest.mark.slow
 def test_work_is_bounded_when_every_cell_claims_an_element(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

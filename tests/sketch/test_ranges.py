@@ -69,6 +69,7 @@ def longest(exchange: Exchange) -> int:
     return max(map(len, exchange.messages))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit_bytes", [LIMIT_BYTES_MIN, 1_152])
 @given(SETS, SETS, SETS)
 @settings(max_examples=50)
@@ -81,6 +82,7 @@ def test_two_sides_learn_their_whole_difference_once(
     assert longest(exchange) <= limit_bytes
 
 
+@pytest.mark.slow
 @given(CROWDED_SETS, CROWDED_SETS)
 @settings(max_examples=50)
 def test_neighbouring_elements_are_told_apart(ours: set[int], theirs: set[int]) -> None:

@@ -30,6 +30,7 @@ def stranger_to(world: Network, number: int) -> int:
     return next(n for n in sorted(world.engines) if n not in {number, *neighbours})
 
 
+@pytest.mark.slow
 def test_a_leave_whose_neighbours_have_all_just_died_is_known_to_the_others() -> None:
     world = network(range(1, 21))
     world.run(1.0)
@@ -69,6 +70,7 @@ def test_who_is_made_to_answer_without_end_still_has_its_news_heard(which: int) 
     assert got == set(world.engines) - {VICTIM}
 
 
+@pytest.mark.slow
 def test_who_is_accused_a_thousand_times_a_second_is_not_silenced() -> None:
     world = network(range(1, 21))
     attacker = stranger_to(world, VICTIM)
@@ -89,6 +91,7 @@ def test_who_is_accused_a_thousand_times_a_second_is_not_silenced() -> None:
     assert dead(world) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pause_s", mostly_slow([0.5, 1.4], [1.4]))
 def test_a_standing_lie_does_not_shorten_what_a_pause_may_last(pause_s: float) -> None:
     world = network((1, 2, 3, 4, 5, 6, 7, 8, LIAR))

@@ -131,6 +131,7 @@ def test_a_new_neighbour_of_ours_outside_the_scope_is_not_reminded() -> None:
     assert {to for to, _ in reminders(engine, 6.0)} <= {2}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", mostly_slow(["joins", "returns"], ["joins"]))
 def test_who_comes_within_a_payloads_life_receives_it(case: str) -> None:
     world = network(range(1, 8))

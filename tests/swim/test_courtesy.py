@@ -254,6 +254,7 @@ def test_a_member_is_welcomed_once_in_half_a_second() -> None:
     assert [welcomes(*one) for one in asked] == [1, 0, 1, 0, 1, 0]
 
 
+@pytest.mark.slow
 def test_who_is_asked_to_admit_without_end_still_tells_its_own_news() -> None:
     world = network(range(1, 31))
     world.run(1.0)

@@ -60,6 +60,7 @@ def test_one_who_stops_again_and_again_discredits_no_honest_accuser() -> None:
         assert credit.believes(0.5 * incarnation, node(2))
 
 
+@pytest.mark.slow
 def test_the_charges_that_are_remembered_are_bounded() -> None:
     credit = Credit()
     for author in range(100, 400):
@@ -133,6 +134,7 @@ def test_a_liar_wins_few_refutations_from_each(lied: Network) -> None:
         assert lied.engines[number].counters()["refutations"] <= 10 + 120 / 5
 
 
+@pytest.mark.slow
 def test_a_true_death_is_found_beside_a_liar() -> None:
     world = network((*OTHERS, LIAR))
     world.run(1.0)

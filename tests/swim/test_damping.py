@@ -61,6 +61,7 @@ def seen(world: Network, of: int) -> set[State]:
     return {world.states(n)[of] for n in world.engines if n != of}
 
 
+@pytest.mark.slow
 def test_the_first_return_is_at_once() -> None:
     world = cut(8)
     assert seen(world, 8) == {DEAD}
@@ -68,6 +69,7 @@ def test_the_first_return_is_at_once() -> None:
     assert seen(world, 8) == {ALIVE}
 
 
+@pytest.mark.slow
 def test_the_second_return_within_half_a_minute_waits_and_then_comes() -> None:
     world = cut(8)
     heal(world)
@@ -115,6 +117,7 @@ def test_many_who_were_cut_off_together_are_back_together_again_and_again() -> N
         assert [set(world.states(n).values()) for n in EVERYONE] == [{ALIVE}] * 8
 
 
+@pytest.mark.slow
 def test_a_restarted_process_starts_with_a_clean_slate() -> None:
     world = cut(8)
     heal(world)
@@ -128,6 +131,7 @@ def test_a_restarted_process_starts_with_a_clean_slate() -> None:
     assert seen(world, 8) == {ALIVE}
 
 
+@pytest.mark.slow
 def test_an_observer_that_restarts_does_not_strand_whom_it_kept_out() -> None:
     world = cut(8)
     heal(world)

@@ -2,6 +2,7 @@
 
 from functools import cache
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -249,6 +250,7 @@ def test_a_frame_that_is_refused_is_counted_once_and_changes_nothing(
     assert engine.counters() == {**IDLE, "bad_packets": 1}
 
 
+@pytest.mark.slow
 @fewer(10)
 @given(st.integers(0, 1000))
 def test_equal_seeds_give_equal_runs(seed: int) -> None:

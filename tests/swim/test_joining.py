@@ -276,6 +276,7 @@ def test_who_has_left_accuses_and_convicts_nobody() -> None:
     assert not {"accusations", "deaths"} & set(engine.counters())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [2, 3, 5, 12])
 def test_a_leave_is_known_to_all_and_nobody_is_suspected(count: int) -> None:
     world = network(range(1, count + 1))

@@ -126,6 +126,7 @@ def test_a_payload_reaches_everyone_once() -> None:
     assert copies <= 20 * 5
 
 
+@pytest.mark.slow
 def test_nothing_is_passed_on_by_who_was_not_told_to() -> None:
     world = network(range(1, 21), relays=False)
     world.engines[1].publish(0.0, payload())
@@ -163,6 +164,7 @@ def test_losses_keep_no_payload_from_anyone(seed: int, loss: float) -> None:
     assert [got for n, got in delivered(world).items() if n != 1] == [[b"data"]] * 7
 
 
+@pytest.mark.slow
 def test_after_everyone_has_it_there_is_silence() -> None:
     world = network(range(1, 9))
     world.engines[1].publish(0.0, payload())

@@ -262,6 +262,7 @@ def test_a_node_that_was_slow_is_itself_again_after_as_many_successes() -> None:
     assert world.engines[1].counters()["health_score"] == 0
 
 
+@pytest.mark.slow
 def test_a_quiet_cluster_stays_healthy_and_quiet() -> None:
     world = network(range(1, 9))
     world.run(30.0)

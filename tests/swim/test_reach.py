@@ -60,6 +60,7 @@ def reached(drop: Drop, seconds: float = 20.0) -> Network:
     return world
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("drop", "seen"),
     [
@@ -76,6 +77,7 @@ def test_a_bad_path_is_seen_by_those_whom_it_concerns(
         assert degraded == {node(n): reach for n, reach in expected.items()}
 
 
+@pytest.mark.slow
 def test_a_member_that_speaks_and_answers_no_probe_is_heard_one_way() -> None:
     world = reached(deaf, 0.0)
     for number in range(100):
@@ -117,6 +119,7 @@ def test_a_healed_path_is_direct_again() -> None:
     )
 
 
+@pytest.mark.slow
 def test_what_is_degraded_is_never_told_to_others() -> None:
     world = reached(broken_path)
     assert world.engines[1].degraded()

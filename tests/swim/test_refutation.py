@@ -127,5 +127,6 @@ def test_a_liar_whom_somebody_else_believes_is_answered_at_once() -> None:
     assert own_claim(engine) == alive(1, 1, 2)
 
 
+@pytest.mark.slow
 def test_accusers_who_could_convict_together_are_answered_at_once_for_ever() -> None:
     assert set(spaced(3, since_s=14.0)) == {0.05}

@@ -108,6 +108,7 @@ def exchange(one: Swim, other: Swim, now: float) -> list[Message]:
     return said
 
 
+@pytest.mark.slow
 @given(NEWS, NEWS)
 def test_one_exchange_without_loss_makes_two_rosters_equal(
     mine: list[list[Claim]], yours: list[list[Claim]]

@@ -211,6 +211,7 @@ def heal(world: Network) -> None:
     world.drop = lambda source, target, sent: False
 
 
+@pytest.mark.slow
 def test_a_crash_is_dead_everywhere_and_nobody_else() -> None:
     world = network(range(1, 9))
     world.run(3.0)
@@ -222,6 +223,7 @@ def test_a_crash_is_dead_everywhere_and_nobody_else() -> None:
         assert [one.current for one in world.changes(observer)] == [SUSPECT, DEAD]
 
 
+@pytest.mark.slow
 def test_two_nodes_find_each_other_again_after_any_time() -> None:
     world = network((1, 2))
     cut(world, {1}, {2})
@@ -260,6 +262,7 @@ def test_a_pause_shorter_than_the_floor_kills_nobody() -> None:
     assert world.states(1) == dict.fromkeys((2, 3, 4, 5), ALIVE)
 
 
+@pytest.mark.slow
 def test_a_one_way_fault_is_refuted_through_others() -> None:
     world = network(range(1, 6))
     world.drop = lambda source, target, sent: (source, target) == (1, 2)

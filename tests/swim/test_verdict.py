@@ -112,6 +112,7 @@ BOUND_S = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", mostly_slow(range(1, 7), [1]))
 @pytest.mark.parametrize(
     ("nodes", "victims"),
@@ -128,6 +129,7 @@ def test_a_crash_is_known_to_all_within_the_worst_case(
     assert not result.violations
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", mostly_slow(range(1, 5), [1]))
 @pytest.mark.parametrize("loss", mostly_slow([0.0, 0.05], [0.05]))
 def test_nobody_is_wrongly_dead_with_a_little_loss_and_pauses_of_up_to_two_seconds(
@@ -154,6 +156,7 @@ def test_nobody_leaves_or_moves_by_the_word_of_another(forged: str) -> None:
     assert engine.member(node(VICTIM)) != before
 
 
+@pytest.mark.slow
 def test_a_flood_of_impossible_accusations_moves_nothing_and_is_not_answered() -> None:
     """hashicorp/memberlist 358, by the thousand, signed by a member."""
     engine = swim(1, range(1, 30))

@@ -176,6 +176,7 @@ def spread_by_owners(world: Wire) -> list[Row]:
     return list(world.spread.values())
 
 
+@pytest.mark.slow
 @settings(max_examples=10)
 @given(st.integers(0, 10**6), st.integers(1, 40))
 def test_whoever_was_given_the_same_rows_holds_and_shows_the_same(
@@ -187,6 +188,7 @@ def test_whoever_was_given_the_same_rows_holds_and_shows_the_same(
     check_watchers(wire, world)
 
 
+@pytest.mark.slow
 @settings(max_examples=10)
 @example(214, 27)
 @given(st.integers(0, 10**6), st.integers(10, 40))

@@ -116,6 +116,7 @@ def test_a_detachment_voids_what_was_written_up_to_it_and_no_durable_row() -> No
     check_every_order(rows, {}, range_)
 
 
+@pytest.mark.slow
 def test_attached_again_what_was_written_since_counts_and_nothing_older() -> None:
     before, after = row(4, (1, 2)), row(4, (1, 6), E2, value=b"new")
     again = attachment(4, (1, 5), since=(1, 5))
@@ -146,6 +147,7 @@ def test_a_collected_row_is_void_alive_or_dead_durable_or_not() -> None:
     check_every_order([*rows[:4], collected], {}, later)
 
 
+@pytest.mark.slow
 def test_a_node_that_was_away_does_not_bring_back_what_was_collected() -> None:
     wire = attached_wire()
     wire[1].put(wire.now, NET, E1, b"gone")

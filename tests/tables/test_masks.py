@@ -85,6 +85,7 @@ def test_a_mask_whose_row_has_yet_to_come_again_is_not_lifted() -> None:
     assert (networks(wire), masks(wire)) == ([[], [], []], [1, 1, 1])
 
 
+@pytest.mark.slow
 def test_a_mask_goes_when_what_it_masks_is_collected_unseen() -> None:
     wire = masked_wire()
     wire.fate = lambda mail: 2 not in (mail.source, mail.target)

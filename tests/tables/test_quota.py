@@ -137,6 +137,7 @@ def test_what_a_node_says_of_itself_always_finds_room() -> None:
     assert held(wire, 1, CLUSTER) == held(wire, 2, CLUSTER)
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(st.randoms(use_true_random=False), st.integers(6, 14))
 def test_the_same_rows_of_who_writes_too_much_are_kept_whatever_the_order(

@@ -366,6 +366,7 @@ def test_who_is_a_member_no_more_by_his_issuers_removal_is_not_waited_for() -> N
     assert rules.awaited(node_id(REMOVED)) == [node_id(1), node_id(2)]
 
 
+@pytest.mark.slow
 def test_more_removals_than_a_row_has_room_for_are_settled_one_after_another() -> None:
     """And if two sides have heard of others first, they take up the same ones."""
     wire = attached_wire(4)

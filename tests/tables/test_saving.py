@@ -93,6 +93,7 @@ def own(wire: Wire, number: int) -> set[bytes]:
     return {one.item for one in rows if one.owner == node_id(number)}
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(st.integers(0, 10**6), st.integers(1, 30))
 def test_storage_holds_at_every_moment_what_a_restart_needs(

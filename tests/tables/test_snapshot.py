@@ -330,6 +330,7 @@ def test_a_donor_learns_that_we_take_part_before_he_is_asked() -> None:
     assert len(links[3].rows(NETWORK)) == 30
 
 
+@pytest.mark.slow
 def test_what_a_peer_takes_in_pages_is_bounded() -> None:
     links = full(1, TableConfig(), rows=900)
     want = WantPage(CLUSTER, 0, U64_MAX)

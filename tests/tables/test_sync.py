@@ -188,6 +188,7 @@ def test_repairs_begun_are_bounded_for_each_peer_and_for_all() -> None:
     assert len(links.mail) == links.config.repairs_max + 1
 
 
+@pytest.mark.slow
 def test_a_peer_that_wants_without_end_gets_a_bounded_share() -> None:
     links = Links(2)
     links.hold(1, [item_of(n, value=bytes(800)) for n in range(400)])
@@ -208,6 +209,7 @@ def test_a_peer_that_wants_without_end_gets_a_bounded_share() -> None:
     assert links.sent_bytes() > before
 
 
+@pytest.mark.slow
 def test_a_few_bytes_do_not_bring_more_than_a_megabyte() -> None:
     links = Links(2)
     links.hold(1, [item_of(n, value=bytes(800)) for n in range(2000)])
@@ -220,6 +222,7 @@ def test_a_few_bytes_do_not_bring_more_than_a_megabyte() -> None:
     check_sizes(links)
 
 
+@pytest.mark.slow
 def test_ranges_and_cells_without_end_are_answered_ever_less() -> None:
     links = Links(2)
     links.hold(1, items_of(range(1000)))
@@ -237,6 +240,7 @@ def test_ranges_and_cells_without_end_are_answered_ever_less() -> None:
     assert "Offer" in kinds(links) or "Ranges" in kinds(links)
 
 
+@pytest.mark.slow
 def test_a_few_bytes_that_ask_for_everything_are_soon_answered_no_more() -> None:
     """Listing ten thousand rows takes milliseconds, sent or not."""
     links = Links(2)
@@ -292,6 +296,7 @@ def test_a_network_is_compared_from_time_to_time_with_those_who_live() -> None:
     assert sorted(set(about)) == [1, 2]
 
 
+@pytest.mark.slow
 def test_liars_that_never_stop_do_not_keep_honest_nodes_from_agreeing() -> None:
     links, random = pair(60, 5, 5), Random("never stop")
     liars = [Liar(number, random) for number in (7, 8, 9)]
