@@ -1,9 +1,10 @@
 """UDP on the underlay: a socket of each family, drained whole whenever it is ready."""
 
 import errno
+import select
 import socket
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from typing import Final
@@ -81,15 +82,19 @@ class Datagrams:
         one: socket.socket,
         receive: Callable[[Sequence[tuple[Address, bytes]]], object],
     ) -> None:
+        readable = select.poll()
+        readable.register(one, select.POLLIN)
         while True:
             await trio.lowlevel.wait_readable(one)
             for _ in range(DRAINS_MAX):
-                # More has often come while a batch was taken: two answers to two pings.
-                if not (batch := list(_drain(one))):
-                    break
+                batch = _drained(one, readable)
                 if self.awaited:
                     batch = [one for one in batch if not self._counts(one[1])]
-                receive(batch)
+                if batch:
+                    receive(batch)
+                # More has often come while a batch was taken: two answers to two pings.
+                if not readable.poll(0):
+                    break
 
     def _counts(self, data: bytes) -> bool:
         """Count a datagram that somebody awaits; return whether it is one."""
@@ -100,18 +105,27 @@ class Datagrams:
         return True
 
 
-def _drain(one: socket.socket) -> Iterator[tuple[Address, bytes]]:
+def _drained(one: socket.socket, readable: select.poll) -> list[tuple[Address, bytes]]:
+    """Take all that is there; `readable` says whether there is more.
+
+    To ask that costs a fifth of the exception by which a socket says that it is empty.
+    """
+    found: list[tuple[Address, bytes]] = []
     for _ in range(DRAIN_MAX):
         try:
             data, source = one.recvfrom(DATAGRAM_BYTES_MAX)
         except BlockingIOError:
-            return
+            # The kernel says that there is one before it has looked at the checksum.
+            break
         except OSError:
             # What an earlier datagram met on its way, told by ICMP.
             continue
         address = address_of(source)
         if address is not None:
-            yield address, data
+            found.append((address, data))
+        if not readable.poll(0):
+            break
+    return found
 
 
 def bound(

@@ -1,0 +1,115 @@
+"""Datagrams: what lies in a socket is taken at once, and nothing is left there."""
+
+import socket
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import closing
+
+import pytest
+import trio
+
+from swarmnet.ids import Address
+from swarmnet.runtime.datagrams import DRAIN_MAX, TOKEN_BYTES, Datagrams
+
+WAIT_S = 5.0
+LOCALHOST = "127.0.0.1"
+Batch = Sequence[tuple[Address, bytes]]
+Say = Callable[[bytes], object]
+
+
+def free_port() -> int:
+    """Return a port that nobody has just now."""
+    with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as one:
+        one.bind((LOCALHOST, 0))
+        port: int = one.getsockname()[1]
+    return port
+
+
+def batches(
+    count: int, before: Callable[[Datagrams, Say], object], then: Sequence[bytes] = ()
+) -> list[list[bytes]]:
+    """Return what is taken together, until there were `count` datagrams.
+
+    `before` is called before anybody looks, and may send to the port by what it is
+    given; `then` is sent while the first batch is taken.
+    """
+    found: list[list[bytes]] = []
+    port = free_port()
+    sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sender.connect((LOCALHOST, port))
+    home = Address.parse(*sender.getsockname())
+
+    async def main() -> None:
+        with closing(Datagrams(port)) as datagrams, trio.fail_after(WAIT_S):
+            before(datagrams, sender.send)
+            async with trio.open_nursery() as nursery:
+
+                def take(batch: Batch) -> None:
+                    assert {source for source, _ in batch} == {home}
+                    found.append([data for _, data in batch])
+                    if len(found) == 1:
+                        for data in then:
+                            sender.send(data)
+                    if sum(map(len, found)) == count:
+                        nursery.cancel_scope.cancel()
+
+                await datagrams.run(take)
+
+    with closing(sender):
+        trio.run(main)
+    return found
+
+
+def said(*sent: bytes) -> Callable[[Datagrams, Say], object]:
+    """Return what sends these."""
+
+    def say_all(_: Datagrams, say: Say) -> None:
+        for data in sent:
+            say(data)
+
+    return say_all
+
+
+def test_all_that_has_come_is_taken_at_once() -> None:
+    sent = [b"%d" % number for number in range(9)]
+    assert batches(9, said(*sent)) == [sent]
+
+
+def test_an_empty_datagram_hides_none_behind_it() -> None:
+    sent = [b"", b"one", b"", b"two"]
+    assert batches(4, said(*sent)) == [sent]
+
+
+def test_no_more_is_taken_at_once_than_may_be() -> None:
+    sent = [b"%d" % number for number in range(DRAIN_MAX + 3)]
+    found = batches(len(sent), said(*sent))
+    assert found == [sent[:DRAIN_MAX], sent[DRAIN_MAX:]]
+
+
+@pytest.mark.parametrize("later", [b"", b"later"])
+def test_what_comes_while_a_batch_is_taken_is_the_next(later: bytes) -> None:
+    assert batches(2, said(b"one"), [later]) == [[b"one"], [later]]
+
+
+def test_what_is_awaited_is_counted_and_handed_to_nobody() -> None:
+    token = bytes(range(TOKEN_BYTES))
+    counted: Counter[int] = Counter()
+
+    def await_token(datagrams: Datagrams, say: Say) -> None:
+        datagrams.awaited[token] = counted
+        say(token + b"x")
+        say(b"other")
+
+    assert batches(1, await_token) == [[b"other"]]
+    assert counted == {TOKEN_BYTES + 1: 1}
+
+
+def test_what_nobody_took_elsewhere_stops_nothing() -> None:
+    """Linux tells by a later call of the socket that an ICMP message came for it."""
+    nobody = Address.parse(LOCALHOST, free_port())
+
+    def send_in_vain(datagrams: Datagrams, say: Say) -> None:
+        datagrams.send(nobody, b"nobody is there")
+        say(b"after")
+
+    assert batches(1, send_in_vain) == [[b"after"]]
