@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable
 from heapq import heappop, heappush
+from math import inf
 from typing import Final, Generic, TypeVar
 
 PATIENCE_S: Final = 0.3
@@ -18,14 +19,18 @@ class Timers(Generic[Reason]):
     order in which they were set, so that a run can be repeated exactly. A cancelled or
     moved deadline stays in the heap until it surfaces; the heap is rebuilt when such
     entries outnumber the live ones.
+
+    `at` is the earliest deadline, inf for none: it is looked at after every input, and
+    few inputs move it.
     """
 
-    __slots__ = ("_entries", "_heap", "_sequence")
+    __slots__ = ("_entries", "_heap", "_sequence", "at")
 
     def __init__(self) -> None:
         self._entries: dict[Reason, tuple[float, int, Reason]] = {}
         self._heap: list[tuple[float, int, Reason]] = []
         self._sequence = 0
+        self.at = inf
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -35,10 +40,15 @@ class Timers(Generic[Reason]):
         self._sequence += 1
         # The sequence is unique, so the heap never compares two reasons.
         entry = (deadline, self._sequence, reason)
+        former = self._entries.get(reason)
         self._entries[reason] = entry
         heappush(self._heap, entry)
         if len(self._heap) > 64 and len(self._heap) > 4 * len(self._entries):
             self._heap = sorted(self._entries.values(), key=_order)
+        if deadline < self.at:
+            self.at = deadline
+        elif former is not None and former[0] == self.at:
+            self._surface()
 
     def set_earlier(self, reason: Reason, deadline: float) -> None:
         """As `set`, unless `reason` has an earlier deadline already."""
@@ -48,7 +58,9 @@ class Timers(Generic[Reason]):
 
     def cancel(self, reason: Reason) -> None:
         """Forget `reason`; nothing happens if it is not set."""
-        self._entries.pop(reason, None)
+        former = self._entries.pop(reason, None)
+        if former is not None and former[0] == self.at:
+            self._surface()
 
     def deadline(self, reason: Reason) -> float | None:
         """Return when `reason` comes due, or None."""
@@ -57,22 +69,23 @@ class Timers(Generic[Reason]):
 
     def next(self) -> float | None:
         """Return the earliest deadline, or None."""
-        heap = self._heap
-        while heap:
-            entry = heap[0]
-            if self._entries.get(entry[2]) is entry:
-                return entry[0]
-            heappop(heap)
-        return None
+        return self._heap[0][0] if self._heap else None
 
     def pop_due(self, now: float) -> Reason | None:
         """Remove and return the reason that came due first, or None."""
-        deadline = self.next()
-        if deadline is None or deadline > now:
+        if self.at > now or not self._heap:
             return None
         reason = heappop(self._heap)[2]
         del self._entries[reason]
+        self._surface()
         return reason
+
+    def _surface(self) -> None:
+        """Let the heap begin with what holds, if anything does."""
+        heap, entries = self._heap, self._entries
+        while heap and entries.get(heap[0][2]) is not heap[0]:
+            heappop(heap)
+        self.at = heap[0][0] if heap else inf
 
 
 def _order(entry: tuple[float, int, object]) -> tuple[float, int]:

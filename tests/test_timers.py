@@ -1,5 +1,6 @@
 """Deadlines: one per reason, in order of time and then of setting."""
 
+from math import inf
 from typing import Final
 
 from hypothesis import given
@@ -109,6 +110,7 @@ def test_timers_behave_as_a_table_of_deadlines(
             if first is not None:
                 del model[first]
         assert timers.next() == min((at for at, _ in model.values()), default=None)
+        assert timers.at == min((at for at, _ in model.values()), default=inf)
         assert len(timers) == len(model)
 
 
