@@ -1,6 +1,7 @@
 """The certificates that one node knows, as far as its trust lets them pass."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from swarmnet.crypto.certificate import Chain, Subject, Verdict, decode_chain_untrusted
@@ -12,6 +13,20 @@ _SWEEP_INTERVAL_S: Final = 60.0
 _TIMELESS: Final = frozenset(
     (Verdict.GOOD, Verdict.EXPIRED, Verdict.NOT_YET_VALID, Verdict.REVOKED)
 )
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """What a trust thinks of a node's chain at one of its revisions.
+
+    `key` is the node's exchange key, None if the chain does not stand. Who stands may
+    talk from `begins` to `ends`, in Unix seconds.
+    """
+
+    revision: int
+    key: bytes | None
+    begins: float
+    ends: float
 
 
 class Directory:
@@ -47,9 +62,8 @@ class Directory:
         self._besides: dict[NodeId, Chain] = {}
         self._by_exchange: dict[bytes, NodeId] = {}
         self._swept_at = float("-inf")
-        # What the trust thought last of the chains held, and at which revision: it is
-        # asked for every packet.
-        self._standings: dict[NodeId, tuple[Chain, int, Verdict]] = {}
+        # What the trust thought last of the chains held: it is asked for every packet.
+        self._standings: dict[NodeId, _Standing] = {}
 
     def __len__(self) -> int:
         return len(self._chains)
@@ -159,10 +173,15 @@ class Directory:
 
     def may_talk(self, node: NodeId, wall: float) -> bool:
         """Return whether `node` may have a channel: expiry and revocation count."""
-        chain = self._chains.get(node)
-        if chain is None or not self._stands(node):
-            return False
-        return self.trust.timeliness(chain, wall) is Verdict.GOOD
+        return self.talker(node, wall) is not None
+
+    def talker(self, node: NodeId, wall: float) -> bytes | None:
+        """Return the exchange key of `node` if it may have a channel, or None."""
+        known = self._standings.get(node)
+        if known is None or known.revision != self.trust.revision:
+            known = self._judge(node)
+        is_good = known is not None and known.begins <= wall <= known.ends
+        return known.key if known is not None and is_good else None
 
     def signer(self, node: NodeId) -> bytes | None:
         """Return the key by which to verify what `node` signed; None: believe it not.
@@ -191,14 +210,21 @@ class Directory:
             del self._by_exchange[exchange_public]
 
     def _stands(self, node: NodeId) -> bool:
-        chain, revision = self._chains.get(node), self.trust.revision
-        if chain is None:
-            return False
         known = self._standings.get(node)
-        if known is None or known[0] is not chain or known[1] != revision:
-            verdict = self.trust.standing(chain)
-            known = self._standings[node] = (chain, revision, verdict)
-        return known[2] is Verdict.GOOD
+        if known is None or known.revision != self.trust.revision:
+            known = self._judge(node)
+        return known is not None and known.key is not None
+
+    def _judge(self, node: NodeId) -> "_Standing | None":
+        """Ask the trust about a node's chain, and remember what it says."""
+        chain = self._chains.get(node)
+        if chain is None:
+            return None
+        is_good = self.trust.standing(chain) is Verdict.GOOD
+        key = chain.certificate.subject.exchange_public if is_good else None
+        known = _Standing(self.trust.revision, key, *self.trust.span(chain))
+        self._standings[node] = known
+        return known
 
     def _rank(self, chain: Chain) -> tuple[bool, int, int, int, int, bytes]:
         terms, role = chain.certificate.terms, chain.certificate.subject.role

@@ -319,12 +319,18 @@ class Trust:
     @staticmethod
     def timeliness(chain: Chain, wall: float) -> Verdict:
         """Judge a chain by the time alone."""
-        begins, ends = chain.life
-        if wall > ends + CLOCK_SKEW_S:
+        begins, ends = Trust.span(chain)
+        if wall > ends:
             return Verdict.EXPIRED
-        if wall < begins - CLOCK_SKEW_S:
+        if wall < begins:
             return Verdict.NOT_YET_VALID
         return Verdict.GOOD
+
+    @staticmethod
+    def span(chain: Chain) -> tuple[float, float]:
+        """Return from when to when a chain is in time, by clocks that differ."""
+        begins, ends = chain.life
+        return begins - CLOCK_SKEW_S, ends + CLOCK_SKEW_S
 
 
 def _remember(table: dict[_Key, _Item], key: _Key, item: _Item, most: int) -> None:

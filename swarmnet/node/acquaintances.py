@@ -51,9 +51,7 @@ class Acquaintances:
 
     def exchange_of(self, node: NodeId) -> bytes | None:
         """Return the X25519 key of a node that may talk now, or None."""
-        if not self._directory.may_talk(node, self.wall):
-            return None
-        return self._directory.exchange_of(node)
+        return self._directory.talker(node, self.wall)
 
     def node_of(self, exchange_public: bytes) -> NodeId | None:
         """Return whose X25519 key that is, if he may talk now, or None."""

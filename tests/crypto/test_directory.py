@@ -4,6 +4,7 @@ import pytest
 
 from swarmnet.crypto.certificate import Role, Subject, Verdict
 from swarmnet.crypto.directory import Directory
+from swarmnet.crypto.trust import CLOCK_SKEW_S
 from tests.crypto.test_authority import WALL, Cluster
 from tests.crypto.test_trust import under
 
@@ -77,3 +78,29 @@ def test_a_full_directory_drops_who_may_not_talk_and_then_takes_no_more(
     assert c.directory.learn(held[3], WALL + 1) is Verdict.FULL, "swept a moment ago"
     assert c.directory.learn(held[4], WALL + 60) is Verdict.GOOD
     assert len(c.directory) == 3
+
+
+def test_a_key_is_told_for_as_long_as_its_node_may_talk() -> None:
+    c = Cluster()
+    identity = c.identity()
+    node, key = identity.node, identity.exchange_public
+    assert c.directory.talker(node, WALL) is None
+    held = c.certify(identity, "w1")
+    c.directory.learn(held, WALL)
+    begins, ends = held.life
+    times = (begins - CLOCK_SKEW_S - 1, WALL, ends, ends + CLOCK_SKEW_S + 1)
+    assert [c.directory.talker(node, at) for at in times] == [None, key, key, None]
+    assert [at for at in times if c.directory.may_talk(node, at)] == [WALL, ends]
+    c.trust.revoke_node(node)
+    assert c.directory.talker(node, WALL) is None
+
+
+def test_a_later_certificate_lets_a_node_talk_for_longer() -> None:
+    c = Cluster()
+    identity = c.identity()
+    older, newer = c.certify(identity, "a"), c.certify(identity, "a", wall=WALL + 9000)
+    c.directory.learn(older, WALL)
+    late = newer.life[1] + CLOCK_SKEW_S
+    assert c.directory.talker(identity.node, late) is None
+    c.directory.learn(newer, WALL + 9000)
+    assert c.directory.talker(identity.node, late) == identity.exchange_public
