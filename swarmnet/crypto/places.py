@@ -43,26 +43,33 @@ class Place:
 class Places:
     """Where one peer may be. Home is believed until `home_until`."""
 
-    __slots__ = ("home", "home_until", "other", "path")
+    __slots__ = ("_is_at_home", "home", "home_until", "other", "path")
 
     def __init__(self) -> None:
         self.home: Address | None = None
         self.home_until = float("-inf")
         self.path: Place | None = None
         self.other: Place | None = None
+        self._is_at_home = False
+        """Whether it was heard at home and nowhere else, as nearly all are."""
 
     def name_home(self, now: float, home: Address) -> None:
         """Take note of where the peer is said to be."""
-        if home != self.home:
+        if home is not self.home and home != self.home:
             self.home, self.home_until = home, now + PATH_FRESH_S
+            self._look()
 
     def note_path(self, now: float, source: Address, size: int) -> None:
         """Take note of where the newest authentic datagram came from."""
         path = self.path
-        if path is None or path.address != source:
+        if path is None or (path.address is not source and path.address != source):
             path = self._move(source)
-        self._doubt_home(now, source)
-        path.note(now, size)
+        if self._is_at_home:
+            self.home_until = now + PATH_FRESH_S
+        else:
+            self._doubt_home(now, source)
+        path.heard = now
+        path.credit += AMPLIFICATION * size
 
     def note_copy(self, now: float, source: Address, size: int) -> None:
         """Take note of where a copy came from of one of the newest datagrams.
@@ -77,10 +84,13 @@ class Places:
             return
         if self.other is None or self.other.address != source:
             self.other = Place(source)
+            self._look()
         self.other.note(now, size)
 
     def where(self, now: float, size: int) -> list[Address]:
         """Return where to send a datagram of `size` bytes, and charge each for it."""
+        if self._is_at_home and self.home is not None:
+            return [self.home]
         found: list[Address] = []
         is_sure = True
         for place in self._away(now):
@@ -115,7 +125,14 @@ class Places:
         ):
             other = path
         self.other = other
+        self._look()
         return self.path
+
+    def _look(self) -> None:
+        """See whether there is any place but home."""
+        path = self.path
+        is_away = path is None or path.address != self.home
+        self._is_at_home = not is_away and self.other is None
 
     def _doubt_home(self, now: float, source: Address) -> None:
         """Believe in home anew if it was heard, or nothing elsewhere before this."""

@@ -3,6 +3,8 @@
 from typing import Final
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from swarmnet.crypto.places import AMPLIFICATION, PATH_FRESH_S, Places
 from swarmnet.ids import Address
@@ -142,3 +144,42 @@ def test_a_copy_says_nothing_once_the_newest_datagram_is_old() -> None:
     assert places.where(PATH_FRESH_S, SIZE) == [HOME]
     places.note_copy(PATH_FRESH_S - 0.1, LIAR, SIZE)
     assert places.where(PATH_FRESH_S, SIZE) == [LIAR, HOME]
+
+
+class Careful(Places):
+    """Places that never trust to have been heard at home alone."""
+
+    __slots__ = ()
+
+    def _look(self) -> None:
+        return
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(("name_home", "note_path", "note_copy", "where")),
+            st.sampled_from((HOME, THERE, LIAR, LIAR_2)),
+            st.sampled_from((0.0, 1.0, PATH_FRESH_S)),
+        )
+    )
+)
+def test_who_is_heard_at_home_alone_is_treated_as_anybody(
+    steps: list[tuple[str, Address, float]],
+) -> None:
+    quick, careful, now = Places(), Careful(), 0.0
+    for step, address, later in steps:
+        now += later
+        if step == "where":
+            assert quick.where(now, SIZE) == careful.where(now, SIZE)
+            continue
+        # Equal addresses need not be one and the same.
+        again = Address(address.host, address.port)
+        for places, at in ((quick, address), (careful, again)):
+            if step == "name_home":
+                places.name_home(now, at)
+            elif step == "note_path":
+                places.note_path(now, at, SIZE)
+            else:
+                places.note_copy(now, at, SIZE)
+        assert quick.home_until == careful.home_until
