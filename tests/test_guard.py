@@ -30,7 +30,7 @@ from swarmnet.errors import Refused
 from swarmnet.ids import NodeId
 from swarmnet.ipam.addresses import Addresses
 from swarmnet.swim import payloads, pinger
-from swarmnet.swim.codec import encode_message
+from swarmnet.swim.codec import encode_ack, encode_message
 from swarmnet.swim.core import Core
 from swarmnet.swim.intake import Intake
 from swarmnet.swim.messages import Message
@@ -132,8 +132,8 @@ def test_an_added_loop_over_rows_is_caught(monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_second_encoding_of_a_packet_is_caught(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    twice = lambda one: (encode_message(one), encode_message(one))[1]  # noqa: E731
-    monkeypatch.setattr(pinger, "encode_message", twice)
+    twice = lambda *ack: (encode_ack(*ack), encode_ack(*ack))[1]  # noqa: E731
+    monkeypatch.setattr(pinger, "encode_ack", twice)
     name = "sealed probe answered, 32 members"
     assert "instructions" in grown(name, membership.probe_answered)
 

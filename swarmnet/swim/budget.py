@@ -17,11 +17,20 @@ class Budget:
     without end must not be able to silence it.
     """
 
-    __slots__ = ("_at", "_burst", "_rate", "_reserve", "_reserve_max", "_tokens")
+    __slots__ = (
+        "_at",
+        "_burst",
+        "_debt_max",
+        "_rate",
+        "_reserve",
+        "_reserve_max",
+        "_tokens",
+    )
 
     def __init__(self, rate: float, burst: float) -> None:
         self._rate = rate
         self._burst = burst
+        self._debt_max = DEBT_MAX_S * rate
         self._tokens = burst
         self._reserve_max = self._reserve = min(burst, RESERVE_S * rate)
         self._at: float | None = None
@@ -32,16 +41,19 @@ class Budget:
             self._at = now
         elif now > self._at:
             gained = (now - self._at) * self._rate
-            aside = min(RESERVE_SHARE * gained, self._reserve_max - self._reserve)
-            self._reserve += aside
-            self._tokens = min(self._burst, self._tokens + gained - aside)
+            if self._reserve < self._reserve_max:
+                lacking = self._reserve_max - self._reserve
+                aside = min(RESERVE_SHARE * gained, lacking)
+                self._reserve += aside
+                self._tokens = min(self._burst, self._tokens + gained - aside)
+            else:
+                self._tokens = min(self._burst, self._tokens + gained)
             self._at = now
         return self._tokens
 
     def charge(self, now: float, count_bytes: int) -> None:
         """Take `count_bytes` that are being sent."""
-        debt = DEBT_MAX_S * self._rate
-        self._tokens = max(-debt, self.tokens(now) - count_bytes)
+        self._tokens = max(-self._debt_max, self.tokens(now) - count_bytes)
 
     def affords_news(self, now: float, count_bytes: float) -> bool:
         """Return whether news of `count_bytes` may be sent now."""

@@ -33,7 +33,11 @@ from swarmnet.ids import (
     unpack_address_untrusted,
 )
 from swarmnet.swim.claim import Claim
-from swarmnet.swim.coordinates import COORDINATE_BYTES, unpack_coordinate_untrusted
+from swarmnet.swim.coordinates import (
+    COORDINATE_BYTES,
+    Coordinate,
+    unpack_coordinate_untrusted,
+)
 from swarmnet.swim.messages import (
     Ack,
     ClaimNews,
@@ -78,6 +82,10 @@ _WAIT_MS_MAX: Final = 60_000
 _BODY_FIELDS: Final = {State.ALIVE: 7, State.LEFT: 7, State.SUSPECT: 6}
 
 
+_ONE_MESSAGE: Final = pack_sequence(VERSION, (b"",))
+"""What stands before the message of a frame that has one, as nearly all have."""
+
+
 class Kind(IntEnum):
     """The first field of a message. Numbers are never used again."""
 
@@ -97,6 +105,10 @@ class Kind(IntEnum):
     WELCOME = 14
 
 
+_ACK: Final = int(Kind.ACK)
+"""Looked up once: acks are many, and members of enumerations are found slowly."""
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     """A decoded datagram or stream frame; `unknown` counts the skipped messages."""
@@ -107,7 +119,14 @@ class Frame:
 
 def encode_frame(items: Sequence[bytes]) -> bytes:
     """Return the frame of messages that are encoded already."""
+    if len(items) == 1:
+        return _ONE_MESSAGE + items[0]
     return pack_sequence(VERSION, items)
+
+
+def encode_ack(sequence: int, coordinate: Coordinate) -> bytes:
+    """Return the bytes of an `Ack` of our own, which says where we are."""
+    return pack((_ACK, sequence, coordinate.pack()))
 
 
 FRAME_OVERHEAD_BYTES: Final = 4
@@ -121,8 +140,9 @@ def encode_message(message: Message) -> bytes:
             more = (rider,) if rider else ()
             return pack((Kind.PING, sequence, sum128, count, *more))
         case Ack(sequence, coordinate):
-            where = () if coordinate is None else (coordinate.pack(),)
-            return pack((Kind.ACK, sequence, *where))
+            if coordinate is None:
+                return pack((_ACK, sequence))
+            return encode_ack(sequence, coordinate)
         case Nack(sequence):
             return pack((Kind.NACK, sequence))
         case PingRequest(sequence, target, address, wait_s):
@@ -159,21 +179,34 @@ def decode_frame_untrusted(data: bytes) -> Frame:
     fields = unpack_array_untrusted(data)
     if not fields:
         raise BadPacket("an empty frame")
-    if natural(fields[0]) < VERSION:
-        raise BadPacket("a frame of version 0")
+    version = fields[0]
+    if type(version) is not int or version < VERSION:
+        raise BadPacket(f"a frame of no version from {VERSION}")
     messages: list[Message] = []
     unknown = 0
-    for index in range(1, len(fields)):
-        message = array(fields[index], 1)
-        read = _READERS.get(natural(message[0]))
+    for field in fields[1:]:
+        if type(field) is not list or not field:
+            raise BadPacket("a message that is no array, or empty")
+        kind = field[0]
+        read = _READERS.get(kind) if type(kind) is int else None
         if read is None:
+            natural(kind)
             unknown += 1
         else:
-            messages.append(read(message))
+            messages.append(read(field))
     return Frame(tuple(messages), unknown)
 
 
 def _digest(sum128: object, count: object) -> Digest:
+    try:
+        return _read_digest(sum128, count)
+    except TypeError:
+        raise BadPacket("an array where bytes should stand") from None
+
+
+# Members that agree say the same. By type, for 1.0 is no count though it equals one.
+@lru_cache(maxsize=1 << 6, typed=True)
+def _read_digest(sum128: object, count: object) -> Digest:
     return Digest(blob(sum128, _DIGEST_BYTES, _DIGEST_BYTES), natural(count))
 
 

@@ -258,25 +258,27 @@ class Swim(Reading):
         news: list[Claim] = []
         assert route.node is not None, "a frame has a sender"
         self._prober.note_heard(route.node)
+        courtesy = self._core.courtesy
         for message in frame.messages:
-            if not self._core.courtesy.allows(now, route.node, cost_of(message)):
+            if not courtesy.allows(now, route.node, cost_of(message)):
                 self._core.count("answers_refused")
                 continue
             try:
                 self._take(now, route, message, news, streamed=streamed)
             except BadPacket:
                 self._core.count("bad_packets")
-        for claim in news:
-            if claim.subject in self._core.roster.rings.neighbours():
-                self._payloads.note_neighbour(now, claim.subject)
         if news:
+            for claim in news:
+                if claim.subject in self._core.roster.rings.neighbours():
+                    self._payloads.note_neighbour(now, claim.subject)
             # What one repair brought in bulk goes on by digests: they cost what
             # differs, and most neighbours are being repaired at the same time.
             if not streamed or len(news) <= self._core.config.sync_relay_max:
                 for claim in news:
                     self._intake.spread(now, claim, Rank.CLAIM, route.node)
             self._repair.note_news(now)
-        self._flush(now)
+        if self._relay.is_waiting:
+            self._flush(now)
 
     def _take(
         self,

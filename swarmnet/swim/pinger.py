@@ -1,10 +1,14 @@
 """Pings and their answers: what goes with them, and under which number."""
 
+from typing import Final
+
 from swarmnet.ids import NodeId
-from swarmnet.swim.codec import encode_message
+from swarmnet.swim.codec import encode_ack, encode_message
 from swarmnet.swim.core import Core, Route
-from swarmnet.swim.messages import Ack, Ping
+from swarmnet.swim.messages import Ping
 from swarmnet.swim.outputs import State
+
+_ALIVE: Final = State.ALIVE
 
 
 class Pinger:
@@ -39,7 +43,7 @@ class Pinger:
         self, now: float, route: Route, sequence: int, *, streamed: bool
     ) -> None:
         """Answer a ping on the way by which it came."""
-        ack = encode_message(Ack(sequence, self._core.round_trips.coordinate))
+        ack = encode_ack(sequence, self._core.round_trips.coordinate)
         items = (*self._accusations(route.node), ack)
         if streamed:
             self._core.send_stream(now, route, items)
@@ -58,6 +62,6 @@ class Pinger:
         Lifeguard section IV-C, "Buddy System": the accused hears of it first.
         """
         member = None if node is None else self._core.roster.get(node)
-        if member is None or member.state is State.ALIVE:
+        if member is None or member.state is _ALIVE:
             return ()
         return tuple(claim.item for claim in member.accusations[:1])

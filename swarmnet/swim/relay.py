@@ -146,19 +146,20 @@ class Backlog:
 class Relay:
     """The lanes of one node, and when they are emptied."""
 
-    __slots__ = ("_core", "_flushed", "_lanes", "_since", "_turns", "_waiting")
+    __slots__ = ("_core", "_flushed", "_lanes", "_since", "_turns", "is_waiting")
 
     def __init__(self, core: Core) -> None:
         self._core = core
         self._lanes: dict[NodeId, Lane] = {}
         self._flushed = float("-inf")
         self._turns = 0
-        self._waiting = False
+        self.is_waiting = False
+        """Whether `flush` has anything to do."""
         self._since: float | None = None
 
     def lane(self, node: NodeId) -> Lane:
         """Return the lane to a member, made on first use."""
-        self._waiting = True
+        self.is_waiting = True
         lane = self._lanes.get(node)
         if lane is None:
             lane = self._lanes[node] = Lane()
@@ -189,7 +190,7 @@ class Relay:
 
     def flush(self, now: float) -> None:
         """Send what waits, now or as soon as coalescing and budget allow."""
-        if not self._waiting:
+        if not self.is_waiting:
             return
         if self._since is None:
             self._since = now
@@ -239,8 +240,8 @@ class Relay:
         for node in tuple(self._lanes):
             if node not in neighbours and not self._lanes[node].bytes:
                 del self._lanes[node]
-        self._waiting = any(lane.bytes for lane in self._lanes.values())
-        if self._waiting:
+        self.is_waiting = any(lane.bytes for lane in self._lanes.values())
+        if self.is_waiting:
             self._core.timers.set_earlier(_FLUSH, later)
         else:
             self._since = None

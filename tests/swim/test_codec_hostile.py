@@ -12,6 +12,7 @@ from swarmnet.ids import Address, Scope
 from swarmnet.swim.claim import Claim
 from swarmnet.swim.codec import (
     Frame,
+    Kind,
     claim_of,
     decode_frame_untrusted,
     encode_frame,
@@ -331,3 +332,18 @@ def test_a_claim_of_an_ipv6_address_is_read() -> None:
     claim: Claim = alive(1, at=at)
     assert decode_frame_untrusted(frame(claim)).messages == (ClaimNews(claim),)
     assert claim.address == at
+
+
+@pytest.mark.parametrize("count", [1.0, True, "1", None, [1], -1])
+def test_what_only_equals_a_count_that_was_read_is_no_count(count: object) -> None:
+    ping = [int(Kind.PING), 7, bytes(16)]
+    (read,) = decode_frame_untrusted(msgpack.packb([1, [*ping, 1]])).messages
+    assert read == Ping(7, Digest(bytes(16), 1))
+    with pytest.raises(BadPacket):
+        decode_frame_untrusted(msgpack.packb([1, [*ping, count]]))
+
+
+@pytest.mark.parametrize("kind", [1.0, True, "1", None, [1], -1])
+def test_what_only_equals_a_kind_is_no_kind(kind: object) -> None:
+    with pytest.raises(BadPacket):
+        decode_frame_untrusted(msgpack.packb([1, [kind, 7, bytes(16), 1]]))
