@@ -24,6 +24,8 @@ from swarmnet.ids import Address
 
 _RESPONDER_AGE: Final = 1.15
 _JITTER: Final = 0.1
+_YOUNG: Final = 0.8
+"""No session has to be renewed in this share of the time: jitter takes less off."""
 _REMEMBERED_S: Final = 1.0
 _SETTLE_PACE_S: Final = 1.0
 _HINTED_LAST: Final = 1024
@@ -190,18 +192,21 @@ class Carrier:
     def _transmit(
         self, now: float, channel: Channel, session: Session, parcel: Parcel
     ) -> None:
-        board = self._board
-        limit = PEER_BYTES_MAX if parcel.streamed else board.limit_of(channel)
-        if len(parcel.data) + TRANSPORT_OVERHEAD_BYTES > limit:
+        board, data, streamed = self._board, parcel.data, parcel.streamed
+        usual = board.settings.datagram_bytes
+        most = PEER_BYTES_MAX if streamed else board.limits.get(channel.node, usual)
+        if len(data) + TRANSPORT_OVERHEAD_BYTES > most:
             board.count("too_large")
             return
         # What is large is not kept: who sends it by stream learns that that broke.
-        large = len(parcel.data) > board.settings.datagram_bytes
+        large = len(data) > usual
         channel.last = replace(parcel, data=b"") if large else parcel
         channel.last_under = session.serial
-        packet = session.seal(parcel.data, streamed=parcel.streamed)
-        stream = parcel.address if parcel.streamed else None
-        board.spread(now, channel, packet, stream)
+        if streamed:
+            packet = session.seal(data, streamed=True)
+            board.spread(now, channel, packet, parcel.address)
+        else:
+            board.spread(now, channel, session.datagrams.seal(data), None)
 
     def _doubt(self, now: float, channel: Channel) -> None:
         """See whether a peer still has our session, by beginning another.
@@ -217,13 +222,16 @@ class Carrier:
 
     def _is_old(self, now: float, session: Session) -> bool:
         settings = self._board.settings
+        age_s = now - session.began
+        if age_s < _YOUNG * settings.rekey_age_s:
+            return session.sent >= settings.rekey_packets
         # The jitter is the session's own, so that all sessions of one hour's start do
         # not end in one second.
         share = session.local / 0x1_0000_0000
-        age_s = settings.rekey_age_s * (1 - _JITTER * share)
+        most_s = settings.rekey_age_s * (1 - _JITTER * share)
         if not session.is_initiator:
-            age_s *= _RESPONDER_AGE
-        return now - session.began >= age_s or session.sent >= settings.rekey_packets
+            most_s *= _RESPONDER_AGE
+        return age_s >= most_s or session.sent >= settings.rekey_packets
 
     def take_hint(self, now: float, remote: int, counter: int) -> None:
         """Begin anew with a peer that says it has no session `remote`.

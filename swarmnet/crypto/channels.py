@@ -23,7 +23,8 @@ from swarmnet.crypto.channel import Channel, Due, Parcel
 from swarmnet.crypto.cookies import RandomBytes
 from swarmnet.crypto.initiator import Initiator
 from swarmnet.crypto.packets import (
-    KINDS,
+    HEADS,
+    TRANSPORT_HEAD,
     Kind,
     decode_answer_untrusted,
     decode_cookie_untrusted,
@@ -33,8 +34,15 @@ from swarmnet.crypto.packets import (
 )
 from swarmnet.crypto.primitives import KeyPair
 from swarmnet.crypto.responder import Responder
+from swarmnet.crypto.session import Session
 from swarmnet.crypto.settings import ChannelSettings
-from swarmnet.crypto.switchboard import Output, Peers, Received, Switchboard
+from swarmnet.crypto.switchboard import (
+    CHECK_INTERVAL_S,
+    Output,
+    Peers,
+    Received,
+    Switchboard,
+)
 from swarmnet.errors import BadPacket, Refused
 from swarmnet.ids import Address, NodeId
 
@@ -53,7 +61,19 @@ class Handler(Protocol):
 class Channels:
     """The channels of one node. `cluster` is the cluster id, bound into every one."""
 
-    __slots__ = ("_board", "_carrier", "_handlers", "_initiator", "_responder")
+    __slots__ = (
+        "_board",
+        "_carrier",
+        "_handlers",
+        "_initiator",
+        "_kept_s",
+        "_responder",
+        "carry",
+        "life_s",
+        "outputs",
+        "replying",
+        "timers",
+    )
 
     def __init__(
         self,
@@ -71,18 +91,27 @@ class Channels:
             peers=peers,
             random_bytes=random_bytes,
         )
+        self.outputs, self.timers = board.outputs, board.timers
+        """What `poll_output` and `poll_timeout` look at, for who looks often."""
+        self.replying = board.replying
+        """To whom `flush` has something to send."""
         self._initiator = Initiator(board)
         self._carrier = Carrier(board, self._initiator)
+        self.carry = self._carrier.send
+        """Sends a parcel through what `channel` has just returned."""
+        self._kept_s = settings.life_s + settings.grace_s
+        self.life_s = settings.life_s
+        """How old a session may be that is sent under."""
         self._responder = Responder(board, self._carrier)
-        self._handlers: Mapping[Kind, Handler] = {
-            Kind.INITIATION: self._responder.receive_initiation,
-            Kind.RESPONSE: self._receive_response,
-            Kind.OPENING: self._responder.receive_opening,
-            Kind.ANSWER: self._receive_answer,
-            Kind.CLOSING: self._responder.receive_closing,
-            Kind.COOKIE: self._receive_cookie,
-            Kind.TRANSPORT: self._receive_transport,
-            Kind.HINT: self._receive_hint,
+        self._handlers: Mapping[bytes, Handler] = {
+            HEADS[Kind.INITIATION]: self._responder.receive_initiation,
+            HEADS[Kind.RESPONSE]: self._receive_response,
+            HEADS[Kind.OPENING]: self._responder.receive_opening,
+            HEADS[Kind.ANSWER]: self._receive_answer,
+            HEADS[Kind.CLOSING]: self._responder.receive_closing,
+            HEADS[Kind.COOKIE]: self._receive_cookie,
+            HEADS[Kind.TRANSPORT]: self._receive_transport,
+            HEADS[Kind.HINT]: self._receive_hint,
         }
 
     # Commands
@@ -92,11 +121,18 @@ class Channels:
 
         A peer that may not talk (revoked, expired, unknown) is counted and passed over.
         """
-        key = self._board.peers.exchange_of(peer)
+        channel = self.channel(now, peer)
+        if channel is not None:
+            self._carrier.send(now, channel, parcel)
+
+    def channel(self, now: float, peer: NodeId) -> Channel | None:
+        """Return the channel to a peer, made if need be, or None if it may not talk."""
+        board = self._board
+        key = board.peers.exchange_of(peer)
         if key is None:
-            self._board.count("keyless")
-            return
-        self._carrier.send(now, self._board.channel(now, key, peer), parcel)
+            board.count("keyless")
+            return None
+        return board.channels.get(key) or board.channel(now, key, peer)
 
     def send_to_address(self, now: float, parcel: Parcel) -> None:
         """Send a streamed parcel to whoever is at its address."""
@@ -199,7 +235,7 @@ class Channels:
 
     def knows(self, head: bytes) -> bool:
         """Return whether a packet that begins so names a session that lives here."""
-        is_transport = KINDS.get(head[:4]) is Kind.TRANSPORT
+        is_transport = head[:4] == TRANSPORT_HEAD
         index = int.from_bytes(head[4:8], "big")
         return is_transport and index in self._board.sessions
 
@@ -219,12 +255,12 @@ class Channels:
     def _receive(
         self, now: float, source: Address, data: bytes, *, streamed: bool
     ) -> None:
-        kind = KINDS.get(data[:4])
-        if kind is None:
+        handle = self._handlers.get(data[:4])
+        if handle is None:
             self._board.count("foreign")
             return
         try:
-            self._handlers[kind](now, source, data, streamed=streamed)
+            handle(now, source, data, streamed=streamed)
         except BadPacket:
             self._board.count("bad_packets")
 
@@ -238,16 +274,15 @@ class Channels:
             self._hint(now, source, (receiver, counter), streamed=streamed)
             return
         channel, session = owner
-        if not board.may_talk(now, channel):
+        is_checked = now - channel.checked < CHECK_INTERVAL_S
+        if not is_checked and not board.may_talk(now, channel):
             return
-        if now - session.began >= board.settings.life_s + board.settings.grace_s:
-            # The peer's clock may have stood still, or its sessions live longer.
-            board.count("expired")
-            channel.forget(session)
-            board.release(session)
+        if now - session.began >= self._kept_s:
+            self._expire(channel, session)
             self._hint(now, source, (receiver, counter), streamed=streamed)
             return
-        plaintext = session.open(data, streamed=streamed)
+        opens = session.open_streamed if streamed else session.datagrams.open
+        plaintext = opens(data)
         if plaintext is None:
             board.count("unopened")
             if not streamed:
@@ -256,17 +291,27 @@ class Channels:
         board.heard += 1
         self._carrier.heard(now, channel, session)
         received = Received(channel.node, source, plaintext, streamed, early=False)
-        is_first = session.local in board.unconfirmed
+        is_first = receiver in board.unconfirmed
         if is_first:
             self._carrier.adopt(now, channel, session)
         if session is not channel.current:
             self._carrier.settle(now, channel, session, received)
-        elif not streamed and session.is_newest(data):
+        elif not streamed and counter == session.datagrams.newest:
             # A stream's other end says nothing of where datagrams are received.
             channel.places.note_path(now, source, len(data))
         if is_first:
             self._carrier.flush(now, channel)
-        self._carrier.deliver(received)
+        if plaintext:
+            board.outputs.append(received)
+
+    def _expire(self, channel: Channel, session: Session) -> None:
+        """Listen no more to a session under which something came when it was over.
+
+        The peer's clock may have stood still, or its sessions live longer.
+        """
+        self._board.count("expired")
+        channel.forget(session)
+        self._board.release(session)
 
     def _hint(
         self,

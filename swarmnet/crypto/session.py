@@ -18,7 +18,6 @@ from swarmnet.crypto.handshake import HandshakeState
 from swarmnet.crypto.packets import (
     TRANSPORT_HEAD,
     TRANSPORT_OVERHEAD_BYTES,
-    decode_transport_head_untrusted,
 )
 from swarmnet.crypto.window import ReplayWindow
 from swarmnet.errors import BadPacket
@@ -33,8 +32,10 @@ Cipher = Callable[[bytes, bytes, None], bytes]
 """AES-GCM under one key: of a nonce of 12 bytes, the data, and no further data."""
 
 
-class _Way:
+class Way:
     """The keys of both directions of one transport, with the counters of each.
+
+    What is opened is a whole transport packet (`TRANSPORT_OVERHEAD_BYTES` at least).
 
     A cipher is made when it is first used: OpenSSL's takes 2.5 KiB, and many sessions
     are used in one direction or on one transport alone.
@@ -106,13 +107,14 @@ class Session:
     `is_initiator` is whether that handshake was ours. `serial` counts the sessions of
     one switchboard in the order in which they were made there; `heard_at` is how many
     there had been when the peer was first heard under this one, 0 for never.
+    `datagrams` are the keys of what goes by datagram.
     """
 
     __slots__ = (
-        "_datagrams",
         "_keys",
         "_streams",
         "began",
+        "datagrams",
         "heard_at",
         "is_initiator",
         "local",
@@ -136,19 +138,19 @@ class Session:
         self.serial = 0
         self.heard_at = 0
         self._keys = keys
-        self._datagrams = _Way(*keys, remote)
-        self._streams: _Way | None = None
+        self.datagrams = Way(*keys, remote)
+        self._streams: Way | None = None
 
     @property
     def sent(self) -> int:
         """How many packets were sealed, on datagrams and on streams together."""
         streamed = 0 if self._streams is None else self._streams.sent
-        return self._datagrams.sent + streamed
+        return self.datagrams.sent + streamed
 
     def seal(self, plaintext: bytes, *, streamed: bool = False) -> bytes:
         """Return the transport packet that carries `plaintext`, 32 bytes longer."""
         if not streamed:
-            return self._datagrams.seal(plaintext)
+            return self.datagrams.seal(plaintext)
         self._streams = self._stream_way()
         return self._streams.seal(plaintext)
 
@@ -163,8 +165,13 @@ class Session:
         """
         if len(data) < TRANSPORT_OVERHEAD_BYTES:
             raise BadPacket(f"transport packet of {len(data)} bytes")
-        if not streamed:
-            return self._datagrams.open(data)
+        return self.open_streamed(data) if streamed else self.datagrams.open(data)
+
+    def open_streamed(self, data: bytes) -> bytes | None:
+        """Return what a transport packet carries that came by stream, or None.
+
+        It has been found to be long enough; otherwise as `open`.
+        """
         way = self._stream_way()
         plaintext = way.open(data)
         if plaintext is not None:
@@ -180,31 +187,26 @@ class Session:
         """
         if len(data) < TRANSPORT_OVERHEAD_BYTES:
             raise BadPacket(f"transport packet of {len(data)} bytes")
-        return self._datagrams.is_copy(data, last)
-
-    def is_newest(self, data: bytes, *, streamed: bool = False) -> bool:
-        """Return whether an opened packet has the greatest counter of its way."""
-        way = self._stream_way() if streamed else self._datagrams
-        return decode_transport_head_untrusted(data)[1] == way.newest
+        return self.datagrams.is_copy(data, last)
 
     def sent_lately(self, counter: int, last: int) -> bool:
         """Return whether `counter` is among the `last` that were sealed."""
         ways = (
-            [self._datagrams]
+            [self.datagrams]
             if self._streams is None
             else [
-                self._datagrams,
+                self.datagrams,
                 self._streams,
             ]
         )
         return any(way.sent - last <= counter < way.sent for way in ways)
 
-    def _stream_way(self) -> _Way:
+    def _stream_way(self) -> Way:
         """Return the keys of streams, made if they are not kept."""
         if self._streams is not None:
             return self._streams
         send, receive = (blake2s(key=key, person=_LABEL).digest() for key in self._keys)
-        return _Way(send, receive, self.remote)
+        return Way(send, receive, self.remote)
 
 
 def session_of(

@@ -22,7 +22,8 @@ XX: Final = b"Noise_XX_25519_AESGCM_BLAKE2s"
 (`benchmarks/channels.py`)."""
 _PROLOGUE: Final = b"swarmnet channel 1\0"
 _EVICTED_SHARE: Final = 16
-_CHECK_INTERVAL_S: Final = 1.0
+CHECK_INTERVAL_S: Final = 1.0
+"""Whether a peer's certificate still counts is asked so often at most."""
 SWEEP_INTERVAL_S: Final = 60.0
 SWEEP: Final = (Due.SWEEP, b"")
 
@@ -180,7 +181,7 @@ class Switchboard:
             return
         places = channel.places.where(now, len(data))
         for place in places:
-            self.transmit(place, data, streamed=False)
+            self.outputs.append(Transmit(place, data, streamed=False))
         if not places:
             self.count("placeless")
 
@@ -189,7 +190,7 @@ class Switchboard:
 
         Its certificate may have expired. That is not asked for every packet.
         """
-        if now - channel.checked < _CHECK_INTERVAL_S:
+        if now - channel.checked < CHECK_INTERVAL_S:
             return True
         channel.checked = now
         if self.peers.node_of(channel.key) is not None:

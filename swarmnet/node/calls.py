@@ -74,9 +74,9 @@ class Calls:
         "_open",
         "_post",
         "_reach",
-        "_timers",
         "counters",
         "outputs",
+        "timers",
     )
 
     def __init__(
@@ -94,7 +94,7 @@ class Calls:
         self._called: dict[int, NodeId] = {}
         self._open: dict[NodeId, dict[int, None]] = {}
         self._allowance = Allowance(CALLS_PER_S, CALLS_AT_ONCE)
-        self._timers: Timers[_Open] = Timers()
+        self.timers: Timers[_Open] = Timers()
         self.outputs: deque[Told] = deque()
         self.counters: Counter[str] = Counter()
 
@@ -118,7 +118,7 @@ class Calls:
             self.outputs.append(Replied(number, None))
             return number
         self._called[number] = peer
-        self._timers.set((None, number), now + WAIT_S)
+        self.timers.set((None, number), now + WAIT_S)
         self._post(now, peer, address, CALL + pack((number, body)), streamed=True)
         return number
 
@@ -162,7 +162,7 @@ class Calls:
 
     def handle_timeout(self, now: float) -> None:
         """Give up what was not answered in time."""
-        while (due := self._timers.pop_due(now)) is not None:
+        while (due := self.timers.pop_due(now)) is not None:
             peer, number = due
             if peer is None:
                 self._end(number, None)
@@ -172,7 +172,7 @@ class Calls:
 
     def poll_timeout(self) -> float | None:
         """Return when `handle_timeout` is wanted next."""
-        return self._timers.next()
+        return self.timers.next()
 
     def _take_call(self, now: float, called: Called) -> None:
         peer, number = called.peer, called.number
@@ -184,7 +184,7 @@ class Calls:
             return
         self._allowance.spend(now, peer, 1.0)
         self._open.setdefault(peer, {})[number] = None
-        self._timers.set((peer, number), now + WAIT_S)
+        self.timers.set((peer, number), now + WAIT_S)
         self.outputs.append(called)
 
     def _take_reply(self, peer: NodeId, number: int, body: bytes) -> None:
@@ -195,7 +195,7 @@ class Calls:
 
     def _end(self, number: int, body: bytes | None) -> None:
         del self._called[number]
-        self._timers.cancel((None, number))
+        self.timers.cancel((None, number))
         self.outputs.append(Replied(number, body))
 
     def _close(self, peer: NodeId, number: int) -> bool:
@@ -206,7 +206,7 @@ class Calls:
         del open_[number]
         if not open_:
             del self._open[peer]
-        self._timers.cancel((peer, number))
+        self.timers.cancel((peer, number))
         return True
 
 

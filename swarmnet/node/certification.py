@@ -50,6 +50,7 @@ class Certification:
         "_reach",
         "_renewing",
         "_tokens",
+        "outputs",
         "roots",
     )
 
@@ -77,6 +78,8 @@ class Certification:
         self._marks = plane.tables.mark(CLUSTER, CERTIFICATE)
         self._tokens = TokenRows(plane.tables)
         self.roots = RootRows(plane.tables, directory.trust)
+        self.outputs = (self._outputs, self._renewing.outputs)
+        """What `poll_output` takes from: empty for nearly all of the time."""
 
     # Commands
 

@@ -12,59 +12,57 @@ packet itself does.
 """
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from random import Random
-from typing import TypeVar
 
 from swarmnet.crypto.channels import Channels
 from swarmnet.crypto.identity import RandomBytes
-from swarmnet.crypto.switchboard import Received, Transmit
+from swarmnet.crypto.switchboard import Disowned, Received, Transmit
 from swarmnet.ids import Address, NodeId
 from swarmnet.node import calls, exchange, renewing
 from swarmnet.node.about import encode_about
 from swarmnet.node.acquaintances import Acquaintances
-from swarmnet.node.addressing import Addressing
 from swarmnet.node.authors import Authors
 from swarmnet.node.calls import Calls
 from swarmnet.node.certification import Certification
 from swarmnet.node.credentials import Credentials
-from swarmnet.node.dataplane import Dataplane
-from swarmnet.node.envelope import ADDRESSES, SWIM, TABLES
+from swarmnet.node.envelope import SWIM
 from swarmnet.node.exchange import CertificateExchange
+from swarmnet.node.node_commands import NodeCommands
 from swarmnet.node.outputs import Output, Removed, Restored
-from swarmnet.node.plane import Plane
+from swarmnet.node.plane import KINDS, Plane
 from swarmnet.node.posting import Posting
 from swarmnet.node.replayable import is_replayable
 from swarmnet.node.settings import NodeSettings
-from swarmnet.node.views import NodeViews
+from swarmnet.node.waking import Waking
 from swarmnet.node.warming import Warming
 from swarmnet.swim.codec import encode_frame
 from swarmnet.swim.core import Route
 from swarmnet.swim.outputs import (
     MemberChanged,
-    Payload,
     SendDatagram,
     SendStream,
     SignerUnknown,
     State,
 )
 from swarmnet.swim.roster import Roster
-from swarmnet.tables.engine import Tables
-from swarmnet.timers import earliest
-
-Result = TypeVar("Result")
 
 
-class Node(NodeViews):
-    """The composed engine; `random_bytes` makes keys, `random` everything else."""
+class Node(NodeCommands):
+    """The composed engine; `random_bytes` makes keys, `random` everything else.
+
+    `outputs` is what `poll_output` takes from, for whoever takes all that is there.
+    `stirs` is how often more has happened than probes that found all as it was.
+    """
 
     __slots__ = (
         "_acquaintances",
         "_me",
-        "_outputs",
+        "_waking",
         "_wall_offset_s",
         "_warming",
+        "outputs",
         "stirs",
     )
 
@@ -103,13 +101,22 @@ class Node(NodeViews):
             post=posting.post,
             reach=self._reach,
         )
-        self._outputs, self._counters = deque[Output](), Counter[str]()
+        self.outputs, self._counters = deque[Output](), Counter[str]()
         self._wall_offset_s: float | None = None
         self._warming = Warming(self._me, self._channels, self._plane)
-        self.stirs = 0
-        """How often more has happened than probes that found all as it was."""
+        self._waking, self.stirs = self._planned(), 0
 
-    # Commands
+    def _planned(self) -> Waking:
+        plane, channels, calls = self._plane, self._channels, self._calls
+        return Waking(
+            (plane.swim.timers, plane.tables.timers, channels.timers, calls.timers),
+            (
+                *(plane.chores_at, self._warming.poll_timeout),
+                self._certification.poll_timeout,
+            ),
+        )
+
+    # Commands, beside those of `NodeCommands`
 
     def start(self, now: float) -> None:
         """Begin to probe, and tell those we know that we are back."""
@@ -130,76 +137,12 @@ class Node(NodeViews):
         self._certification.stop()
         self._settle(now)
 
-    def update(
-        self, now: float, address: Address | None = None, meta: bytes | None = None
-    ) -> None:
-        """Change our address or metadata; as `plane.Plane.update`."""
-        self._plane.update(now, address, meta)
-        self._settle(now)
-
-    def publish(self, now: float, payload: Payload) -> None:
-        """Send a payload of our own; as `plane.Plane.publish`."""
-        self._plane.publish(now, payload)
-        self._settle(now)
-
-    def relay(self, now: float, payload: Payload) -> None:
-        """Pass on a delivered payload, now that its owner has found it good."""
-        self._plane.relay(now, payload)
-        self._settle(now)
-
-    def command(self, now: float, verb: Callable[[Tables], Result]) -> Result:
-        """Let `verb` write to the tables, and do what follows; return its result.
-
-        Raises:
-            Refused: as the verb does; then nothing was written.
-        """
-        result = self._plane.command(now, verb)
-        self._settle(now)
-        return result
-
-    def allocate(self, now: float, verb: Callable[[Addressing], Result]) -> Result:
-        """Let `verb` command addresses; as `plane.Plane.allocate`."""
-        result = self._plane.allocate(now, verb)
-        self._settle(now)
-        return result
-
-    def program(self, now: float, verb: Callable[[Dataplane], Result]) -> Result:
-        """Let `verb` tell the data plane something; as `plane.Plane.program`."""
-        result = self._plane.program(now, verb)
-        self._settle(now)
-        return result
-
-    def certify(self, now: float, verb: Callable[[Certification], Result]) -> Result:
-        """Let `verb` command certificates and roots, and do what follows.
-
-        Raises:
-            Refused: as the verb does.
-        """
-        result = verb(self._certification)
-        self._settle(now)
-        return result
-
-    def give_certificate(self, now: float, node: NodeId, chain: bytes) -> None:
-        """Let a node have what the authority made for it, asked for or not.
-
-        What a manager says that is demoted by it we say from now on.
-
-        Raises:
-            Refused: it is not good, or another's; we are no manager; or the node, which
-                is to be no worker, does not live.
-        """
-        self.certify(now, lambda one: one.give(now, node, chain))
-
-    def verified(self, now: float, number: int, verdicts: Sequence[bool]) -> None:
-        """Take the answer to a `VerifySignatures`."""
-        self._plane.verified(now, number, verdicts)
-        self._settle(now)
-
     def note_wall(self, now: float, wall: float) -> None:
         """Take the calendar's time: it decides whose certificate has expired."""
         self._wall_offset_s = wall - now
         self._acquaintances.wall = wall
         self._certification.start(now)
+        self._waking.note_moved()
 
     def cut(self, node: NodeId) -> None:
         """End all sessions with a node at once: it was revoked."""
@@ -207,25 +150,6 @@ class Node(NodeViews):
         if key is not None:
             self._channels.cut(key)
         self._calls.note_gone(node)
-
-    def call(self, now: float, peer: NodeId, body: bytes) -> int:
-        """Ask a member; return the number under which `Replied` comes, in any case.
-
-        Raises:
-            Refused: `body` is too long, the peer is ourselves, or too many wait.
-        """
-        number = self._calls.call(now, peer, body)
-        self._settle(now)
-        return number
-
-    def reply(self, now: float, peer: NodeId, number: int, body: bytes) -> None:
-        """Answer a `Called`; nothing happens if that is over.
-
-        Raises:
-            Refused: `body` is too long; the call is still open.
-        """
-        self._calls.reply(now, peer, number, body)
-        self._settle(now)
 
     # Inputs
 
@@ -244,8 +168,8 @@ class Node(NodeViews):
         for source, data in batch:
             self._channels.receive_datagram(now, source, data)
         self._settle(now, stirs=False)
-        self._plane.release(now)
-        self._settle(now, stirs=False)
+        if self._plane.release(now):
+            self._settle(now, stirs=False)
 
     def receive_stream(self, now: float, source: Address, data: bytes) -> bool:
         """Take one packet of a stream; return whether it was made by a member."""
@@ -270,19 +194,18 @@ class Node(NodeViews):
         self._plane.handle_timeout(now)
         self._channels.handle_timeout(now)
         self._calls.handle_timeout(now)
+        self._waking.note_moved()
         self._settle(now, stirs=self._certification.handle_timeout(now))
 
     # Polls
 
     def poll_output(self) -> Output | None:
         """Return the next thing to be done, or None."""
-        return self._outputs.popleft() if self._outputs else None
+        return self.outputs.popleft() if self.outputs else None
 
     def poll_timeout(self) -> float | None:
         """Return when `handle_timeout` is wanted next."""
-        rooms = (self._plane, self._channels, self._calls, self._certification)
-        warming = self._warming.poll_timeout()
-        return earliest(warming, *[room.poll_timeout() for room in rooms])
+        return self._waking.next()
 
     def _note_time(self, now: float) -> None:
         if self._wall_offset_s is None:
@@ -293,40 +216,44 @@ class Node(NodeViews):
         """Carry values between the rooms until none is left; as in the plane."""
         channels, plane, known = self._channels, self._plane, self._acquaintances
         plane.is_stirred = plane.is_stirred or stirs
+        packets, wanted = channels.outputs, plane.outputs
+        told, renewed = self._certification.outputs
         moved = True
         while moved:
             moved = False
-            while (given := channels.poll_output()) is not None:
+            while packets:
+                given = packets.popleft()
+                if isinstance(given, Received):
+                    moved = True
+                    self._take(now, given)
+                else:
+                    self._hand_on(given)
+            if plane.has_frames:
+                plane.settle_frames(now)
+            if self._calls.outputs or told or renewed:
+                self._collect()
+            while wanted:
                 moved = True
-                match given:
-                    case Transmit():
-                        self._transmit(given)
-                    case Received():
-                        self._take(now, given)
-                    case _:
-                        self._outputs.append(given)
-            self._collect()
-            while (wanted := plane.poll_output()) is not None:
-                moved = True
-                self._carry(now, wanted)
+                self._carry(now, wanted.popleft())
             if plane.is_stirred:
                 plane.is_stirred = False
+                self._waking.note_moved()
                 self.stirs += 1
                 moved = self._certification.follow(now) or moved
             while known.learned:
                 moved = True
                 self._plane.roles_changed(now, known.learned.popitem()[0])
-            if not moved:
+            if not moved and channels.replying:
                 # An answer to a handshake waits for what it may carry, until here.
                 moved = channels.flush(now)
 
     def _collect(self) -> None:
         """Give out what is wanted of those above: before rows that speak of it."""
         if self._calls.outputs:
-            self._outputs.extend(self._calls.outputs)
+            self.outputs.extend(self._calls.outputs)
             self._calls.outputs.clear()
         while (told := self._certification.poll_output()) is not None:
-            self._outputs.append(told)
+            self.outputs.append(told)
 
     def _follow_removal(self, now: float, told: Removed | Restored) -> None:
         """Believe a node no more, or again, and those who are members by its word."""
@@ -338,31 +265,37 @@ class Node(NodeViews):
         for node in self._authors.issued_to(told.node):
             self._plane.roles_changed(now, node)
 
-    def _transmit(self, packet: Transmit) -> None:
-        kind = SendStream if packet.streamed else SendDatagram
-        self._outputs.append(kind(None, packet.address, packet.data))
+    def _hand_on(self, given: Transmit | Disowned) -> None:
+        """Give out what the channels want; nothing follows from it here."""
+        if not isinstance(given, Transmit):
+            self.outputs.append(given)
+        elif given.streamed:
+            self.outputs.append(SendStream(None, given.address, given.data))
+        else:
+            self.outputs.append(SendDatagram(None, given.address, given.data))
 
     def _take(self, now: float, received: Received) -> None:
         """Hand a peer's bytes to the room that they are for."""
-        peer, kind, body = received.peer, received.data[:1], received.data[1:]
-        self._posting.note_received(received.data)
-        home = self._posting.home(peer, received.source)
-        if received.early and not (kind == SWIM and is_replayable(body)):
+        peer, data, kind = received.peer, received.data, received.data[:1]
+        home = self._posting.note_received(peer, received.source, data)
+        if received.early and not (kind == SWIM and is_replayable(data[1:])):
             # It may be a replay, or by somebody who has stolen our own key.
             self._counters["early_refused"] += 1
             return
-        if kind in (SWIM, TABLES, ADDRESSES):
+        if kind == SWIM and not received.streamed:
+            # Where its packets come from just now is the channels' business.
+            self._plane.take_frame(now, peer, home, data[1:])
+        elif kind in KINDS:
             if received.streamed:
-                self._plane.receive_stream(now, peer, received.source, received.data)
+                self._plane.receive_stream(now, peer, received.source, data)
             else:
-                # Where its packets come from just now is the channels' business.
-                self._plane.receive_datagram(now, peer, home, received.data)
+                self._plane.receive_datagram(now, peer, home, data)
         elif kind in exchange.KINDS:
-            self._exchange.receive(now, peer, home, received.data)
+            self._exchange.receive(now, peer, home, data)
         elif kind in renewing.KINDS and received.streamed:
-            self._certification.receive(now, peer, received.data)
+            self._certification.receive(now, peer, data)
         elif kind in calls.KINDS:
-            self._calls.receive(now, peer, received.data, streamed=received.streamed)
+            self._calls.receive(now, peer, data, streamed=received.streamed)
         else:
             self._counters["envelopes_unknown"] += 1
 
@@ -380,12 +313,12 @@ class Node(NodeViews):
                 self._exchange.note_unknown(now, output)
             case Removed() | Restored():
                 self._follow_removal(now, output)
-                self._outputs.append(output)
+                self.outputs.append(output)
             case MemberChanged(member, _, State.DEAD | State.LEFT):
                 self._calls.note_gone(member)
-                self._outputs.append(output)
+                self.outputs.append(output)
             case _:
-                self._outputs.append(output)
+                self.outputs.append(output)
 
     def _reach(self, peer: NodeId) -> Address | None:
         """Return where to write to a peer that lives and may talk, or None."""

@@ -19,7 +19,7 @@ from swarmnet.errors import Refused
 from swarmnet.ids import Address, NodeId
 from swarmnet.ipam.lives import Continuation
 from swarmnet.node.addressing import Addressing
-from swarmnet.node.envelope import ADDRESSES, SWIM, TABLES, wrap_swim
+from swarmnet.node.envelope import ADDRESSES, SWIM, TABLES
 from swarmnet.node.followers import Followers
 from swarmnet.node.leaving import Leaving
 from swarmnet.node.membership import PRESENCE, Membership
@@ -59,7 +59,9 @@ from swarmnet.tables.stored import StoredRows
 from swarmnet.timers import earliest
 
 Result = TypeVar("Result")
-_CALM: Final = (SendDatagram, SendStream, Rode)
+KINDS: Final = (SWIM, TABLES, ADDRESSES)
+"""The envelopes that are for a plane."""
+_CALM: Final = (SendStream, Rode)
 """What membership says while all is well; what rides is the tables' to judge."""
 
 
@@ -68,17 +70,22 @@ class Plane(PlaneCommands):
 
     `rows` are those that were stored: none for a new key, None if they are lost.
     `before` is what the process before this one knew, if this goes on from that.
+
+    `outputs` is what `poll_output` takes from, for whoever takes all that is there.
+    `has_frames` is whether frames were taken and not settled yet, `is_stirred` whether
+    more has happened than probes that found all as it was.
     """
 
     __slots__ = (
         "_leaving",
         "_me",
         "_membership",
-        "_outputs",
         "_settings",
         "_spreading",
         "_verifying",
+        "has_frames",
         "is_stirred",
+        "outputs",
     )
 
     def __init__(
@@ -107,9 +114,10 @@ class Plane(PlaneCommands):
         stored = None if rows is None else known_of(rows, seams)
         given = (me.node, settings.tables, draws, seams_of)
         self.tables = Tables(*given, epoch=boot_epoch, stored=stored)
+        self._members = swim.members()
         self._settings, self._counters = settings, Counter[str]()
         self._verifying = Verifying(seams.signer, seams.check, seams.introduce)
-        self._outputs: deque[Output] = deque()
+        self.outputs: deque[Output] = deque()
         self._riders = Riders(self.tables)
         self._membership = Membership(me.node, swim, self.tables)
         self._spreading = Spreading(me.node, swim, self.tables)
@@ -119,8 +127,7 @@ class Plane(PlaneCommands):
         given_too = (*parts, Random(draws.getrandbits(64)), seat)
         self.addressing = Addressing(*given_too, is_first=is_first, before=before)
         self._followers = Followers(self.addressing, *parts, seat)
-        self.is_stirred = True
-        """Whether more has happened than probes that found all as it was."""
+        self.has_frames, self.is_stirred = False, True
 
     # Commands, beside those of `PlaneCommands`
 
@@ -156,17 +163,38 @@ class Plane(PlaneCommands):
         """Let those that follow the rows wait for `release`: more is about to come."""
         self._followers.is_held = True
 
-    def release(self, now: float) -> None:
-        """Let them follow all that has come since `hold`."""
-        self._followers.is_held = False
-        if self._followers.is_behind:
-            self._settle(now)
+    def release(self, now: float) -> bool:
+        """Let them follow all that has come since `hold`; return if there was any."""
+        followers = self._followers
+        followers.is_held = False
+        if not followers.is_behind:
+            return False
+        self._settle(now)
+        return True
 
     def receive_datagram(
         self, now: float, sender: NodeId, source: Address, data: bytes
     ) -> None:
         """Take a datagram. The channel below has authenticated `sender`."""
-        self._receive(now, Route(sender, source), data, streamed=False)
+        if data[:1] == SWIM:
+            self.take_frame(now, sender, source, data[1:])
+            self.settle_frames(now)
+        else:
+            self._receive(now, Route(sender, source), data, streamed=False)
+
+    def take_frame(
+        self, now: float, sender: NodeId, source: Address, frame: bytes
+    ) -> None:
+        """Take a datagram's frame of membership; `settle_frames` is to follow.
+
+        Many come at once, and what they call for is as a rule the same for all.
+        """
+        self.has_frames = True
+        self.swim.receive_datagram(now, sender, source, frame)
+
+    def settle_frames(self, now: float) -> None:
+        """Do what the frames call for that were taken since it was last done."""
+        self._settle(now, stirs=False)
 
     def receive_stream(
         self, now: float, sender: NodeId, source: Address, data: bytes
@@ -217,12 +245,16 @@ class Plane(PlaneCommands):
 
     def poll_output(self) -> Output | None:
         """Return the next thing to be done, or None."""
-        return self._outputs.popleft() if self._outputs else None
+        return self.outputs.popleft() if self.outputs else None
 
     def poll_timeout(self) -> float | None:
         """Return when `handle_timeout` is wanted next."""
         rooms = (self.swim, self.tables, self._followers, self._leaving)
         return earliest(*[room.poll_timeout() for room in rooms])
+
+    def chores_at(self) -> float | None:
+        """Return the same of what nothing but commands, time and what stirs moves."""
+        return earliest(self._followers.poll_timeout(), self._leaving.poll_timeout())
 
     # How it hangs together
 
@@ -230,18 +262,18 @@ class Plane(PlaneCommands):
         self, now: float, route: Route, data: bytes, *, streamed: bool
     ) -> None:
         assert route.node is not None, "a frame has a sender"
+        if self.has_frames:
+            self.settle_frames(now)
         kind, body = data[:1], data[1:]
-        if kind == SWIM and streamed:
+        if kind == SWIM:
             self.swim.receive_stream(now, route.node, route.address, body)
-        elif kind == SWIM:
-            self.swim.receive_datagram(now, route.node, route.address, body)
         elif kind == TABLES:
             self.tables.receive(now, route.node, body, streamed=streamed)
         elif kind == ADDRESSES:
             self.addressing.receive(now, route.node, body)
         else:
             self._counters["envelopes_unknown"] += 1
-        self._settle(now, stirs=streamed or kind != SWIM)
+        self._settle(now)
 
     def _leave_if_due(self, now: float) -> None:
         if self._leaving.is_due(now):
@@ -253,38 +285,39 @@ class Plane(PlaneCommands):
 
         Those that follow the rows are asked if something stirs (`followers`).
         """
-        swim, tables = self.swim, self.tables
-        swim.selfhood.is_yielding = tables.is_fenced
+        self.has_frames = False
+        self.swim.selfhood.is_yielding = self.tables.is_fenced
         stirs = stirs or self._followers.is_waiting
+        said, wanted = self.swim.outputs, self.tables.outputs
         moved = True
         while moved:
             moved = False
-            while (said := swim.poll_output()) is not None:
+            while said:
                 moved = True
-                stirs = stirs or not isinstance(said, _CALM)
-                self._carry_swim(now, said)
-            while (wanted := tables.poll_output()) is not None:
+                output = said.popleft()
+                if isinstance(output, SendDatagram):
+                    self.outputs.append(output)
+                    continue
+                stirs = stirs or not isinstance(output, _CALM)
+                self._carry_swim(now, output)
+            while wanted:
                 moved = stirs = True
-                self._carry_tables(now, wanted)
+                self._carry_tables(now, wanted.popleft())
             if stirs and not moved:
                 moved, outputs = self._followers.carry(now, self.address_of)
-                self._outputs.extend(outputs)
-            while self._membership.is_due and not moved:
+                self.outputs.extend(outputs)
+            while not moved and self._membership.is_due:
                 # Last, so that the removed one hears of it too.
                 moved = True
                 removed = self._membership.follow_next(now)
                 if removed is not None:
-                    self._outputs.append(removed)
+                    self.outputs.append(removed)
         if stirs:
             self.is_stirred = True
             self._followers.rest()
 
     def _carry_swim(self, now: float, output: SwimOutput) -> None:
         match output:
-            case SendDatagram(peer, address, frame):
-                self._outputs.append(SendDatagram(peer, address, wrap_swim(frame)))
-            case SendStream(peer, address, frame):
-                self._outputs.append(SendStream(peer, address, wrap_swim(frame)))
             case Deliver(payload, sender) if payload.key[:1] == ROW:
                 self._spreading.note_delivered(payload)
                 self.tables.receive_row(now, sender, payload.data)
@@ -293,18 +326,18 @@ class Plane(PlaneCommands):
             case MemberChanged(member, _, current):
                 self.tables.note_presence(now, member, PRESENCE[current])
                 self.addressing.note_presence(now, member, PRESENCE[current])
-                self._outputs.append(output)
+                self.outputs.append(output)
             case IdentityConflict(_, address):
                 # Rows settle which of two lives goes on.
                 self._say(lambda: self.tables.announce(now))
                 self.addressing.note_conflict(now, address)
-                self._outputs.append(output)
+                self.outputs.append(output)
             case Joined(through):
                 live = (n for n, s in self.states().items() if s is State.ALIVE)
                 self.tables.join(now, (through, *live))
-                self._outputs.append(output)
+                self.outputs.append(output)
             case _:
-                self._outputs.append(output)
+                self.outputs.append(output)
 
     def _carry_tables(self, now: float, output: TablesOutput) -> None:
         match output:
@@ -312,20 +345,20 @@ class Plane(PlaneCommands):
                 address = self.address_of(peer)
                 if address is not None:
                     kind = SendStream if streamed else SendDatagram
-                    self._outputs.append(kind(peer, address, TABLES + data))
+                    self.outputs.append(kind(peer, address, TABLES + data))
             case Spread(row):
                 if not self._spreading.spread(now, row):
                     self._counters["rows_unspread"] += 1
             case Recovered(row):
                 self.addressing.note_recovered(now, row)
-                self._outputs.append(output)
+                self.outputs.append(output)
             case Outbid():
                 self.addressing.note_conflict(now)
-                self._outputs.append(output)
+                self.outputs.append(output)
             case Verify(number):
                 claims = self._verifying.prepare(now, output)
                 if claims is not None:
-                    self._outputs.append(VerifySignatures(number, claims))
+                    self.outputs.append(VerifySignatures(number, claims))
                     return
                 verdicts = self._verifying.verify_here(now, number)
                 self.tables.verified(now, number, verdicts)
@@ -338,7 +371,7 @@ class Plane(PlaneCommands):
                 if gone:
                     self.swim.detach(scope, gone)
             case _:
-                self._outputs.append(output)
+                self.outputs.append(output)
 
     def _say(self, verb: Callable[[], object]) -> None:
         """Write our own row, unless we were removed: then nobody listens."""

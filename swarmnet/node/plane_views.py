@@ -10,6 +10,7 @@ from swarmnet.node.dataplane import Dataplane
 from swarmnet.node.followers import Followers
 from swarmnet.node.rider import Riders
 from swarmnet.swim.engine import Swim
+from swarmnet.swim.member import Member
 from swarmnet.swim.outputs import State
 from swarmnet.tables.engine import Tables
 
@@ -20,6 +21,7 @@ class PlaneViews:
     __slots__ = (
         "_counters",
         "_followers",
+        "_members",
         "_riders",
         "addressing",
         "swim",
@@ -28,6 +30,7 @@ class PlaneViews:
 
     _counters: Counter[str]
     _followers: Followers
+    _members: Mapping[NodeId, Member]
     _riders: Riders
     addressing: Addressing
     swim: Swim
@@ -60,5 +63,5 @@ class PlaneViews:
 
     def address_of(self, node: NodeId) -> Address | None:
         """Return where a member says that it is, or None for a stranger."""
-        member = self.swim.member(node)
+        member = self._members.get(node)
         return None if member is None else member.claim.address

@@ -57,18 +57,21 @@ class Posting:
         streamed: bool,
     ) -> None:
         """Send what the control plane wants sent, early where that does no harm."""
-        self._count(self.traffic.sent, frame)
-        is_swim = frame[:1] == SWIM and not self._channels.is_open(now, peer)
-        seen_twice = is_swim and is_replayable(frame[1:])
+        channels, kind = self._channels, frame[:1]
+        self.traffic.sent[ROOMS.get(kind, OTHERS)] += len(frame)
+        channel = channels.channel(now, peer)
+        if channel is None:
+            return
+        is_early = kind == SWIM and channel.usable(now, channels.life_s) is None
         parcel = Parcel(
             frame,
             address,
             streamed=streamed,
-            replayable=seen_twice,
+            replayable=is_early and is_replayable(frame[1:]),
             since=now,
             claimed=self._address_of(peer) is not None,
         )
-        self._channels.send(now, peer, parcel)
+        channels.carry(now, channel, parcel)
 
     def post(
         self, now: float, peer: NodeId, to: Address, data: bytes, *, streamed: bool
@@ -87,15 +90,15 @@ class Posting:
         first = Parcel(frame, address, streamed=True, replayable=False, since=now)
         self._channels.send_to_address(now, first)
 
-    def note_received(self, data: bytes) -> None:
-        """An envelope of a peer's was opened."""
-        self._count(self.traffic.received, data)
+    def note_received(self, peer: NodeId, source: Address, data: bytes) -> Address:
+        """An envelope of a member's was opened; return where that says that it is.
+
+        Of a stranger it is where it was heard.
+        """
+        self.traffic.received[ROOMS.get(data[:1], OTHERS)] += len(data)
+        claimed = self._address_of(peer)
+        return source if claimed is None else claimed
 
     @staticmethod
     def _count(counts: dict[str, int], data: bytes) -> None:
         counts[ROOMS.get(data[:1], OTHERS)] += len(data)
-
-    def home(self, peer: NodeId, source: Address) -> Address:
-        """Return where a member says that it is; of a stranger, where it was heard."""
-        claimed = self._address_of(peer)
-        return source if claimed is None else claimed

@@ -95,10 +95,15 @@ class Riders:
 
     def take(self, now: float, sender: NodeId, rider: bytes) -> None:
         """Compare what a peer's rider says with what is held here."""
+        if len(rider) == _CLUSTER.size:
+            # Most share no network, or have said of it what there is to say.
+            digest, count = _CLUSTER.unpack(rider)
+            self._tables.receive_digest(now, sender, CLUSTER, (digest, count))
+            return
         try:
             said = decode_rider_untrusted(rider, self._tables.scopes())
         except BadPacket:
             self.bad += 1
             return
-        for scope, digest in said:
-            self._tables.receive_digest(now, sender, scope, digest)
+        for scope, told in said:
+            self._tables.receive_digest(now, sender, scope, told)

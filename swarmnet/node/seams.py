@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from swarmnet.ids import NodeId
+from swarmnet.node.envelope import SWIM
 from swarmnet.swim import core as swim_core
 from swarmnet.swim.engine import Swim
 from swarmnet.tables import core as tables_core
@@ -56,7 +57,7 @@ def known_of(rows: StoredRows, seams: PlaneSeams) -> StoredRows:
 
 def swim_seams(seams: PlaneSeams, rider: Callable[[NodeId], bytes]) -> swim_core.Seams:
     """Return what membership is handed; `rider` is what rides on a ping to a node."""
-    return swim_core.Seams(seams.sign, seams.verify, seams.serial, rider)
+    return swim_core.Seams(seams.sign, seams.verify, seams.serial, rider, SWIM)
 
 
 def tables_seams(swim: Swim, seams: PlaneSeams) -> tables_core.Seams:

@@ -287,16 +287,14 @@ class Driver:
 
     def _pump(self) -> None:
         """Take what the node wants, and do it unless rows are to be written first."""
-        while (output := self.node.poll_output()) is not None:
-            if isinstance(output, Save | Unsave):
-                self._unsaved.append(output)
-            elif isinstance(output, Recertified | RootsChanged):
-                # A later life begins with these; rows that speak of them follow.
-                self._told(output)
-            else:
-                self._has_unkept_leave |= _is_leave(output)
+        outputs = self.node.outputs
+        while outputs:
+            output = outputs.popleft()
+            if isinstance(output, SendDatagram):
                 self._out.append(output)
-        if self._has_to_store() and not self._is_storing:
+            else:
+                self._sort(output)
+        if not self._is_storing and self._has_to_store():
             self._is_storing = True
             self._all_stored = trio.Event()
             self._store_woken.set()
@@ -308,20 +306,35 @@ class Driver:
             self._deadline = deadline
             self._wake_at_deadline()
 
+    def _sort(self, output: Output) -> None:
+        """Put what the node wants to where it waits."""
+        if isinstance(output, Save | Unsave):
+            self._unsaved.append(output)
+        elif isinstance(output, Recertified | RootsChanged):
+            # A later life begins with these; rows that speak of them follow.
+            self._told(output)
+        else:
+            self._has_unkept_leave |= _is_leave(output)
+            self._out.append(output)
+
     def _emit(self) -> None:
+        if not self._out:
+            return
         mark = (self.node.stirs, self._store.written)
-        if self._out and mark != self._noted:
+        if mark != self._noted:
             self._noted = mark
             continuation = self.node.addressing.continuation()
             self._continuing.note(continuation, self._store.written)
         # What is carried out may be an input itself, and write a row.
         while self._out and not self._is_storing:
-            self._carry(self._out.popleft())
+            output = self._out.popleft()
+            if isinstance(output, SendDatagram):
+                self._datagrams.send(output.address, output.data)
+            else:
+                self._carry(output)
 
     def _carry(self, output: Output) -> None:
         match output:
-            case SendDatagram(_, address, data):
-                self._datagrams.send(address, data)
             case SendStream(_, address, data):
                 self._streams.send(address, data)
             case Read() | Apply() | Forget() | Drifted():

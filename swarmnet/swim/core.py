@@ -32,13 +32,15 @@ class Seams:
     here; `serial(node)` is the number that whoever admitted the node chose for it,
     which places it on the rings, and is asked only for those whose proof was good;
     `rider(node)` is what the room above has to say to a member that is pinged, at most
-    `codec.RIDER_BYTES_MAX` bytes.
+    `codec.RIDER_BYTES_MAX` bytes. `envelope` is what stands before each frame that goes
+    out, which is taken off before it is handed to another engine.
     """
 
     sign: Sign
     verify: Verify
     serial: Callable[[NodeId], bytes]
     rider: Callable[[NodeId], bytes] = lambda _node: b""
+    envelope: bytes = b""
 
 
 class Due(IntEnum):
@@ -193,12 +195,14 @@ class Core:
     def send_frame(self, now: float, route: Route, frame: bytes) -> None:
         """Send one datagram that is known to fit."""
         self.budget.charge(now, len(frame) + self.config.channel_bytes)
-        self.outputs.append(SendDatagram(route.node, route.address, frame))
+        data = self.seams.envelope + frame
+        self.outputs.append(SendDatagram(route.node, route.address, data))
 
     def send_news(self, now: float, route: Route, frame: bytes) -> None:
         """Send one datagram of news, for which the budget has something set aside."""
         self.budget.charge_news(now, len(frame) + self.config.channel_bytes)
-        self.outputs.append(SendDatagram(route.node, route.address, frame))
+        data = self.seams.envelope + frame
+        self.outputs.append(SendDatagram(route.node, route.address, data))
 
     def send_stream(self, now: float, route: Route, items: Sequence[bytes]) -> None:
         """Send messages in as few stream frames as hold them, on the budget."""
@@ -216,4 +220,5 @@ class Core:
     def _stream_frame(self, now: float, route: Route, items: list[bytes]) -> None:
         frame = encode_frame(items)
         self.budget.charge(now, len(frame) + self.config.channel_bytes)
-        self.outputs.append(SendStream(route.node, route.address, frame))
+        data = self.seams.envelope + frame
+        self.outputs.append(SendStream(route.node, route.address, data))

@@ -1,18 +1,20 @@
 """What is asked of one node's membership, and changes nothing in it."""
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 
 from swarmnet.ids import CLUSTER, NodeId, Scope
 from swarmnet.swim.budget import Budget
 from swarmnet.swim.coordinates import Coordinate
-from swarmnet.swim.core import Core
+from swarmnet.swim.core import Core, Reason
 from swarmnet.swim.member import Member
-from swarmnet.swim.outputs import State
+from swarmnet.swim.outputs import Output, State
 from swarmnet.swim.reach import Reach
 from swarmnet.swim.relay import Backlog, Relay
 from swarmnet.swim.roster import Roster
 from swarmnet.swim.roundtrips import Spread
 from swarmnet.swim.scopes import Scopes
+from swarmnet.timers import Timers
 
 
 class Reading:
@@ -28,6 +30,10 @@ class Reading:
         """Return every other member's state."""
         held, me = self._core.roster.members(), self._core.me
         return {node: member.state for node, member in held.items() if node != me}
+
+    def members(self) -> Mapping[NodeId, Member]:
+        """Return what is held of all, ourselves included: it changes as they do."""
+        return self._core.roster.members()
 
     def member(self, node: NodeId) -> Member | None:
         """Return what is held of a member, ourselves included."""
@@ -67,6 +73,16 @@ class Reading:
     def budget(self) -> Budget:
         """The bytes that this node may send: the rooms above draw on it as well."""
         return self._core.budget
+
+    @property
+    def timers(self) -> Timers[Reason]:
+        """The deadlines of this engine, to be looked at."""
+        return self._core.timers
+
+    @property
+    def outputs(self) -> deque[Output]:
+        """What `poll_output` takes from, for whoever takes all that is there."""
+        return self._core.outputs
 
     def coordinate(self) -> Coordinate:
         """Return where this node is in Vivaldi's space, as far as it can tell."""

@@ -249,10 +249,10 @@ class Tables(Reading):
     def receive_digest(
         self, now: float, peer: NodeId, scope: Scope, digest: tuple[bytes, int]
     ) -> None:
-        """Take a peer's digest of a scope, and of how many rows it is."""
+        """Take a peer's digest of a scope, and its number of rows; it brings none."""
         if self._snapshots.is_complete(scope):
             self._sync.receive_digest(now, peer, scope, digest)
-        self._note_news(now)
+        self._removal.follow()
 
     def verified(
         self, now: float, number: int, verdicts: Sequence[bool | None]

@@ -1,14 +1,17 @@
 """What is asked of one node's tables, and changes nothing in them."""
 
+from collections import deque
 from collections.abc import Collection as Members
 from collections.abc import Mapping, Sequence
 
 from swarmnet.ids import NodeId, Scope
 from swarmnet.tables.bounds import check_membership
-from swarmnet.tables.core import Core
+from swarmnet.tables.core import Core, Reason
+from swarmnet.tables.outputs import Output
 from swarmnet.tables.row import Name, Row, TableName
 from swarmnet.tables.rules import Rules, Shown
 from swarmnet.tables.view import Marks, Watch
+from swarmnet.timers import Timers
 
 
 class Reading:
@@ -18,6 +21,16 @@ class Reading:
 
     def __init__(self, core: Core) -> None:
         self._core = core
+
+    @property
+    def timers(self) -> Timers[Reason]:
+        """The deadlines of this engine, to be looked at."""
+        return self._core.timers
+
+    @property
+    def outputs(self) -> deque[Output]:
+        """What `poll_output` takes from, for whoever takes all that is there."""
+        return self._core.outputs
 
     def watch(
         self, scope: Scope | None = None, table: TableName | None = None

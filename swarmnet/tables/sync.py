@@ -155,9 +155,10 @@ class Sync:
     ) -> None:
         """Begin a repair with a peer if its digest, and number of rows, is not ours."""
         shelf = self._shelf(peer, scope)
-        if shelf is None or digest[0] == shelf.digest:
-            if shelf is not None:
-                self._note_equal(now, peer, scope)
+        if shelf is None:
+            return
+        if digest[0] == shelf.digest:
+            self._note_equal(now, peer, scope)
             return
         self._core.count("digests_differ")
         begins = self._may_begin(now, peer, scope)
@@ -305,9 +306,11 @@ class Sync:
 
     def _shelf(self, peer: NodeId, scope: Scope) -> Shelf | None:
         """Return a scope's rows if the peer may have them."""
-        shelf = self._core.shelves.get(scope)
-        if shelf is None or not self._core.rules.is_attached(peer, scope):
-            self._core.count("scope_refused")
+        core = self._core
+        shelf = core.shelves.get(scope)
+        is_open = scope == CLUSTER or core.rules.is_attached(peer, scope)
+        if shelf is None or not is_open:
+            core.count("scope_refused")
             return None
         return shelf
 

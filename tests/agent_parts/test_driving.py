@@ -33,7 +33,7 @@ class Scripted:
     """A node that wants what a test says, and notes what it is told."""
 
     def __init__(self) -> None:
-        self.wanted: deque[Output] = deque()
+        self.outputs: deque[Output] = deque()
         self.deadline: float | None = None
         self.late: list[float] = []
         self.timeouts = 0
@@ -52,9 +52,6 @@ class Scripted:
 
     def save(self) -> Any:
         return SimpleNamespace(members=lambda: self.members)
-
-    def poll_output(self) -> Output | None:
-        return self.wanted.popleft() if self.wanted else None
 
     def poll_timeout(self) -> float | None:
         return self.deadline
@@ -129,7 +126,7 @@ class World:
     def want(self, *outputs: Output) -> None:
         def act(*_: object) -> None:
             self.node.stirs += 1
-            self.node.wanted.extend(outputs)
+            self.node.outputs.extend(outputs)
 
         self.driver.act(act)
 
@@ -256,14 +253,14 @@ def test_what_is_written_while_something_is_carried_out_holds_back_the_rest(
 def test_a_command_returns_once_all_is_stored(world: World) -> None:
     async def act() -> None:
         def submit(*_: object) -> int:
-            world.node.wanted += [Save(row(b"x", b"1")), Done(7, "result")]
+            world.node.outputs += [Save(row(b"x", b"1")), Done(7, "result")]
             return 7
 
         assert await world.driver.command(submit) == "result"
         assert world.log == ["stored x", "noted"]
 
         def refuse(*_: object) -> int:
-            world.node.wanted.append(Failed(8, "in use"))
+            world.node.outputs.append(Failed(8, "in use"))
             return 8
 
         with pytest.raises(Refused, match="in use"):
@@ -296,7 +293,7 @@ def test_after_a_probe_that_found_all_as_it_was_nobody_is_asked(world: World) ->
         world.driver.after = lambda: calls.append(world.node.stirs)
         world.want(datagram("news"))
         world.driver.act(lambda node, now: None)
-        world.node.wanted.append(datagram("answer"))
+        world.node.outputs.append(datagram("answer"))
         world.driver.act(lambda node, now: None)
 
     world.run(act)

@@ -200,7 +200,7 @@ def heard_at(peer: Peer, other: Peer) -> float:
 
 def _windows(session: Session) -> list[tuple[int, int, int]]:
     """Return what was opened and sealed so far, on datagrams and on streams."""
-    ways = [way for way in (session._datagrams, session._streams) if way is not None]
+    ways = [way for way in (session.datagrams, session._streams) if way is not None]
     return [(way._window.top, way._window._missing, way.sent) for way in ways]
 
 

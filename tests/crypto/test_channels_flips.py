@@ -220,7 +220,7 @@ def test_a_flip_in_a_hint_makes_it_another_or_nothing() -> None:
     mail = steps(table, 1)
     session = one.current(other)
     assert session is not None
-    sent = session._datagrams.sent
+    sent = session.datagrams.sent
     others = [
         data
         for data in flips(mail[1].data)

@@ -33,7 +33,7 @@ def hint_about(peer: Peer, to: Peer) -> bytes:
     """Return the hint that anybody could make who saw the last packet to `to`."""
     session = peer.current(to)
     assert session is not None
-    return encode_hint(session.remote, session._datagrams.sent - 1)
+    return encode_hint(session.remote, session.datagrams.sent - 1)
 
 
 def test_the_datagram_that_found_no_session_arrives_within_one_more_round_trip() -> (
@@ -136,7 +136,7 @@ def test_a_hint_about_another_session_or_a_packet_not_sent_lately_is_refused() -
         one.send(table.now, other, b"x")
     table.run()
     table.passed.clear()
-    sent = session._datagrams.sent
+    sent = session.datagrams.sent
     wrong = [
         encode_hint(session.remote ^ 1, sent - 1),
         encode_hint(session.local, sent - 1),
