@@ -60,7 +60,7 @@ class Carrier:
             self._initiator.press(now, channel)
             return
         self._transmit(now, channel, session, parcel)
-        if channel.silence.note_sent(now, settings.unanswered_s):
+        if parcel.asks and channel.silence.note_sent(now, settings.unanswered_s):
             self._doubt(now, channel)
         elif self._is_old(now, session):
             self._initiator.press(now, channel)

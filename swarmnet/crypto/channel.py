@@ -54,7 +54,8 @@ class Parcel:
     may travel inside the first packet of a handshake. `claimed` is whether the peer is
     said to be at `address`, by itself or by whoever knows it. If it was only heard from
     there, a datagram goes to where the peer is known to be, which need not be there: a
-    first packet may be a replay, and its source made up.
+    first packet may be a replay, and its source made up. `asks` is whether the peer may
+    answer; if not, its silence is no sign that it lost our session.
     """
 
     data: bytes
@@ -63,6 +64,7 @@ class Parcel:
     replayable: bool
     since: float
     claimed: bool = True
+    asks: bool = True
 
 
 @dataclass(slots=True)

@@ -302,9 +302,11 @@ class Node(NodeCommands):
     def _carry(self, now: float, output: Output) -> None:
         """Seal what the control plane wants sent; pass on what it says."""
         match output:
-            case SendDatagram(peer, address, frame):
+            case SendDatagram(peer, address, frame, asks):
                 assert peer is not None, "a datagram has an addressee"
-                self._posting.send(now, peer, address, frame, streamed=False)
+                self._posting.send(
+                    now, peer, address, frame, streamed=False, asks=asks
+                )
             case SendStream(None, address, frame):
                 self._posting.meet(now, address, frame)
             case SendStream(peer, address, frame) if peer is not None:

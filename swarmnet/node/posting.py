@@ -55,6 +55,7 @@ class Posting:
         frame: bytes,
         *,
         streamed: bool,
+        asks: bool = True,
     ) -> None:
         """Send what the control plane wants sent, early where that does no harm."""
         channels, kind = self._channels, frame[:1]
@@ -70,6 +71,7 @@ class Posting:
             replayable=is_early and is_replayable(frame[1:]),
             since=now,
             claimed=self._address_of(peer) is not None,
+            asks=asks,
         )
         channels.carry(now, channel, parcel)
 

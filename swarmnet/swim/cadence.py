@@ -11,6 +11,9 @@ from typing import Final
 
 SMALL_NODES: Final = 32
 """Up to so many members the period is the shortest."""
+TURN_PERIODS: Final = 2
+"""Where members are watched (`watch`) each probes the next in turn in every so-manieth
+period: that is for what heartbeats do not show, a path on which nothing is answered."""
 FLOOR_SHARE: Final = 0.1
 """No probe is given less than this share of a period: a process that is held up by its
 own machine for so long is common, and suspecting it helps nobody."""
@@ -22,13 +25,3 @@ def probe_interval(nodes: int, minimum_s: float, maximum_s: float) -> float:
     min(maximum, minimum * max(1, n / 32))
     """
     return min(maximum_s, minimum_s * max(1.0, nodes / SMALL_NODES))
-
-
-def watches_successor(nodes: int) -> bool:
-    """Return whether each period also probes the next member on the first ring.
-
-    As Rapid's observers (ATC 2018, section 4.1) watch their subjects: every member is
-    then looked at in every period, not once on average. It doubles what probing costs,
-    so only small clusters do it.
-    """
-    return nodes <= SMALL_NODES

@@ -44,6 +44,7 @@ from swarmnet.swim.messages import (
     Compare,
     Digest,
     Have,
+    Heartbeat,
     Join,
     Message,
     Nack,
@@ -103,6 +104,7 @@ class Kind(IntEnum):
     RANGES = 12
     JOIN = 13
     WELCOME = 14
+    HEARTBEAT = 15
 
 
 _ACK: Final = int(Kind.ACK)
@@ -139,6 +141,9 @@ def encode_message(message: Message) -> bytes:
         case Ping(sequence, Digest(sum128, count), rider):
             more = (rider,) if rider else ()
             return pack((Kind.PING, sequence, sum128, count, *more))
+        case Heartbeat(Digest(sum128, count), rider):
+            more = (rider,) if rider else ()
+            return pack((Kind.HEARTBEAT, sum128, count, *more))
         case Ack(sequence, coordinate):
             if coordinate is None:
                 return pack((_ACK, sequence))
@@ -214,6 +219,12 @@ def _ping(fields: list[object]) -> Ping:
     array(fields, 4)
     rider = blob(fields[4], RIDER_BYTES_MAX) if len(fields) > 4 else b""
     return Ping(natural(fields[1]), _digest(fields[2], fields[3]), rider)
+
+
+def _heartbeat(fields: list[object]) -> Heartbeat:
+    array(fields, 3)
+    rider = blob(fields[3], RIDER_BYTES_MAX) if len(fields) > 3 else b""
+    return Heartbeat(_digest(fields[1], fields[2]), rider)
 
 
 def _ack(fields: list[object]) -> Ack:
@@ -307,6 +318,7 @@ _READERS: Final[Mapping[int, Callable[[list[object]], Message]]] = {
     Kind.RANGES: _ranges,
     Kind.JOIN: _join,
     Kind.WELCOME: _welcome,
+    Kind.HEARTBEAT: _heartbeat,
 }
 
 

@@ -48,6 +48,8 @@ class Due(IntEnum):
 
     PROBE = auto()
     """The protocol period is over: probe the next member."""
+    SILENT = auto()
+    """The member that we watch owes a heartbeat: probe it."""
     PING_UNANSWERED = auto()
     """A ping went unanswered: ask others, and try a stream."""
     PROBE_OVER = auto()
@@ -192,11 +194,13 @@ class Core:
         else:
             self.send_stream(now, route, items)
 
-    def send_frame(self, now: float, route: Route, frame: bytes) -> None:
-        """Send one datagram that is known to fit."""
+    def send_frame(
+        self, now: float, route: Route, frame: bytes, *, asks: bool = True
+    ) -> None:
+        """Send one datagram that is known to fit; `asks` is whether it is answered."""
         self.budget.charge(now, len(frame) + self.config.channel_bytes)
         data = self.seams.envelope + frame
-        self.outputs.append(SendDatagram(route.node, route.address, data))
+        self.outputs.append(SendDatagram(route.node, route.address, data, asks))
 
     def send_news(self, now: float, route: Route, frame: bytes) -> None:
         """Send one datagram of news, for which the budget has something set aside."""

@@ -10,6 +10,7 @@ from swarmnet.ids import NodeId
 from swarmnet.swim.messages import (
     Compare,
     Have,
+    Heartbeat,
     Join,
     Message,
     Ping,
@@ -28,6 +29,7 @@ LONG_ALLOWANCE: Final = 128
 """The same per second: some 110 bytes each, so less than a node may send in all."""
 _COSTS: Final[dict[type[Message], int]] = {
     Ping: 1,
+    Heartbeat: 1,
     # A ping, its answer's way on, and an answer to who asked.
     PingRequest: 3,
     Have: 1,

@@ -35,6 +35,7 @@ from swarmnet.swim.messages import (
     ClaimNews,
     Compare,
     Have,
+    Heartbeat,
     Join,
     Message,
     Nack,
@@ -257,7 +258,7 @@ class Swim(Reading):
             self._core.count("unknown_messages", frame.unknown)
         news: list[Claim] = []
         assert route.node is not None, "a frame has a sender"
-        self._prober.note_heard(route.node)
+        self._prober.note_heard(now, route.node)
         courtesy = self._core.courtesy
         for message in frame.messages:
             if not courtesy.allows(now, route.node, cost_of(message)):
@@ -301,6 +302,11 @@ class Swim(Reading):
                 self._repair.receive_digest(now, route, message.digest)
                 if message.rider:
                     self._core.outputs.append(Rode(route.node, message.rider))
+            case Heartbeat(digest, rider):
+                self._prober.receive_heartbeat(now, route.node)
+                self._repair.receive_digest(now, route, digest)
+                if rider:
+                    self._core.outputs.append(Rode(route.node, rider))
             case Ack():
                 self._take_ack(now, route.node, message, streamed=streamed)
             case Nack():

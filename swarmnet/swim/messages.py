@@ -33,6 +33,17 @@ class Ping:
 
 
 @dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """I am there, and hear others. To whoever watches the sender, and never answered.
+
+    `digest` and `rider` are those of a Ping.
+    """
+
+    digest: Digest
+    rider: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
 class Ack:
     """The pinged member is there.
 
@@ -140,6 +151,7 @@ class Welcome:
 
 Message = (
     Ping
+    | Heartbeat
     | Ack
     | Nack
     | PingRequest

@@ -27,12 +27,14 @@ class PayloadClass(IntEnum):
 class SendDatagram:
     """Send `data` once, unreliably.
 
-    `peer` is whom the channel must reach; None while only the address is known.
+    `peer` is whom the channel must reach; None while only the address is known. `asks`
+    is whether it may be answered: of what is not, the peer's silence says nothing.
     """
 
     peer: NodeId | None
     address: Address
     data: bytes
+    asks: bool = True
 
 
 @dataclass(frozen=True, slots=True)

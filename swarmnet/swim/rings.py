@@ -8,7 +8,7 @@ rings that differ in a few edges only: each member that comes or goes moves 2K o
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from hashlib import blake2b
 
@@ -106,15 +106,24 @@ class Rings:
             self._neighbours = self.neighbours_of(self._me)
         return self._neighbours
 
-    def successor(self) -> NodeId | None:
-        """Return who sits next to `me` on the first ring, or None for nobody else."""
+    def successors(self) -> Iterator[NodeId]:
+        """Yield the others in their order on the first ring, from `me` onwards."""
+        order, place, after = self._place()
+        for index in range(len(order) - (after - place)):
+            yield order[(after + index) % len(order)][1]
+
+    def predecessors(self) -> Iterator[NodeId]:
+        """Yield the others against their order on the first ring, from `me` back."""
+        order, place, after = self._place()
+        for index in range(len(order) - (after - place)):
+            yield order[place - 1 - index][1]
+
+    def _place(self) -> tuple[list[Seat], int, int]:
+        """Return the first ring, where `me` sits or would, and where who is next."""
         order = self._orders[0]
         seat = self._seat(0, self._me)
         place = bisect_left(order, seat)
-        after = place + (place < len(order) and order[place] == seat)
-        if not order or order[after % len(order)] == seat:
-            return None
-        return order[after % len(order)][1]
+        return order, place, place + (place < len(order) and order[place] == seat)
 
     def neighbours_of(self, member: NodeId) -> dict[NodeId, int]:
         """Return the members next to where `member` sits, or would sit."""

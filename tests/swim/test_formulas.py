@@ -257,11 +257,13 @@ def test_a_burst_holds_four_of_the_largest_datagrams_at_least() -> None:
 
 
 NUMBERS = [f.name for f in fields(SwimConfig) if f.name != "cluster_key"]
-MAY_BE_NOTHING = ("channel_bytes", "meta_bytes_max")
+MAY_BE_NOTHING = ("channel_bytes", "meta_bytes_max", "watch_nodes_max")
 
 
 @pytest.mark.parametrize("name", MAY_BE_NOTHING)
-def test_no_channel_and_no_metadata_are_within_the_bounds(name: str) -> None:
+def test_no_channel_no_metadata_and_no_watching_are_within_the_bounds(
+    name: str,
+) -> None:
     config = replace(SwimConfig(), **{name: 0})  # type: ignore[arg-type]
     assert config != SwimConfig()
     assert getattr(config, name) == 0

@@ -173,7 +173,7 @@ def test_after_everyone_has_it_there_is_silence() -> None:
     world.sent.clear()
     world.run(30.0)
     kinds = {type(m).__name__ for _, _, one in world.sent for _, m in messages([one])}
-    assert kinds == {"Ping", "Ack"}
+    assert kinds == {"Ping", "Ack", "Heartbeat"}
 
 
 def test_a_have_of_something_unknown_is_asked_for_after_a_moment() -> None:

@@ -110,12 +110,13 @@ def test_one_who_is_on_no_ring_has_the_neighbours_of_his_seat(
 def test_successors_lead_round_through_everyone(numbers: list[int]) -> None:
     walk = [numbers[0]] if numbers else []
     for _ in numbers[1:]:
-        after = rings_of(walk[-1], numbers).successor()
-        assert after is not None
-        walk.append(number_of(after))
+        walk.append(number_of(next(rings_of(walk[-1], numbers).successors())))
     assert sorted(walk) == numbers
-    last = [rings_of(one, numbers).successor() for one in walk[-1:]]
-    assert last == [node(one) if len(numbers) > 1 else None for one in walk[:1]]
+    for place, one in enumerate(walk):
+        rings = rings_of(one, numbers)
+        onwards = [node(other) for other in (*walk[place + 1 :], *walk[:place])]
+        assert list(rings.successors()) == onwards
+        assert list(rings.predecessors()) == onwards[::-1]
 
 
 @given(NUMBERS, st.integers(61, 99))
@@ -123,10 +124,12 @@ def test_a_successor_is_a_neighbour_on_the_first_ring(
     numbers: list[int], me: int
 ) -> None:
     outside, within = rings_of(me, numbers), rings_of(me, [*numbers, me])
-    after = outside.successor()
-    assert after == within.successor()
-    assert (after is None) == (not numbers)
-    assert after is None or within.neighbours()[after] == 0
+    assert list(outside.successors()) == list(within.successors())
+    assert list(outside.predecessors()) == list(within.predecessors())
+    for near in (*within.successors(), *within.predecessors()):
+        assert (near in [*within.successors()][:1] + [*within.predecessors()][:1]) == (
+            within.neighbours().get(near) == 0
+        )
 
 
 def test_a_neighbour_is_told_with_the_first_ring_it_is_on() -> None:

@@ -6,7 +6,7 @@ and a function that may drop what is sent.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from heapq import heappop, heappush
 from random import Random
@@ -44,8 +44,10 @@ Drop = Callable[[int, int, Send], bool]
 
 KEY: Final = SwimConfig().cluster_key
 LATENCY_S: Final = 0.001
-SPACED: Final = SwimConfig(probe_interval_min_s=1.0)
-"""A period as long as in a large cluster: one probe is over before the next begins."""
+UNWATCHED: Final = SwimConfig(watch_nodes_max=0)
+"""Nobody sends heartbeats: there is one probe in each period, as in a large cluster."""
+SPACED: Final = replace(UNWATCHED, probe_interval_min_s=1.0)
+"""A period as long, too: one probe is over before the next begins."""
 IDLE: Final = {"coordinate_samples": 0, "health_score": 0}
 """The counters of an engine to which nothing has happened."""
 
@@ -160,10 +162,7 @@ def swim(
 
 
 def probing(numbers: Iterable[int] = (2, 3, 4, 5)) -> tuple[Swim, float, int, int]:
-    """Return an engine that has just begun a probe: (engine, when, whom, sequence).
-
-    Its first target is its successor as well, so that it pings nobody else.
-    """
+    """Return an engine that has just begun a probe: (engine, when, whom, sequence)."""
     engine = swim(1, numbers, SPACED)
     engine.start(0.0)
     at = engine.poll_timeout()
