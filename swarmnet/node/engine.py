@@ -304,9 +304,7 @@ class Node(NodeCommands):
         match output:
             case SendDatagram(peer, address, frame, asks):
                 assert peer is not None, "a datagram has an addressee"
-                self._posting.send(
-                    now, peer, address, frame, streamed=False, asks=asks
-                )
+                self._posting.send(now, peer, address, frame, streamed=False, asks=asks)
             case SendStream(None, address, frame):
                 self._posting.meet(now, address, frame)
             case SendStream(peer, address, frame) if peer is not None:
