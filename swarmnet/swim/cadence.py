@@ -11,7 +11,7 @@ from typing import Final
 
 SMALL_NODES: Final = 32
 """Up to so many members the period is the shortest."""
-TURN_PERIODS: Final = 2
+TURN_PERIODS: Final = 4
 """Where members are watched (`watch`) each probes the next in turn in every so-manieth
 period: that is for what heartbeats do not show, a path on which nothing is answered."""
 FLOOR_SHARE: Final = 0.1

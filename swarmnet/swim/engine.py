@@ -299,14 +299,10 @@ class Swim(Reading):
                 self._prober.pinger.receive(
                     now, route, message.sequence, streamed=streamed
                 )
-                self._repair.receive_digest(now, route, message.digest)
-                if message.rider:
-                    self._core.outputs.append(Rode(route.node, message.rider))
-            case Heartbeat(digest, rider):
+                self._compare(now, route, message)
+            case Heartbeat():
                 self._prober.receive_heartbeat(now, route.node)
-                self._repair.receive_digest(now, route, digest)
-                if rider:
-                    self._core.outputs.append(Rode(route.node, rider))
+                self._compare(now, route, message)
             case Ack():
                 self._take_ack(now, route.node, message, streamed=streamed)
             case Nack():
@@ -325,6 +321,13 @@ class Swim(Reading):
                 self._core.count("stream_only")
             case _:
                 self._take_repair(now, route, message)
+
+    def _compare(self, now: float, route: Route, shown: Ping | Heartbeat) -> None:
+        """See what the sender holds, by its digests of members and of the rest."""
+        assert route.node is not None, "a frame has a sender"
+        self._repair.receive_digest(now, route, shown.digest)
+        if shown.rider:
+            self._core.outputs.append(Rode(route.node, shown.rider))
 
     def _take_ack(
         self, now: float, sender: NodeId, ack: Ack, *, streamed: bool

@@ -135,14 +135,15 @@ class Prober:
     def _probe_where_watched(self, now: float) -> None:
         """Probe in some periods, for somebody hears of each member in all of them.
 
-        In every one, and whom we watch as well, until round trips are known, and in bad
-        health: for nothing but answers shows that we are better.
+        In every one until round trips are known; and in bad health, when whom we watch
+        is probed as well: nothing but answers shows that we are better.
         """
         core = self._core
-        asks = core.awareness.score > 0 or core.round_trips.samples < _SAMPLES
-        if asks or self._periods % TURN_PERIODS == 0:
+        is_well = core.awareness.score == 0
+        is_new = core.round_trips.samples < _SAMPLES
+        if is_new or not is_well or self._periods % TURN_PERIODS == 0:
             self._probe_in_turn(now)
-        if asks and self._watch.watched is not None:
+        if not is_well and self._watch.watched is not None:
             self.probe(now, self._watch.watched)
 
     def receive_heartbeat(self, now: float, sender: NodeId) -> None:

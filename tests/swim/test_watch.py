@@ -99,11 +99,11 @@ def test_heartbeats_lead_the_periods_of_a_ring_to_one_moment() -> None:
     assert 7 <= rounds <= 9
 
 
-def test_in_every_other_period_one_in_turn_is_probed() -> None:
+def test_in_every_fourth_period_one_in_turn_is_probed() -> None:
     world = settled(range(1, 11))
     world.run(20.0)
     beats, pings = len(sent(world, Heartbeat)), len(sent(world, Ping))
-    assert abs(beats - 2 * pings) <= 0.05 * beats
+    assert abs(beats - 4 * pings) <= 0.05 * beats
     targets = {to for _, source, to in sent(world, Ping) if source == 1}
     assert targets == set(range(2, 11))
 
