@@ -56,11 +56,11 @@ class Agenda:
 
     def _handle_periodic(self, now: float, due: Due) -> None:
         if due is Due.PROBE:
-            self.intake.prober.handle_period(now)
+            self.intake.periods.handle_period(now)
         elif due is Due.SILENT:
-            self.intake.prober.handle_silent(now)
+            self.intake.periods.handle_silent(now)
         elif due is Due.DEAD_CONTACT:
-            self.intake.prober.handle_dead_contact(now)
+            self.intake.periods.handle_dead_contact(now)
         elif due is Due.DIGEST:
             self.repair.handle_digest(now)
         elif due is Due.JOIN:

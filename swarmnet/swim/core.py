@@ -10,6 +10,7 @@ from swarmnet.errors import Refused
 from swarmnet.ids import Address, NodeId
 from swarmnet.swim.awareness import Awareness
 from swarmnet.swim.budget import Budget
+from swarmnet.swim.cadence import probe_interval
 from swarmnet.swim.codec import FRAME_OVERHEAD_BYTES, encode_frame
 from swarmnet.swim.config import SwimConfig
 from swarmnet.swim.courtesy import Courtesy
@@ -123,6 +124,15 @@ class Core:
     def count(self, name: str, by: int = 1) -> None:
         """Count something that happened."""
         self.counters[name] = self.counters.get(name, 0) + by
+
+    def period_s(self) -> float:
+        """Return the protocol period for as many members as are live."""
+        config = self.config
+        return probe_interval(
+            self.roster.live_count,
+            config.probe_interval_min_s,
+            config.probe_interval_s,
+        )
 
     def route(self, node: NodeId) -> Route | None:
         """Return where a member says that it is, or None for a stranger."""

@@ -122,7 +122,7 @@ class Swim(Reading):
 
     def start(self, now: float) -> None:
         """Begin to probe, and tell those we know that we are back."""
-        self._prober.start(now)
+        self._intake.periods.start(now)
         self._intake.start(now)
         if self.selfhood.is_news:
             self._intake.announce(now)
@@ -258,7 +258,8 @@ class Swim(Reading):
             self._core.count("unknown_messages", frame.unknown)
         news: list[Claim] = []
         assert route.node is not None, "a frame has a sender"
-        self._prober.note_heard(now, route.node)
+        self._intake.periods.watch.note_heard(now)
+        self._prober.note_heard(route.node)
         courtesy = self._core.courtesy
         for message in frame.messages:
             if not courtesy.allows(now, route.node, cost_of(message)):
@@ -301,7 +302,7 @@ class Swim(Reading):
                 )
                 self._compare(now, route, message)
             case Heartbeat():
-                self._prober.receive_heartbeat(now, route.node)
+                self._intake.periods.receive_heartbeat(now, route.node)
                 self._compare(now, route, message)
             case Ack():
                 self._take_ack(now, route.node, message, streamed=streamed)

@@ -13,6 +13,7 @@ from swarmnet.swim.damping import Damping
 from swarmnet.swim.doubt import Doubt
 from swarmnet.swim.member import Member, Verdict, admit
 from swarmnet.swim.outputs import MemberChanged, SignerUnknown, State
+from swarmnet.swim.periods import Periods
 from swarmnet.swim.probe import Probe
 from swarmnet.swim.prober import Prober
 from swarmnet.swim.refutation import Refutation
@@ -56,6 +57,7 @@ class Intake:
         "_scopes",
         "_self",
         "accusations",
+        "periods",
         "prober",
         "refutation",
     )
@@ -74,6 +76,7 @@ class Intake:
         self._repair = repair
         self._scopes = scopes
         self.prober = Prober(core, self)
+        self.periods = Periods(core, self.prober, self.is_on_probation)
         self.accusations = Accusations(core, self.prober, self.hold)
         self._credit = Credit()
         self._damping = Damping(core)
@@ -221,12 +224,14 @@ class Intake:
 
     def stop(self) -> None:
         """Judge nobody any more: we have left."""
+        self.periods.stop()
         self.prober.stop()
         self.accusations.stop()
 
     def note_late(self, now: float, seconds: float) -> None:
         """We did not run for so long: nobody shall suffer for it but ourselves."""
         self._core.awareness.note(HealthEvent.LATE)
+        self.periods.watch.note_late(seconds)
         self.prober.note_late(seconds)
         self.accusations.note_late(now, seconds)
 

@@ -1,10 +1,10 @@
-"""Probing: one member each period, in turn; directly, through others, over a stream."""
+"""Probing one member: directly, through others, over a stream."""
 
 from typing import Final, Protocol
 
 from swarmnet.ids import NodeId
 from swarmnet.swim.awareness import HealthEvent
-from swarmnet.swim.cadence import FLOOR_SHARE, TURN_PERIODS, probe_interval
+from swarmnet.swim.cadence import FLOOR_SHARE
 from swarmnet.swim.codec import encode_message
 from swarmnet.swim.core import Core, Due
 from swarmnet.swim.messages import Ack, Nack, PingRequest
@@ -12,14 +12,6 @@ from swarmnet.swim.outputs import ReachChanged
 from swarmnet.swim.pinger import Pinger
 from swarmnet.swim.probe import Probe, Stage
 from swarmnet.swim.reach import Reach
-from swarmnet.swim.watch import (
-    DRAWN_PERIODS,
-    DRAWN_SHARE,
-    LEAST_SHARE,
-    LED_SHARE,
-    Watch,
-)
-from swarmnet.timers import PATIENCE_S
 
 _NACK_AT: Final = 0.8
 """Lifeguard section IV-A: a helper's nack goes after 80 % of what is left."""
@@ -28,10 +20,6 @@ _INDIRECT: Final = 2.0
 _LATE_TIMEOUTS: Final = 4.0
 """An answer later than so many of the longest timeouts measures no path."""
 _UNANSWERED_MAX: Final = 256
-_SAMPLES: Final = 32
-"""Round trips after which their deviation is known, whatever it was taken for."""
-_PROBE: Final = (Due.PROBE, None)
-_DEAD_CONTACT: Final = (Due.DEAD_CONTACT, None)
 
 
 class Judge(Protocol):
@@ -43,25 +31,16 @@ class Judge(Protocol):
     def probe_answered(self, now: float, target: NodeId) -> None:
         """The target, or a helper on its behalf, has answered."""
 
-    def is_on_probation(self, node: NodeId) -> bool:
-        """Return whether a dead member would come back, so that probes decide on it."""
-
 
 class Prober:
     """The probes of one node."""
 
     __slots__ = (
-        "_contact_at",
         "_core",
-        "_dead_turn",
-        "_drawn",
         "_judge",
-        "_period_began",
-        "_periods",
         "_probes",
         "_targets",
         "_unanswered",
-        "_watch",
         "pinger",
     )
 
@@ -69,128 +48,16 @@ class Prober:
         self._core = core
         self._judge = judge
         self.pinger = Pinger(core)
-        self._watch = Watch(core)
-        self._periods = 0
-        self._period_began = 0.0
-        self._drawn = 0.0
         # Each probe, by the number of each of its pings, and by its target.
         self._probes: dict[int, Probe] = {}
         self._targets: dict[NodeId, Probe] = {}
         # The pings of probes that failed, by number: to whom and when, oldest first.
         self._unanswered: dict[int, tuple[NodeId, float]] = {}
-        self._dead_turn = 0
-        self._contact_at = 0.0
-
-    def start(self, now: float) -> None:
-        """Begin to probe, at a random point of the period."""
-        self._watch.start(now)
-        phase = self._core.random.random()
-        self._core.timers.set(_PROBE, now + phase * self._interval())
-        contact_s = self._core.config.dead_contact_interval_s
-        self._plan_contact(now + phase * contact_s)
-
-    def _plan_contact(self, at: float) -> None:
-        """Plan it for whenever we probe, and by itself if that is not soon."""
-        self._contact_at = at
-        self._core.timers.set(_DEAD_CONTACT, at + PATIENCE_S)
 
     def stop(self) -> None:
         """Probe no more; what was asked of us is still answered."""
-        self._core.timers.cancel(_PROBE)
-        self._core.timers.cancel(_DEAD_CONTACT)
-        self._watch.stop()
         for probe in tuple(self._targets.values()):
             self._finish(probe)
-
-    def handle_period(self, now: float, *, led: bool = False) -> None:
-        """Probe the next member in turn; in a small cluster, watch and be watched.
-
-        `led` is whether a heartbeat began this period, and not the clock.
-        """
-        core = self._core
-        self._periods += 1
-        self._period_began = now
-        interval_s = self._interval()
-        shares = LED_SHARE if led else 1.0
-        if core.roster.live_count > core.config.watch_nodes_max:
-            self._watch.stop()
-            self._probe_in_turn(now)
-        else:
-            self._watch.handle_period(now, interval_s)
-            self._probe_where_watched(now)
-            if self._periods % DRAWN_PERIODS == 1:
-                self._drawn = DRAWN_SHARE * core.random.random()
-            if not led:
-                shares += self._drawn
-        if now >= self._contact_at:
-            self.handle_dead_contact(now)
-        stretched_s = shares * interval_s * core.awareness.multiplier
-        core.timers.set(_PROBE, now + stretched_s)
-
-    def _probe_in_turn(self, now: float) -> None:
-        target = self._core.roster.next_probe_target(self._core.random)
-        if target is not None:
-            self.probe(now, target, in_turn=True)
-
-    def _probe_where_watched(self, now: float) -> None:
-        """Probe in some periods, for somebody hears of each member in all of them.
-
-        In every one until round trips are known; and in bad health, when whom we watch
-        is probed as well: nothing but answers shows that we are better.
-        """
-        core = self._core
-        is_well = core.awareness.score == 0
-        is_new = core.round_trips.samples < _SAMPLES
-        if is_new or not is_well or self._periods % TURN_PERIODS == 0:
-            self._probe_in_turn(now)
-        if not is_well and self._watch.watched is not None:
-            self.probe(now, self._watch.watched)
-
-    def receive_heartbeat(self, now: float, sender: NodeId) -> None:
-        """Take a heartbeat; begin the next period with it where that is nearly due."""
-        interval_s = self._interval()
-        if not self._watch.receive(now, sender, interval_s):
-            return
-        least_s = LEAST_SHARE * interval_s * self._core.awareness.multiplier
-        runs = self._core.timers.deadline(_PROBE) is not None
-        if runs and now - self._period_began >= least_s:
-            self.handle_period(now, led=True)
-
-    def handle_silent(self, now: float) -> None:
-        """Probe the member that we watch: it has sent no heartbeat."""
-        watched = self._watch.watched
-        assert watched is not None, "silence of nobody"
-        due = self._watch.handle_silent(now, self._interval())
-        member = self._core.roster.get(watched)
-        if member is None or not member.is_live:
-            return
-        self.probe(now, watched)
-        if due is not None:
-            # What it failed to send counts as a first ping that it did not answer.
-            self._core.count("heartbeats_missed")
-            probe = self._targets[watched]
-            probe.began = min(probe.began, due)
-            if probe.stage is Stage.DIRECT:
-                probe.stage = Stage.REPEATED
-
-    def handle_dead_contact(self, now: float) -> None:
-        """Ping one of the dead: the cable between us may be whole again.
-
-        Where it was before, as well: a clone that is gone may have moved it.
-        """
-        core = self._core
-        # In step with the clock: the wait for a probe does not add up.
-        interval_s = core.config.dead_contact_interval_s
-        self._plan_contact(max(self._contact_at, now - interval_s) + interval_s)
-        dead = core.roster.next_dead(self._dead_turn)
-        self._dead_turn += 1
-        if dead is None:
-            return
-        if self._judge.is_on_probation(dead):
-            self.probe(now, dead)
-        else:
-            self.pinger.ping(now, dead)
-            self.pinger.ping_former(now, dead)
 
     def probe(self, now: float, target: NodeId, *, in_turn: bool = False) -> None:
         """Begin a probe of a member, unless one is under way."""
@@ -200,7 +67,7 @@ class Prober:
         if target in self._targets:
             return
         number = self.pinger.ping(now, target)
-        least_s = FLOOR_SHARE * self._interval()
+        least_s = FLOOR_SHARE * core.period_s()
         expected_s, more_s = core.round_trips.expect(target, least_s)
         version = member.claim.version
         probe = Probe(target, version, number, now, expected_s, more_s / 2, in_turn)
@@ -208,6 +75,17 @@ class Prober:
         self._targets[target] = probe
         self._probes[number] = probe
         self._plan(now, probe, expected_s + probe.step_s)
+
+    def probe_silent(self, now: float, target: NodeId, due: float) -> None:
+        """Probe a member whose heartbeat, due at `due`, has not come.
+
+        What it failed to send counts as a first ping that it did not answer.
+        """
+        self.probe(now, target)
+        probe = self._targets[target]
+        probe.began = min(probe.began, due)
+        if probe.stage is Stage.DIRECT:
+            probe.stage = Stage.REPEATED
 
     def look(self, now: float, target: NodeId) -> float:
         """Ping a member that is about to be declared dead; return how long to wait."""
@@ -274,7 +152,6 @@ class Prober:
 
     def note_late(self, seconds: float) -> None:
         """Give every probe the time back in which we did not run."""
-        self._watch.note_late(seconds)
         self._unanswered.clear()
         for probe in self._targets.values():
             probe.late = True
@@ -285,9 +162,8 @@ class Prober:
                 if deadline is not None:
                     self._core.timers.set((due, probe.number), deadline + seconds)
 
-    def note_heard(self, now: float, sender: NodeId) -> None:
+    def note_heard(self, sender: NodeId) -> None:
         """Something has come from a member, whatever it was."""
-        self._watch.note_heard(now)
         probe = self._targets.get(sender)
         if probe is not None:
             probe.heard = True
@@ -389,14 +265,6 @@ class Prober:
         if self._core.reaches.note(target, reach):
             self._core.count("reach_changes")
             self._core.outputs.append(ReachChanged(target, reach))
-
-    def _interval(self) -> float:
-        config = self._core.config
-        return probe_interval(
-            self._core.roster.live_count,
-            config.probe_interval_min_s,
-            config.probe_interval_s,
-        )
 
     def _finish(self, probe: Probe) -> None:
         self._core.timers.cancel((Due.PING_UNANSWERED, probe.number))

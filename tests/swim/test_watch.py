@@ -178,7 +178,7 @@ def test_whoever_sits_behind_a_suspect_is_watched_in_its_place() -> None:
     world.run(0.9)
     assert world.states(watcher)[first] is State.SUSPECT
     assert world.states(watcher)[second] is State.SUSPECT
-    watched = world.engines[watcher]._prober._watch.watched
+    watched = world.engines[watcher]._intake.periods.watch.watched
     assert watched == node(everyone[6])
 
 
@@ -230,7 +230,7 @@ def test_in_bad_health_the_watched_is_asked_as_well() -> None:
     assert due is not None
     engine.handle_timeout(due)
     pinged = [to for to, one in messages(drain(engine)) if isinstance(one, Ping)]
-    watched = engine._prober._watch.watched
+    watched = engine._intake.periods.watch.watched
     assert watched is not None
     assert number_of(watched) in pinged
 
