@@ -102,6 +102,8 @@ class Driver:
         self._store_woken = trio.Event()
         self._all_stored = trio.Event()
         self._deadline = inf
+        # When the node was last driven: a stall is told of once, whatever comes first.
+        self._acted = -inf
         self._sleep = trio.CancelScope()
         self._waiting: dict[int, trio.Event] = {}
         self._results: dict[int, Done | Failed] = {}
@@ -118,7 +120,7 @@ class Driver:
             Refused: as the verb does.
         """
         now = monotonic()
-        late = now - self._deadline
+        late = now - max(self._deadline, self._acted)
         if late > LATE_S_MIN:
             self.lateness.note(late)
             self.node.note_late(now, late)
@@ -126,6 +128,7 @@ class Driver:
             return verb(self.node, now)
         finally:
             self._pump()
+            self._acted = now
             self._keeping.look(now)
             if self.node.stirs != self._told_stirs:
                 self._told_stirs = self.node.stirs

@@ -19,6 +19,7 @@ none, and its watcher's probe finds that it does not answer.
 from typing import Final
 
 from swarmnet.ids import NodeId
+from swarmnet.swim.cadence import FLOOR_SHARE
 from swarmnet.swim.codec import encode_frame, encode_message
 from swarmnet.swim.core import Core, Due
 from swarmnet.swim.messages import Heartbeat
@@ -108,13 +109,17 @@ class Watch:
         return True
 
     def handle_silent(self, now: float, interval_s: float) -> float | None:
-        """Wait for the next heartbeat; return when this one was due.
+        """Wait for the next heartbeat; return since when the watched is silent.
 
-        None if the watched has sent none before: it may not know that we watch it.
+        None if the watched has sent none before: it may not know that we watch it. A
+        node in bad health waits longer than it counts: meanwhile the watched may have
+        been well. What is counted is less than the last look before a verdict takes.
         """
         due, self._due = self._due, None
         self._wait(now, interval_s)
-        return due
+        if due is None:
+            return None
+        return max(due, now - min(_JITTER_S, FLOOR_SHARE * interval_s))
 
     def _wait(self, now: float, interval_s: float) -> None:
         health = self._core.awareness.multiplier

@@ -278,10 +278,24 @@ def test_timeouts_come_when_they_are_due_and_lateness_is_told_first(
         while not world.node.timeouts:
             await trio.lowlevel.checkpoint()
         world.node.deadline = monotonic() - 2.0
-        world.driver._deadline = world.node.deadline
+        world.driver._deadline = world.driver._acted = world.node.deadline
         world.node.late.clear()
         world.want()
         assert world.node.late[0] == pytest.approx(2.0, abs=0.5)
+
+    world.run(act)
+
+
+def test_a_stall_is_told_of_once_though_what_was_due_still_waits(
+    world: World,
+) -> None:
+    async def act() -> None:
+        world.node.deadline = monotonic() - 2.0
+        world.driver._deadline = world.driver._acted = world.node.deadline
+        world.node.late.clear()
+        for _ in range(3):
+            world.driver.act(lambda node, now: None)
+        assert sum(world.node.late) == pytest.approx(2.0, abs=0.5)
 
     world.run(act)
 

@@ -12,6 +12,7 @@ from swarmnet.swim.outputs import Rode, State
 from tests.swim.worlds import (
     UNWATCHED,
     Network,
+    Send,
     advance,
     alive,
     drain,
@@ -149,14 +150,54 @@ def test_who_stops_to_send_is_probed_at_once_and_dead_in_time() -> None:
     assert last + 2.0 <= deaths[0] <= last + LONGEST_S + 2.2
 
 
+@pytest.mark.parametrize("lates", [0, 1, 6])
+@pytest.mark.parametrize("nodes", [2, 10])
+def test_no_pause_of_less_than_the_shortest_suspicion_kills(
+    nodes: int, lates: int
+) -> None:
+    everyone = ring(range(1, nodes + 1))
+    world = settled(everyone)
+    watcher, victim = everyone[0], everyone[1]
+    engine = world.engines[watcher]
+    lost: list[float] = []
+
+    def lose_beats(source: int, target: int, one: Send) -> bool:
+        is_beat = any(isinstance(m, Heartbeat) for _, m in messages([one]))
+        if (source, target) != (victim, watcher) or not is_beat:
+            return False
+        lost.append(world.now)
+        return True
+
+    for _ in range(lates):
+        engine.note_late(world.now, 0.12)
+    world.settle(watcher)
+    world.run(0.27)
+    world.drop = lose_beats
+    # It runs, though its heartbeats get lost, until just before it is missed.
+    missed = engine._core.timers.deadline((Due.SILENT, None))
+    assert missed is not None
+    world.run(missed - 0.001 - world.now)
+    world.log.clear()
+    paused = world.now
+    world.drop = lambda source, target, _: victim in (source, target)
+    world.run(60.0)
+    deaths = [
+        at
+        for at, number, one in world.log
+        if number == watcher and getattr(one, "current", None) is State.DEAD
+    ]
+    assert deaths
+    assert deaths[0] - paused >= SwimConfig().suspicion_min_s
+
+
 def test_one_lost_heartbeat_costs_a_probe_and_accuses_nobody() -> None:
     everyone = ring(range(1, 11))
     world = settled(everyone)
     watcher, watched = everyone[3], everyone[4]
     lost: list[int] = []
 
-    def drop(source: int, target: int, one: object) -> bool:
-        is_beat = any(isinstance(m, Heartbeat) for _, m in messages([one]))  # type: ignore[list-item]
+    def drop(source: int, target: int, one: Send) -> bool:
+        is_beat = any(isinstance(m, Heartbeat) for _, m in messages([one]))
         if is_beat and (source, target) == (watched, watcher) and not lost:
             lost.append(source)
             return True
