@@ -29,7 +29,7 @@ from swarmnet.dns.answering import Answering
 from swarmnet.errors import Refused
 from swarmnet.ids import NodeId
 from swarmnet.ipam.addresses import Addresses
-from swarmnet.swim import payloads, pinger
+from swarmnet.swim import payloads, pinger, watch
 from swarmnet.swim.codec import encode_ack, encode_message
 from swarmnet.swim.core import Core
 from swarmnet.swim.intake import Intake
@@ -229,6 +229,7 @@ def test_longer_messages_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
         return bytes([packed[0] + 1]) + packed[1:] + b"\xc4\x08" + bytes(8)
 
     monkeypatch.setattr(pinger, "encode_message", padded)
+    monkeypatch.setattr(watch, "encode_message", padded)
     assert grown_numbers("32 members at rest, 3 s") == {"received_bytes"}
 
 

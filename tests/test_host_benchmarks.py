@@ -72,7 +72,7 @@ def test_a_row_reaches_the_kernel(shape: tuple[str, tuple[str, ...]]) -> None:
 @needs_root
 def test_everybody_attaches_the_same_endpoint() -> None:
     pytest.importorskip("pyroute2")
-    who = (attach.COMMANDS, attach.BATCHES, "pyroute2", "bare messages")
+    who = (attach.COMMANDS, attach.BATCHES, "bare messages", "pyroute2")
     check_rows(attach.measured(1), *who)
 
 
