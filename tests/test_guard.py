@@ -224,12 +224,11 @@ def test_one_more_packet_for_each_probe_is_caught(
 @pytest.mark.slow
 def test_longer_messages_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     def padded(message: Message) -> bytes:
-        packed = encode_message(message)
-        # One field more than a reader knows, which it passes over.
+        packed = encode_message(message)  # One field more, which a reader passes over.
         return bytes([packed[0] + 1]) + packed[1:] + b"\xc4\x08" + bytes(8)
 
-    monkeypatch.setattr(pinger, "encode_message", padded)
-    monkeypatch.setattr(watch, "encode_message", padded)
+    for module in (pinger, watch):
+        monkeypatch.setattr(module, "encode_message", padded)
     assert grown_numbers("32 members at rest, 3 s") == {"received_bytes"}
 
 

@@ -101,9 +101,8 @@ class Driver:
         self._is_over = False
         self._store_woken = trio.Event()
         self._all_stored = trio.Event()
-        self._deadline = inf
-        # When the node was last driven: a stall is told of once, whatever comes first.
-        self._acted = -inf
+        # The node was last driven at the second: a stall is told of once.
+        self._deadline, self._acted = inf, -inf
         self._sleep = trio.CancelScope()
         self._waiting: dict[int, trio.Event] = {}
         self._results: dict[int, Done | Failed] = {}

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from swarmnet.ids import NodeId
-from swarmnet.swim.cadence import TURN_PERIODS
+from swarmnet.swim.cadence import FLOOR_SHARE, TURN_PERIODS
 from swarmnet.swim.core import Core, Due
 from swarmnet.swim.prober import Prober
 from swarmnet.swim.watch import (
@@ -20,8 +20,6 @@ from swarmnet.swim.watch import (
 )
 from swarmnet.timers import PATIENCE_S
 
-_SAMPLES: Final = 32
-"""Round trips after which their deviation is known, whatever it was taken for."""
 _PROBE: Final = (Due.PROBE, None)
 _DEAD_CONTACT: Final = (Due.DEAD_CONTACT, None)
 
@@ -110,12 +108,13 @@ class Periods:
     def _probe_where_watched(self, now: float) -> None:
         """Probe in some periods, for somebody hears of each member in all of them.
 
-        In every one until round trips are known; and in bad health, when whom we watch
-        is probed as well: nothing but answers shows that we are better.
+        In every one until round trips are known, so that a probe that fails is short;
+        and in bad health, when whom we watch is probed as well: nothing but answers
+        shows that we are better.
         """
         core = self._core
         is_well = core.awareness.score == 0
-        is_new = core.round_trips.samples < _SAMPLES
+        is_new = core.round_trips.is_uncertain(FLOOR_SHARE * core.period_s())
         if is_new or not is_well or self._count % TURN_PERIODS == 0:
             self._probe_in_turn(now)
         if not is_well and self.watch.watched is not None:

@@ -102,6 +102,13 @@ class RoundTrips:
         more_s = max(least_s, _DEVIATIONS * self._deviation_s)
         return expected_s, min(most_s - expected_s, more_s)
 
+    def is_uncertain(self, least_s: float) -> bool:
+        """Return whether predictions are so far off that more than `least_s` is given.
+
+        Each further measurement then makes probes end sooner.
+        """
+        return _DEVIATIONS * self._deviation_s > least_s
+
     def note(self, peer: NodeId, theirs: Coordinate, rtt_s: float) -> bool:
         """Learn from an answer that took `rtt_s`; False if that cannot be true."""
         predicted_s = self._vivaldi.coordinate.distance_to(theirs)
