@@ -11,15 +11,17 @@ from swarmnet.ids import NodeId
 from swarmnet.swim.cadence import FLOOR_SHARE, TURN_PERIODS
 from swarmnet.swim.core import Core, Due
 from swarmnet.swim.prober import Prober
-from swarmnet.swim.watch import (
-    DRAWN_PERIODS,
-    DRAWN_SHARE,
-    LEAST_SHARE,
-    LED_SHARE,
-    Watch,
-)
+from swarmnet.swim.watch import LED_SHARE, Watch
 from swarmnet.timers import PATIENCE_S
 
+_LEAST_SHARE: Final = 0.96
+"""A heartbeat that comes after so much of a period begins the receiver's next one. It
+wakes for it in any case, and thus the members of a ring come to wake once a period."""
+_DRAWN_SHARE: Final = 0.04
+"""By so much at most, at random, a period that began by itself is longer than the
+shortest: so members drift until each comes near enough to the next to be led by it."""
+_DRAWN_PERIODS: Final = 64
+"""For so many periods what was drawn holds: two who drift apart by a hundredth meet."""
 _PROBE: Final = (Due.PROBE, None)
 _DEAD_CONTACT: Final = (Due.DEAD_CONTACT, None)
 
@@ -91,8 +93,8 @@ class Periods:
         else:
             self.watch.handle_period(now, interval_s)
             self._probe_where_watched(now)
-            if self._count % DRAWN_PERIODS == 1:
-                self._drawn = DRAWN_SHARE * core.random.random()
+            if self._count % _DRAWN_PERIODS == 1:
+                self._drawn = _DRAWN_SHARE * core.random.random()
             if not led:
                 shares += self._drawn
         if now >= self._contact_at:
@@ -125,7 +127,7 @@ class Periods:
         interval_s = self._core.period_s()
         if not self.watch.receive(now, sender, interval_s):
             return
-        least_s = LEAST_SHARE * interval_s * self._core.awareness.multiplier
+        least_s = _LEAST_SHARE * interval_s * self._core.awareness.multiplier
         runs = self._core.timers.deadline(_PROBE) is not None
         if runs and now - self._began >= least_s:
             self.handle_period(now, led=True)

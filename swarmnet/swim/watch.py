@@ -2,7 +2,7 @@
 
 As Rapid's observers (ATC 2018, section 4.1) watch their subjects, each member watches
 its successor on the first ring. The watched is not asked but sends a heartbeat, which
-costs a third of what a ping and its answer do. Silence accuses nobody: one heartbeat
+is one packet where a ping and its answer are two. Silence accuses nobody: one heartbeat
 that does not come is followed by a probe, and that decides.
 
     predecessor                     member                     successor
@@ -25,14 +25,6 @@ from swarmnet.swim.core import Core, Due
 from swarmnet.swim.messages import Heartbeat
 from swarmnet.swim.outputs import State
 
-LEAST_SHARE: Final = 0.96
-"""A heartbeat that comes after so much of a period begins the receiver's next one. It
-wakes for it in any case, and thus the members of a ring come to wake once a period."""
-DRAWN_SHARE: Final = 0.04
-"""By so much at most, at random, a period that began by itself is longer than the
-shortest: so members drift until each comes near enough to the next to be led by it."""
-DRAWN_PERIODS: Final = 64
-"""For so many periods what was drawn holds: two who drift apart by a hundredth meet."""
 LED_SHARE: Final = 1.06
 """The longest period, of those who were led: their leader is before them again."""
 _JITTER_S: Final = 0.02
