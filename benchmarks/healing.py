@@ -49,32 +49,34 @@ class Seen:
 def watched(case: Case) -> Seen:
     """Run the simulator once, and look at all views."""
     views = Views()
-    end_s = case.healed_s + CURVE_S[1]
-    result = run(replace(case.options, duration_s=end_s), course=views)
+    duration_s = case.healed_s + CURVE_S[1]
+    result = run(replace(case.options, duration_s=duration_s), course=views)
     nodes = result.nodes
-    since_s = _curve_times(result.simulated_s - case.healed_s)
-    means = zip(*_percent(views, case, since_s, nodes), strict=True)
+    # A result's time is rounded, perhaps to just before the change that ended the run.
+    end_s = max(result.simulated_s, views.changes[-1][0])
+    times_s = _curve_times(case.healed_s, end_s)
+    means = zip(*_percent(views, times_s, nodes), strict=True)
     curve = tuple(
-        (at_s, sum(of_all) / nodes) for at_s, of_all in zip(since_s, means, strict=True)
+        (at_s - case.healed_s, sum(of_all) / nodes)
+        for at_s, of_all in zip(times_s, means, strict=True)
     )
     if case.map_s is None:
         return Seen((), (), curve)
     map_s = [case.map_s * column / COLUMNS for column in range(COLUMNS + 1)]
-    cells = sorted(_percent(views, case, map_s, nodes), key=lambda row: row[0])
+    columns_s = [case.healed_s + at_s for at_s in map_s]
+    cells = sorted(_percent(views, columns_s, nodes), key=lambda row: row[0])
     return Seen(tuple(map_s), tuple(map(tuple, cells)), curve)
 
 
-def _curve_times(end_s: float) -> list[float]:
-    """Return evenly spaced times on a logarithmic scale, and the end itself."""
+def _curve_times(healed_s: float, end_s: float) -> list[float]:
+    """Return times of the run: evenly spaced on a logarithmic scale, and its end."""
     steps = range(PER_DECADE * 10)
-    times_s = (CURVE_S[0] * 10 ** (step / PER_DECADE) for step in steps)
+    times_s = (healed_s + CURVE_S[0] * 10 ** (step / PER_DECADE) for step in steps)
     return [*(at_s for at_s in times_s if at_s < end_s), end_s]
 
 
-def _percent(
-    views: Views, case: Case, since_s: Sequence[float], nodes: int
-) -> list[list[float]]:
-    rows = views.at([case.healed_s + at_s for at_s in since_s], nodes)
+def _percent(views: Views, times_s: Sequence[float], nodes: int) -> list[list[float]]:
+    rows = views.at(times_s, nodes)
     return [[round(100 * held / (nodes - 1), 2) for held in row] for row in rows]
 
 
