@@ -1,6 +1,5 @@
 """A crash: an agent is killed while traffic runs, is missed, and comes back."""
 
-import signal
 import subprocess
 from typing import Final
 
@@ -109,7 +108,8 @@ class Crash:
         return sandbox in [one["sandbox"] for one in seen]
 
     def _end(self, process: "subprocess.Popen[bytes]") -> None:
-        process.send_signal(signal.SIGINT)
+        # Not SIGINT, which is ignored by all that a shell starts in the background.
+        process.terminate()
         process.wait(COMMAND_S)
 
     def _account(self) -> None:

@@ -6,6 +6,7 @@ No profile has a deadline, since a shared core makes any example late.
 
 import gc
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -21,6 +22,15 @@ settings.register_profile("thorough", max_examples=1000, deadline=None, print_bl
 settings.load_profile(
     os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "quick")
 )
+
+
+def pytest_configure() -> None:
+    """Let what tests start be interrupted, though a shell ran them in the background.
+
+    What is ignored stays ignored by children.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -287,8 +287,10 @@ def script(tmp_path: Path, text: str) -> Iterator["subprocess.Popen[str]"]:
         stderr=subprocess.DEVNULL,
         text=True,
     ) as process:
-        yield process
-        process.kill()
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 @pytest.mark.slow
