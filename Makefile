@@ -7,6 +7,8 @@ PYTHON ?= python3
 SEEDS ?= 100
 JOBS ?= $(shell nproc)
 SCHEDULER ?=
+# Tests of agents wait for each other a third of their time.
+WORKERS ?= $(shell echo $$(($$(nproc) * 3 / 2)))
 # Empty where `make test` follows, which runs the fast tests among all.
 CHECK_TESTS ?= fast-tests
 
@@ -68,7 +70,7 @@ fast-tests:
 	@HYPOTHESIS_PROFILE=brief $(RUN) -m pytest -q -n auto -m "not slow"
 
 test: $(STAMP)
-	@$(RUN) -m pytest -n auto
+	@$(RUN) -m pytest -n $(WORKERS)
 
 demo: $(READY)
 	@$(RUN) -m demo

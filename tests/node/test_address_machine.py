@@ -258,5 +258,5 @@ def test_no_number_has_two_owners_in_long_runs() -> None:
 
 @pytest.mark.slow
 def test_after_calm_all_agree_and_nothing_is_lost() -> None:
-    run_machine(CalmMachine, 12, 25)
+    run_machine(CalmMachine, 20, 25)
     assert CalmMachine().hosts.live() == []

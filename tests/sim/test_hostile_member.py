@@ -196,7 +196,7 @@ def test_two_processes_with_different_hashes_hear_the_same_lies() -> None:
 def test_sixteen_nodes_keep_their_calm_beside_every_liar(kind: Lie) -> None:
     settings = {"kind": str(kind), "rate_per_s": "60", "crash_after_s": "9"}
     result = run(
-        Options("hostile-member", seed=6, loss=0.1, duration_s=36.0, settings=settings)
+        Options("hostile-member", seed=6, loss=0.1, duration_s=26.0, settings=settings)
     )
     assert result.violations == ()
     figures = result.figures

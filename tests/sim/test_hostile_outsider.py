@@ -226,7 +226,7 @@ def test_two_processes_with_different_hashes_run_one_attack() -> None:
 def test_sixteen_nodes_keep_their_calm_under_every_attack(kind: int) -> None:
     settings = {"kind": str(kind), "crash_after_s": "9"}
     result = run(
-        Options("hostile-outsider", seed=6, duration_s=32.0, settings=settings)
+        Options("hostile-outsider", seed=6, duration_s=24.0, settings=settings)
     )
     assert result.violations == ()
     figures = result.figures

@@ -80,7 +80,7 @@ def test_no_row_leaves_its_network() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(1, 7))
+@pytest.mark.parametrize("seed", range(1, 4))
 def test_whatever_happens_one_truth_is_left(seed: int) -> None:
     result = outcome("table-chaos", 4, seed, acts_per_s="10")
     assert result.violations == ()

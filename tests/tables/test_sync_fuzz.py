@@ -25,7 +25,7 @@ from tests.tables.wire import proof
 
 LIAR = 9
 FAST = 200
-SLOW = int(os.environ.get("SYNC_CONVERSATIONS", "1800"))
+SLOW = int(os.environ.get("SYNC_CONVERSATIONS", "1000"))
 SHARE = 200
 ANSWER_BYTES_MAX = 17 * 65_600
 """Of what one message brings about: 16 pages of rows, and one more of anything."""
