@@ -10,7 +10,7 @@ import click
 from benchmarks.lab import Lab
 from benchmarks.page import page
 from benchmarks.pictures import check_paper, drawn, write
-from benchmarks.report import Answer, Place, answered, document
+from benchmarks.report import Answer, Place, Unanswered, answered, document
 from benchmarks.values import Question
 from sim.workers import WorkerLost
 from swarmnet.errors import Refused
@@ -34,7 +34,7 @@ def directory_of(out: str) -> Path:
     return directory
 
 
-def ask(lab: Lab, questions: Sequence[Question]) -> Iterator[Answer]:
+def ask(lab: Lab, questions: Sequence[Question]) -> Iterator[Answer | Unanswered]:
     """Yield what each question came to.
 
     One that fails, whatever its reason, is told of in a line and has no answer: hours
@@ -53,6 +53,7 @@ def ask(lab: Lab, questions: Sequence[Question]) -> Iterator[Answer]:
         except Exception as error:
             why = " ".join(f"{type(error).__name__}: {error}".split())
             click.echo(f"{one.name}: no answer: {why}", err=True)
+            yield Unanswered(one.name, why)
         else:
             click.echo(f"{one.name}: took {monotonic() - began:.0f} s", err=True)
             yield answered(one.name, one.asks, found)
@@ -63,17 +64,21 @@ class Results:
 
     def __init__(self, where: Place, command: str, directory: Path | None) -> None:
         self.answers: list[Answer] = []
+        self.unanswered: list[Unanswered] = []
         self._where, self._command = where, command
         self._directory = directory
 
-    def keep(self, answer: Answer) -> None:
+    def keep(self, answer: Answer | Unanswered) -> None:
         """Add an answer; whatever ends the run later, it stands in results.json."""
-        self.answers.append(answer)
+        if isinstance(answer, Unanswered):
+            self.unanswered.append(answer)
+        else:
+            self.answers.append(answer)
         self._write()
 
     def text(self) -> str:
         """Return all as JSON."""
-        told = document(self._where, self._command, self.answers)
+        told = document(self._where, self._command, self.answers, self.unanswered)
         return json.dumps(told, indent=2, allow_nan=False)
 
     def _write(self) -> None:
@@ -91,5 +96,5 @@ class Results:
         }
         for of_question in pictures.values():
             write(self._directory, of_question)
-        text = page(self._where, self._command, self.answers, pictures)
+        text = page(self._where, self._command, self.answers, pictures, self.unanswered)
         (self._directory / "report.html").write_text(text, encoding="utf-8")

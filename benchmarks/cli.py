@@ -8,6 +8,7 @@ interrupted.
 import multiprocessing
 import os
 import shlex
+from collections.abc import Mapping
 from typing import Final
 
 import click
@@ -68,7 +69,7 @@ from benchmarks.compare import compare_command
 from benchmarks.guard.command import guard_command
 from benchmarks.hosts import ENDING_S, clear_dead
 from benchmarks.lab import Lab
-from benchmarks.report import place, print_answer
+from benchmarks.report import Answer, place, print_answer
 from benchmarks.values import Question
 from sim.workers import WorkerLost
 from swarmnet.errors import Refused
@@ -186,12 +187,12 @@ def run_command(
     for name in names:
         if name not in QUESTIONS:
             raise Refused(f"benchmark {name!r}: want {', '.join(QUESTIONS)}")
-    jobs = multiprocessing.cpu_count() if jobs is None else jobs
-    if jobs < 1:
+    if jobs is not None and jobs < 1:
         raise Refused(f"jobs {jobs}: want at least 1")
     directory = None if out is None else directory_of(out)
     chosen = _chosen(names, host=host)
-    command = _command(names, quick=quick, host=host)
+    options = {"--jobs": jobs, "--scheduler": scheduler}
+    command = _command(names, {"--quick": quick, "--host": host}, options)
     where = place()
     opening = (
         f"{command}\n{where.machine}, Python {where.python}, commit {where.commit}"
@@ -203,10 +204,11 @@ def run_command(
         )
     results = Results(where, command, directory)
     asked = [QUESTIONS[name] for name in chosen]
-    with Lab(jobs, quick=quick, scheduler=scheduler) as lab:
+    processes = multiprocessing.cpu_count() if jobs is None else jobs
+    with Lab(processes, quick=quick, scheduler=scheduler) as lab:
         for answer in ask(lab, asked):
             results.keep(answer)
-            if form == "table":
+            if form == "table" and isinstance(answer, Answer):
                 print_answer(answer)
     if form == "json":
         click.echo(results.text())
@@ -227,10 +229,18 @@ def _chosen(names: tuple[str, ...], *, host: bool) -> list[str]:
     return list(chosen)
 
 
-def _command(names: tuple[str, ...], *, quick: bool, host: bool) -> str:
+def _command(
+    names: tuple[str, ...],
+    flags: Mapping[str, bool],
+    options: Mapping[str, int | str | None],
+) -> str:
+    """Return what was asked, so that whoever repeats it asks the same."""
     words = ["python", "-m", "benchmarks", "run", *names]
-    flags = {"--quick": quick, "--host": host}
-    return shlex.join([*words, *(flag for flag, is_on in flags.items() if is_on)])
+    words += [flag for flag, is_on in flags.items() if is_on]
+    for option, value in options.items():
+        if value is not None:
+            words += [option, str(value)]
+    return shlex.join(words)
 
 
 def _clear() -> None:

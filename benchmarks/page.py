@@ -10,7 +10,7 @@ from typing import Final
 
 from benchmarks.drawing.inline import inlined
 from benchmarks.drawing.paper import Drawn
-from benchmarks.report import TITLES, Answer, Place, judged, show
+from benchmarks.report import TITLES, Answer, Place, Unanswered, judged, show
 from benchmarks.values import Clock, Row, Spread
 
 STYLE: Final = """
@@ -59,10 +59,11 @@ def page(
     command: str,
     answers: Sequence[Answer],
     pictures: Mapping[str, Sequence[Drawn]],
+    unanswered: Sequence[Unanswered] = (),
 ) -> str:
     """Return the page of a run; `pictures` are those of each question, by its name."""
     parts = (_section(answer, pictures.get(answer.name, ())) for answer in answers)
-    body = "\n".join((_opening(where, command), _contents(answers), *parts))
+    body = "\n".join((_opening(where, command), _contents(answers, unanswered), *parts))
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -87,8 +88,13 @@ def _opening(where: Place, command: str) -> str:
     )
 
 
-def _contents(answers: Sequence[Answer]) -> str:
+def _contents(answers: Sequence[Answer], unanswered: Sequence[Unanswered]) -> str:
     items = "".join(f"<li>{_entry(answer)}</li>\n" for answer in answers)
+    items += "".join(
+        f'<li>{escape(one.name)} <span class="missed">no answer: {escape(one.why)}'
+        "</span></li>\n"
+        for one in unanswered
+    )
     return (
         '<nav aria-labelledby="contents">\n<h2 id="contents">Questions</h2>\n'
         f"<ul>\n{items}</ul>\n</nav>\n"

@@ -56,6 +56,14 @@ class Answer:
     pictures: Sequence[Picture]
 
 
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """A question that failed, and why, in a line."""
+
+    name: str
+    why: str
+
+
 def answered(name: str, asks: str, found: Sequence[Row | Picture]) -> Answer:
     """Return what was found, its rows and its pictures apart."""
     rows = [one for one in found if isinstance(one, Row)]
@@ -63,13 +71,17 @@ def answered(name: str, asks: str, found: Sequence[Row | Picture]) -> Answer:
 
 
 def document(
-    where: Place, command: str, answers: Sequence[Answer]
+    where: Place,
+    command: str,
+    answers: Sequence[Answer],
+    unanswered: Sequence[Unanswered] = (),
 ) -> dict[str, object]:
     """Return the JSON document of `python -m benchmarks run`."""
     return {
         "schema": SCHEMA,
         "command": command,
         **where.document(),
+        "unanswered": [{"question": one.name, "why": one.why} for one in unanswered],
         "results": [
             {"question": answer.name, **_row_document(row), **where.document()}
             for answer in answers

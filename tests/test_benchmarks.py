@@ -101,7 +101,7 @@ def test_a_result_in_json_carries_its_spread_peer_targets_and_place(
     document = json.loads(capsys.readouterr().out)
     place = {name: document[name] for name in ("machine", "python", "commit")}
     assert all(place.values())
-    assert document["command"] == "python -m benchmarks run toy"
+    assert document["command"] == "python -m benchmarks run toy --jobs 1"
     figures = {"median": 0.5, "p90": 0.9, "worst": None, "runs": 3, "never": 1}
     ours = {
         **figures,
@@ -233,8 +233,12 @@ def test_a_question_that_fails_takes_no_other_with_it(
     assert "sick: no answer: RuntimeError: the kernel says no" in told.err.splitlines()
     assert "time to all" in told.out
     assert (tmp_path / "report.html").exists()
-    results = json.loads((tmp_path / "results.json").read_text())["results"]
-    assert [one["question"] for one in results] == ["toy"]
+    told_in_page = 'sick <span class="missed">no answer: RuntimeError: the kernel'
+    assert told_in_page in (tmp_path / "report.html").read_text()
+    document = json.loads((tmp_path / "results.json").read_text())
+    assert [one["question"] for one in document["results"]] == ["toy"]
+    why = "RuntimeError: the kernel says no"
+    assert document["unanswered"] == [{"question": "sick", "why": why}]
 
 
 def test_what_is_answered_is_kept_when_the_run_is_interrupted(
