@@ -12,6 +12,7 @@ from benchmarks.judging import (
     FEW,
     FEW_MARGIN,
     LEVEL,
+    LONE_FACTOR,
     MARGINS,
     Finding,
     Method,
@@ -19,6 +20,7 @@ from benchmarks.judging import (
     compared,
 )
 from benchmarks.kept import Bound, Kept, read_results
+from benchmarks.pairing import pairs_of
 from benchmarks.report import show
 from benchmarks.values import Clock
 from swarmnet.errors import Refused
@@ -30,8 +32,8 @@ _METHOD: Final = (
     f"Found is what noise would make of any row in 1 of {1 / LEVEL:.0f} comparisons at"
     f" most, beyond {MARGINS[Clock.WALL]:.0%} on the wall clock and"
     f" {MARGINS[Clock.VIRTUAL]:.0%} in virtual time, {FEW_MARGIN:.0%} below {FEW} runs;"
-    f" where noise is unknown, what is {FACTORS[Clock.WALL]:g} and"
-    f" {FACTORS[Clock.VIRTUAL]:g} times as much."
+    f" or, in few runs that lie together, all of {FACTORS[Clock.WALL]:g} and"
+    f" {FACTORS[Clock.VIRTUAL]:g} times as much; of one or two, {LONE_FACTOR:g} times."
 )
 _HEADINGS: Final[tuple[tuple[str, str, Callable[[Finding], bool]], ...]] = (
     ("worse", "red", lambda one: one.verdict is Verdict.WORSE and not one.is_weak),
@@ -66,14 +68,21 @@ def compare_command(*, old: str, new: str, form: str) -> int:
     Example: python -m benchmarks compare before/results.json after/results.json
     """
     then, now = read_results(old), read_results(new)
-    if not then.rows.keys() & now.rows.keys():
+    failed = _failed(then, now)
+    if not failed and not pairs_of(then.rows, now.rows):
         raise Refused(f"{old!r}, {new!r}: no row in both; name results of one question")
     findings = compared(then, now)
     if form == "json":
         click.echo(json.dumps(_document(then, now, findings), indent=2))
     else:
         _print(then, now, findings)
-    return WORSE if any(one.counts for one in findings) else 0
+    return WORSE if failed or any(one.counts for one in findings) else 0
+
+
+def _failed(then: Kept, now: Kept) -> list[str]:
+    """Return the questions that had an answer, and failed."""
+    answered = {key.question for key in then.rows}
+    return [name for name in now.unanswered if name in answered]
 
 
 def _print(then: Kept, now: Kept, findings: Sequence[Finding]) -> None:
@@ -83,6 +92,9 @@ def _print(then: Kept, now: Kept, findings: Sequence[Finding]) -> None:
         click.echo(f"{name:4}  {results.command}\n      {where}")
     if then.command != now.command:
         click.echo("the commands differ: rows with other runs say so")
+    if failed := _failed(then, now):
+        told = f"\nanswered then, failed now ({len(failed)}): {', '.join(failed)}"
+        click.secho(told, fg="red")
     _print_missed(findings)
     for heading, colour, belongs in _HEADINGS:
         chosen = [one for one in findings if belongs(one)]
@@ -150,7 +162,8 @@ def _document(then: Kept, now: Kept, findings: Sequence[Finding]) -> dict[str, o
     return {
         "old": {"command": then.command, **then.place.document()},
         "new": {"command": now.command, **now.place.document()},
-        "worse": any(one.counts for one in findings),
+        "worse": bool(_failed(then, now)) or any(one.counts for one in findings),
+        "failed": _failed(then, now),
         "level": LEVEL,
         "margins": {clock.value: share for clock, share in MARGINS.items()},
         "rows": [_row(one) for one in findings],

@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from math import inf
+from math import inf, isfinite, isinf
 from pathlib import Path
 from typing import Any
 
@@ -52,11 +52,15 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """One file: where it was made, by which command, and its rows."""
+    """One file: where it was made, by which command, and its rows.
+
+    `unanswered` are the questions that failed.
+    """
 
     place: Place
     command: str
     rows: dict[Key, Result]
+    unanswered: tuple[str, ...] = ()
 
 
 def read_results(path: str) -> Kept:
@@ -79,7 +83,13 @@ def read_results(path: str) -> Kept:
         )
     try:
         return _results(document)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (
+        AttributeError,
+        KeyError,
+        OverflowError,
+        TypeError,
+        ValueError,
+    ) as error:
         what = f"{type(error).__name__} {' '.join(str(error).split())}"
         raise Refused(f"{path!r}: damaged ({what}); run its benchmarks again") from None
 
@@ -112,7 +122,10 @@ def _results(document: dict[str, Any]) -> Kept:
         first = Key(*names)
         rows[Key(*names, copy=seen[first])] = result
         seen[first] += 1
-    return Kept(place, _text(document["command"]), rows)
+    # Files of before this was kept have no such list.
+    failed = document.get("unanswered", [])
+    unanswered = tuple(_text(one["question"]) for one in failed)
+    return Kept(place, _text(document["command"]), rows, unanswered)
 
 
 def _result(row: dict[str, Any]) -> Result:
@@ -123,21 +136,25 @@ def _result(row: dict[str, Any]) -> Result:
         ours=_spread(row),
         peer=None if peer is None else _spread(peer),
         targets=tuple(_bound(one) for one in row["targets"]),
-        violations=int(row["violations"]),
+        violations=_count("violations", row["violations"]),
     )
 
 
 def _spread(row: dict[str, Any]) -> Spread:
+    runs = _count("runs", row["runs"])
+    series = _all_reached(row["series"])
+    if len(series) > runs:
+        raise ValueError(f"series of {len(series)}: want at most {runs}, its runs")
     return Spread(
         name=_text(row["of"]),
-        runs=int(row["runs"]),
+        runs=runs,
         median=_reached(row["median"]),
         p90=_reached(row["p90"]),
         worst=_reached(row["worst"]),
-        never=int(row["never"]),
+        never=_count("never", row["never"], runs),
         values=_all_reached(row["values"]),
         larger_is_better=bool(row["larger_is_better"]),
-        series=_all_reached(row["series"]),
+        series=series,
     )
 
 
@@ -157,10 +174,23 @@ def _text(value: object) -> str:
     return value
 
 
-def _reached(value: float | None) -> float:
+def _count(what: str, value: object, most: float = inf) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
+        bound = "a number from 0" if isinf(most) else f"a number from 0 to {most}"
+        raise ValueError(f"{what} {value!r}: want {bound}")
+    return value
+
+
+def _reached(value: object) -> float:
     """Return a number; null is never."""
-    return inf if value is None else float(value)
+    if value is None:
+        return inf
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        raise TypeError(f"{value!r} is no number")
+    if not isfinite(value):
+        raise ValueError(f"{value!r}: want a finite number, or null for never")
+    return float(value)
 
 
-def _all_reached(values: Iterable[float | None]) -> tuple[float, ...]:
+def _all_reached(values: Iterable[object]) -> tuple[float, ...]:
     return tuple(_reached(value) for value in values)

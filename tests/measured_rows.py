@@ -1,15 +1,19 @@
 """Rows as benchmarks give them, for the tests of what compares them."""
 
+import json
 from collections.abc import Sequence
 from math import exp
+from pathlib import Path
 from random import Random
 from typing import Final
 
+from benchmarks.judging import Finding, Verdict
 from benchmarks.kept import Kept, Key, Result
-from benchmarks.report import Place
+from benchmarks.report import Answer, Place, Unanswered, document
 from benchmarks.values import Clock, Row, Target, spread
 
 HERE: Final = Place("Linux 6 x86_64, 2 cores", "3.11.7", "abc")
+LATER: Final = Place("Linux 6 x86_64, 2 cores", "3.11.7", "abe")
 ELSEWHERE: Final = Place("Linux 6 aarch64, 8 cores", "3.13.0", "abd")
 COMMAND: Final = "python -m benchmarks run toy"
 
@@ -50,3 +54,22 @@ def results(rows: Sequence[Row]) -> Kept:
         for row in rows
     }
     return Kept(HERE, COMMAND, found)
+
+
+def written(
+    path: Path,
+    rows: Sequence[Row],
+    where: Place = HERE,
+    command: str = COMMAND,
+    unanswered: Sequence[Unanswered] = (),
+) -> str:
+    """Write a results.json; return its name."""
+    answers = [Answer("toy", "How slow is it?", rows, ())]
+    told = document(where, command, answers, unanswered)
+    text = json.dumps(told, allow_nan=False)
+    path.write_text(text)
+    return str(path)
+
+
+def verdicts(findings: Sequence[Finding]) -> list[Verdict]:
+    return [one.verdict for one in findings]

@@ -13,19 +13,19 @@ import pytest
 from benchmarks.cli import call
 from benchmarks.judging import Finding, Method, Verdict, compared
 from benchmarks.kept import read_results
-from benchmarks.report import Answer, Place, document
+from benchmarks.report import Answer, Place, Unanswered, document
 from benchmarks.values import Of, Row, Spread, Target
-from tests.measured_rows import COMMAND, ELSEWHERE, HERE, noisy, virtual, wall
-
-
-def written(
-    path: Path, rows: Sequence[Row], where: Place = HERE, command: str = COMMAND
-) -> str:
-    """Write a results.json; return its name."""
-    answers = [Answer("toy", "How slow is it?", rows, ())]
-    text = json.dumps(document(where, command, answers), allow_nan=False)
-    path.write_text(text)
-    return str(path)
+from tests.measured_rows import (
+    COMMAND,
+    ELSEWHERE,
+    HERE,
+    LATER,
+    noisy,
+    verdicts,
+    virtual,
+    wall,
+    written,
+)
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def judge(tmp_path: Path) -> Any:
     """Return what compares rows as two files hold them."""
 
     def between(
-        old: Sequence[Row], new: Sequence[Row], *, now: Place = HERE
+        old: Sequence[Row], new: Sequence[Row], *, now: Place = LATER
     ) -> list[Finding]:
         files = [
             read_results(written(tmp_path / "old.json", old)),
@@ -42,10 +42,6 @@ def judge(tmp_path: Path) -> Any:
         return compared(*files)
 
     return between
-
-
-def verdicts(findings: Sequence[Finding]) -> list[Verdict]:
-    return [one.verdict for one in findings]
 
 
 # What is found
@@ -105,13 +101,15 @@ def test_counts_that_are_often_0_are_compared_by_ranks(judge: Any) -> None:
 
 def test_one_run_tells_no_noise_so_only_a_large_factor_counts(judge: Any) -> None:
     cases = [
-        (wall([1.0], [1.0]), wall([1.9], [1.0]), Verdict.UNKNOWN),
-        (wall([1.0], [1.0]), wall([2.1], [1.0]), Verdict.WORSE),
-        (wall([1.0], [1.0]), wall([1.0], [2.1]), Verdict.BETTER),
+        (wall([1.0], [1.0]), wall([3.9], [1.0]), Verdict.UNKNOWN),
+        (wall([1.0], [1.0]), wall([4.1], [1.0]), Verdict.WORSE),
+        (wall([1.0], [1.0]), wall([1.0], [4.1]), Verdict.BETTER),
         (wall([1.0], [1.0]), wall([1.02], [1.0]), Verdict.WITHIN),
-        (virtual([1.0]), virtual([1.4]), Verdict.UNKNOWN),
-        (virtual([1.0]), virtual([1.6]), Verdict.WORSE),
-        (virtual([2.0], is_rate=True), virtual([1.2], is_rate=True), Verdict.WORSE),
+        (wall([1.0], unit="MiB"), wall([1.9], unit="MiB"), Verdict.UNKNOWN),
+        (wall([1.0], unit="MiB"), wall([2.1], unit="MiB"), Verdict.WORSE),
+        (virtual([1.0]), virtual([3.9]), Verdict.UNKNOWN),
+        (virtual([1.0]), virtual([4.1]), Verdict.WORSE),
+        (virtual([2.0], is_rate=True), virtual([0.4], is_rate=True), Verdict.WORSE),
         (virtual([0.0]), virtual([1.0]), Verdict.UNKNOWN),
     ]
     for old, new, expected in cases:
@@ -171,7 +169,6 @@ def test_what_differs_in_kind_is_not_compared(judge: Any) -> None:
     others = (
         replace(old, unit="ms"),
         replace(old, ours=replace(old.ours, larger_is_better=True)),
-        wall([1.0, 2.0, 3.0], [0.0, 0.0, 0.0]),
     )
     for new in others:
         (found,) = judge([old], [new])
@@ -200,6 +197,10 @@ def test_a_target_newly_missed_counts_unless_noise_or_a_machine_excuses_it(
     near = wall([1.01 * one for one in values], values, targets=target)
     far = wall([3 * one for one in values], values, targets=target)
     lone = replace(old, peer=None), replace(far, peer=None)
+    told = [
+        wall([one], unit="", targets=(Target(Of.WORST, 0.0),)) for one in (0.0, 49.0)
+    ]
+    assert judge(*([one] for one in told))[0].counts
     for then, now, counts in ((old, near, False), (old, far, True), (*lone, False)):
         (found,) = judge([then], [now])
         assert [(a.met, b.met) for a, b in found.missed] == [(True, False)]
@@ -251,6 +252,27 @@ def test_the_command_in_json(
     assert (row["verdict"], row["old"], row["new"]) == ("worse", 1.0, None)
 
 
+def test_a_question_that_failed_is_worse(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    failed = [Unanswered("toy", "RuntimeError"), Unanswered("other", "RuntimeError")]
+    old = written(tmp_path / "old.json", [virtual([1.0])])
+    new = written(tmp_path / "new.json", [], unanswered=failed)
+    assert call(["compare", old, new]) == 1
+    assert "answered then, failed now (1): toy\n" in capsys.readouterr().out
+    assert call(["compare", old, new, "--format", "json"]) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert (told["worse"], told["failed"]) == (True, ["toy"])
+
+
+def damaged(field: str, value: str) -> str:
+    """Return results of which one field is another."""
+    answers = [Answer("toy", "How slow is it?", [virtual([1.0])], ())]
+    told: Any = document(HERE, COMMAND, answers)
+    told["results"][0][field] = "it"
+    return json.dumps(told).replace('"it"', value)
+
+
 @pytest.mark.parametrize(
     ("text", "line"),
     [
@@ -259,6 +281,13 @@ def test_the_command_in_json(
         ("[]", "no results; name a results.json"),
         ('{"results": [], "schema": 1}', "schema 1, want 2; run its benchmarks again"),
         ('{"results": [{}], "schema": 2}', "damaged (KeyError 'machine')"),
+        (damaged("median", "1e999"), "damaged (ValueError inf: want a finite number"),
+        (damaged("median", "NaN"), "damaged (ValueError nan: want a finite number"),
+        (damaged("median", "true"), "damaged (TypeError True is no number)"),
+        (damaged("median", "1" * 400), "damaged (OverflowError "),
+        (damaged("runs", "-1"), "damaged (ValueError runs -1: want a number from 0)"),
+        (damaged("never", "9"), "never 9: want a number from 0 to 1)"),
+        (damaged("series", "[1, 2]"), "series of 2: want at most 1, its runs)"),
         (b"\xff\xfe", "no JSON ("),
     ],
 )
