@@ -2,8 +2,8 @@
 
 Expected: the row leaves before the local kernel is programmed, and reaches the other
 host within a millisecond; its two entries are there before the call returns, which
-waits for the local namespace, veth and gateway. Docker 20.10 takes 110 ms after its
-local veth stands (facts measured on a machine like this one).
+waits for the local namespace, veth and gateway. Docker 20.10 takes some 100 ms after
+its port is on the bridge, which `docker_entries` measures.
 """
 
 import subprocess

@@ -4,6 +4,8 @@ Expected: a suspicion lives 2 s, and the first failed probe comes within 0.25 s;
 defaults (memberlist's LAN) take some 5 s. After a cut, whoever was dead is tried again
 every few seconds at first, and a host whose own link comes back finds others alive by
 its own probes.
+
+Ours and serf's take turns, a cluster of each a round.
 """
 
 from time import monotonic, sleep, time
@@ -24,34 +26,29 @@ BACK_S: Final = 2.0
 SETTLE_S: Final = 3.0
 
 
-def ours_dead(rounds: int) -> list[float]:
+def ours_dead(hosts: int) -> float:
     """Return in s how long it took until all others held a killed agent for dead."""
-    with herds.ours(HOSTS) as herd:
-        return _dead(herd, rounds)
+    with herds.ours(hosts) as herd:
+        return _dead(herd, hosts)
 
 
-def theirs_dead(rounds: int) -> list[float]:
+def theirs_dead(hosts: int) -> float:
     """Return the same of serf."""
-    with herds.serfs(HOSTS) as herd:
-        return _dead(herd, rounds)
+    with herds.serfs(hosts) as herd:
+        return _dead(herd, hosts)
 
 
-def _dead(herd: Herd, rounds: int) -> list[float]:
-    heard, victim = Heard(), HOSTS - 1
+def _dead(herd: Herd, hosts: int) -> float:
+    heard, victim = Heard(), hosts - 1
     herd.start()
-    for index in range(1, HOSTS):
+    for index in range(1, hosts):
         herd.join(index)
-    wait_whole(herd, HOSTS, range(HOSTS))
+    wait_whole(herd, hosts, range(hosts))
     herd.follow(heard)
-    found = []
-    for _ in range(rounds):
-        sleep(SETTLE_S)
-        began = time()
-        herd.kill(victim)
-        found.append(max(heard.by(dead(victim), victim, began, WAIT_S)) - began)
-        herd.revive(victim)
-        wait_whole(herd, HOSTS, range(HOSTS))
-    return found
+    sleep(SETTLE_S)
+    began = time()
+    herd.kill(victim)
+    return max(heard.by(dead(victim), victim, began, WAIT_S)) - began
 
 
 def back_after_cut(cut_s: float) -> list[float]:
@@ -86,12 +83,19 @@ def _is_whole(agents: Agents, network: str) -> bool:
 
 
 def answer(lab: Lab) -> list[Row]:
-    """Measure each in a process of its own."""
-    ours = spread(OURS, lab.alone("dead", ours_dead, ROUNDS[lab.quick]))
+    """Measure each in a process of its own, the two kinds in turn."""
+    mine: list[float] = []
+    theirs: list[float] = []
+    is_alone = serf.said_missing("agent_failures")
+    for _ in range(ROUNDS[lab.quick]):
+        mine.append(lab.alone("dead", ours_dead, HOSTS))
+        if not is_alone:
+            theirs.append(lab.alone("serf", theirs_dead, HOSTS))
+    ours = spread(OURS, mine)
     peer: Spread | None = None
     limits: tuple[Target, ...] = ()
-    if not serf.said_missing("agent_failures"):
-        peer = spread(serf.name(), lab.alone("serf", theirs_dead, ROUNDS[lab.quick]))
+    if theirs:
+        peer = spread(serf.name(), theirs)
         limits = (Target(Of.MEDIAN, DEAD_RATIO * peer.median),)
     back = lab.alone("cut", back_after_cut, CUT_S[lab.quick])
     return [

@@ -9,12 +9,12 @@ files are shared: 50 take 2 GiB. serf's take 15 MiB each. At rest each probes fo
 a second up to 32 members, and each 0.4 s among 50: some 1 % of a core.
 
 Agents are started some at a time, each in a namespace of its own; all then join through
-the first, one after the other, those of serf as well.
+the first, one after the other, those of serf as well. The two kinds take turns.
 """
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any, Final
@@ -32,12 +32,16 @@ SHOWN: Final = ("id", "name", "role", "address", "data_path_address", "incarnati
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How many hosts; how many networks are made, and how long all rest, in s."""
+    """How many hosts; how many networks are made, and how long all rest, in s.
+
+    All of it is done in so many `rounds`, each with new agents.
+    """
 
     hosts: int
     networks: int
     settle_s: float
     rest_s: float
+    rounds: int = 1
 
 
 FULL: Final = Size(50, networks=20, settle_s=15.0, rest_s=30.0)
@@ -52,14 +56,20 @@ class Found:
     want of time; `used` is in per cent of a core, of each.
     """
 
-    started: float
-    joined: float
-    again: int
+    started: Sequence[float]
+    joined: Sequence[float]
+    again: Sequence[float]
     heard: Sequence[float]
-    differ: int
-    resident: float
-    shared_out: float
+    differ: Sequence[float]
+    resident: Sequence[float]
+    shared_out: Sequence[float]
     used: Sequence[float]
+
+
+def _together(rounds: Sequence[Found]) -> Found:
+    """Return what was found in several rounds."""
+    columns = ([getattr(one, field.name) for one in rounds] for field in fields(Found))
+    return Found(*([value for part in column for value in part] for column in columns))
 
 
 def ours(size: Size) -> Found:
@@ -91,9 +101,16 @@ def _found(herd: Herd, size: Size, differing: Callable[[], int]) -> Found:
     times = heard.times(herd, size.hosts, size.networks)
     sleep(size.settle_s)
     pids = herd.pids()
-    memory = memory_of(pids)
+    resident, shared_out = memory_of(pids)
     return Found(
-        started, joined, again, times, differing(), *memory, used_by(pids, size.rest_s)
+        started=[started],
+        joined=[joined],
+        again=[again],
+        heard=times,
+        differ=[differing()],
+        resident=[resident],
+        shared_out=[shared_out],
+        used=used_by(pids, size.rest_s),
     )
 
 
@@ -136,8 +153,11 @@ def used_by(pids: Sequence[int], rest_s: float) -> list[float]:
     return [share * (cpu_ticks(pid) - was) for pid, was in pairs]
 
 
-def rows_of(size: Size, found: Found, peer: Found | None) -> list[Row]:
-    """Return what was found of ours beside serf's."""
+def rows_of(size: Size, rounds: Sequence[Found], peers: Sequence[Found]) -> list[Row]:
+    """Return what was found of ours beside serf's, in so many rounds each."""
+    found = _together(rounds)
+    peer = _together(peers) if peers else None
+    many = f"{size.hosts} agents"
 
     def row(
         what: str, unit: str, of: Callable[[Found], Sequence[float]], *, least: bool
@@ -147,44 +167,47 @@ def rows_of(size: Size, found: Found, peer: Found | None) -> list[Row]:
             () if other is None or not least else (Target(Of.MEDIAN, other.median),)
         )
         mine = spread(OURS, of(found))
-        return Row(what, unit, Clock.WALL, mine, other, wanted)
+        return Row(f"{many}: {what}", unit, Clock.WALL, mine, other, wanted)
 
-    hosts = size.hosts
     differ = Row(
-        f"agents of {hosts} whose tables differ from the first's",
+        f"{many}: those whose tables differ from the first's",
         "",
         Clock.WALL,
-        spread(OURS, [float(found.differ)]),
+        spread(OURS, found.differ),
         targets=(Target(Of.WORST, 0.0),),
         note=f"members, and {size.networks} networks",
     )
     refused = Row(
-        "joins that had to be tried again",
+        f"{many}: joins that had to be tried again",
         "",
         Clock.WALL,
-        spread(OURS, [float(found.again)]),
+        spread(OURS, found.again),
         note="refused after 5 s without an answer",
     )
     known = "a new network until all know it, serf: a user event"
     return [
-        row(f"start of {hosts} agents", "s", lambda one: [one.started], least=False),
-        row("last join until all see all", "s", lambda one: [one.joined], least=True),
+        row("all started", "s", lambda one: one.started, least=False),
+        row("last join until all see all", "s", lambda one: one.joined, least=True),
         row(known, "s", lambda one: one.heard, least=True),
         differ,
         refused,
-        row("memory: sum of RSS", "MiB", lambda one: [one.resident], least=False),
-        row("memory: sum of PSS", "MiB", lambda one: [one.shared_out], least=False),
+        row("memory: sum of RSS", "MiB", lambda one: one.resident, least=False),
+        row("memory: sum of PSS", "MiB", lambda one: one.shared_out, least=False),
         row("CPU at rest, each", "% of a core", lambda one: one.used, least=False),
     ]
 
 
 def answer(lab: Lab) -> list[Row]:
-    """Measure each kind in a process of its own."""
+    """Measure each kind in a process of its own, in turn."""
     size = QUICK if lab.quick else FULL
-    found = lab.alone("agents", ours, size)
     is_alone = serf.said_missing("agent_fifty")
-    peer = None if is_alone else lab.alone("serf", theirs, size)
-    return rows_of(size, found, peer)
+    found: list[Found] = []
+    peers: list[Found] = []
+    for _ in range(size.rounds):
+        found.append(lab.alone("agents", ours, size))
+        if not is_alone:
+            peers.append(lab.alone("serf", theirs, size))
+    return rows_of(size, found, peers)
 
 
 QUESTION: Final[Question] = question("agent_fifty", __doc__, answer, needs_root=True)

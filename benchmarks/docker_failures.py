@@ -4,7 +4,7 @@ Expected: ours keeps the entries of a host that is not heard of, so nothing is l
 a killed agent, and frames pass as soon as a cable is back; what was made meanwhile
 comes with the first talk. Docker 20.10 drops a silent node's entries after 5 s, which
 stops the traffic of its healthy containers, and has them all back some 22 s after the
-cable (measured on a machine like this one). Hosts alike, cut and killed at one moment.
+cable (by a first run of this). Hosts alike, cut and killed at one moment.
 """
 
 from collections.abc import Iterator, Sequence

@@ -7,8 +7,9 @@ the network or comes back every 100 ms (of two nodes none leaves).
 Expected: quiet two hops or three of 0.5 to 1.5 ms, so 1 to 3 ms; under churn 2,000 rows
 of some 300 bytes at 5 copies are 3 MB a node, which the burst of 4 MiB covers; what
 gathers for a few ms in busy queues adds to each hop, so some 10 ms.
-NetworkDB tells 3 nodes at each tick of 200 ms. Its figures are those that it published,
-of the same protocol in virtual time; where it published none, none stands here.
+NetworkDB tells 3 nodes at each tick of 200 ms. Its figures are those that stand in the
+message of that commit (github.com/moby/moby, libnetwork/networkdb), of the same
+protocol in virtual time; where it published none, none stands here.
 """
 
 from dataclasses import dataclass

@@ -2,8 +2,8 @@
 
 Expected: serf joins ten, fifty and a hundred in 0.16, 0.9 and 4.3 s, has a user event
 everywhere after 0.3 to 0.6 s, knows of a death after 5.5, 8.8 and 10.6 s, and costs at
-rest 0.2 % of a core, 15 MiB and some 420 bytes a second (measured in 2026, on two busy
-cores). Of ours each join costs its handshakes, certificates and a row on the disk, some
+rest 0.2 % of a core, 15 MiB and some 420 bytes a second (by a first run of this, on two
+busy cores). Of ours each join costs its handshakes, certificates and a row on the disk,
 0.3 s one after the other; a network is everywhere after some 10 ms of CPU a hop, a
 death after 2 to 3 s. At rest each of ten gets eight probes a second and as many
 answers, 120 bytes each: 2 kB/s, each of a hundred a third of that; an agent takes 1 %

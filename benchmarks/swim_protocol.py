@@ -2,8 +2,8 @@
 
 Expected: swim-protocol probes one member a second and sends gossip to one each half
 second, so metadata is everywhere after some 3 s, and a death some 6.5 s after it, its
-5 s of suspicion included; it uses 0.4 % of a core and 25 MiB a process (measured in
-2026, on two busy cores). Ours has news everywhere after some 30 ms of CPU, a death
+5 s of suspicion included; it uses 0.4 % of a core and 25 MiB a process (by a first run
+of this, on two busy cores). Ours has news everywhere after some 30 ms of CPU, a death
 after 2 to 3 s; four probes a second, sealed, cost some 0.6 %, and the libraries more
 memory: 35 MiB.
 

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,7 +25,7 @@ from benchmarks import (
 )
 from benchmarks.cli import QUESTIONS, call
 from benchmarks.hosts import NAMED, PREFIX, Ground
-from benchmarks.lab import PEER, Lab
+from benchmarks.lab import OURS, PEER, Lab
 from benchmarks.values import Question, Row
 
 needs_root = pytest.mark.skipif(
@@ -99,8 +100,29 @@ def test_networks_come_and_go_without_a_trace() -> None:
 def test_everybody_answers_a_flood() -> None:
     rows = agent_flood.measured(agent_flood.Size(8, 1, 0.3, 0.0))
     peer = PEER if golang.missing() is None else None
-    check_rows(rows, *3 * (peer, agent_flood.LOOP), peer, peer, peer, peer)
+    costs = 3 * ((peer, peer) if peer else (agent_flood.LOOP,))
+    check_rows(rows, *costs, peer, peer, peer, peer)
     assert all(row.ours.median > 0 for row in rows[:-1])
+
+
+def test_a_flood_s_cost_is_told_once_for_each_who_bears_it() -> None:
+    def flooded(cost_us: float) -> agent_flood.Flooded:
+        costs = {rate: [cost_us] for rate in agent_flood.RATES}
+        with subprocess.Popen(["true"]) as process:
+            return agent_flood.Flooded(1, process, costs)
+
+    found = {OURS: flooded(9.0), PEER: flooded(4.0), agent_flood.LOOP: flooded(2.0)}
+    rows = list(agent_flood.costs(found, 400))
+    told = [(row.ours.name, row.peer and row.peer.name) for row in rows]
+    assert told == 3 * [(OURS, PEER), (agent_flood.LOOP, PEER)]
+    assert len({row.measure for row in rows}) == 6
+    assert all("400 members" in row.measure for row in rows)
+    del found[PEER]
+    told = [
+        (row.ours.name, row.peer and row.peer.name)
+        for row in (agent_flood.costs(found, 400))
+    ]
+    assert told == 3 * [(OURS, agent_flood.LOOP)]
 
 
 @needs_root
@@ -108,11 +130,14 @@ def test_everybody_answers_a_flood() -> None:
 def test_agents_see_each_other_and_hold_the_same() -> None:
     size = agent_fifty.Size(3, networks=2, settle_s=0.0, rest_s=0.5)
     has_serf = shutil.which("serf") is not None
-    peer = agent_fifty.theirs(size) if has_serf else None
-    rows = agent_fifty.rows_of(size, agent_fifty.ours(size), peer)
+    mine = agent_fifty.ours(size)
+    theirs = [agent_fifty.theirs(size)] if has_serf else []
+    rows = agent_fifty.rows_of(size, [mine, mine], theirs)
     name = serf.name() if has_serf else None
     check_rows(rows, *3 * (name,), None, None, *3 * (name,))
     assert rows[3].ours.worst == 0
+    assert [row.ours.runs for row in rows] == [2, 2, 4, 2, 2, 2, 2, 6]
+    assert all(row.measure.startswith("3 agents: ") for row in rows)
 
 
 def test_what_is_missing_of_a_peer_is_said_in_a_line(

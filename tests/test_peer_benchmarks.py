@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from math import inf
 from pathlib import Path
 from time import monotonic
@@ -16,6 +17,7 @@ import pytest
 
 from benchmarks import (
     agent_failures,
+    agent_fifty,
     debian,
     fidelity,
     golang,
@@ -329,8 +331,33 @@ def test_serfs_log_says_who_is_dead_before_its_events_do(
 def test_a_killed_agent_is_missed_by_both_kinds(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(agent_failures, "HOSTS", 3)
     monkeypatch.setattr(agent_failures, "SETTLE_S", 0.5)
-    for found in (agent_failures.ours_dead(1), agent_failures.theirs_dead(1)):
-        assert len(found) == 1
-        assert found[0] > 0
+    assert agent_failures.ours_dead(3) > 0
+    assert agent_failures.theirs_dead(3) > 0
+
+
+def test_agents_of_both_kinds_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def alone(self: Lab, label: str, action: object, task: object) -> object:
+        asked.append(label)
+        return [1.0] if label == "cut" else 1.0
+
+    def alone_fifty(self: Lab, label: str, action: object, task: object) -> object:
+        asked.append(label)
+        return agent_fifty.Found(*8 * ((1.0,),))
+
+    monkeypatch.setattr(Lab, "alone", alone)
+    monkeypatch.setattr(serf, "said_missing", lambda _: False)
+    monkeypatch.setattr(serf, "name", lambda: "serf")
+    with Lab(1, quick=False) as lab:
+        rows = agent_failures.answer(lab)
+        rounds = agent_failures.ROUNDS[0]
+        assert asked == [*rounds * ("dead", "serf"), "cut"]
+        assert rows[0].ours.runs == rounds
+        asked.clear()
+        monkeypatch.setattr(Lab, "alone", alone_fifty)
+        monkeypatch.setattr(agent_fifty, "FULL", replace(agent_fifty.FULL, rounds=2))
+        rows = agent_fifty.answer(lab)
+        assert asked == ["agents", "serf", "agents", "serf"]
+        assert {row.ours.runs for row in rows} == {2}

@@ -37,6 +37,17 @@ def tracked_files() -> list[str]:
     return sorted(name for name in listed.stdout.split("\0") if name)
 
 
+def test_a_benchmark_names_what_a_reader_can_find_or_repeat() -> None:
+    # Figures of notes that are not here, or of "a machine", nobody can check.
+    vague = re.compile(
+        r"`facts`|facts measured|measured\s+(in\s+\d{4}|on\s+a\s+machine)|18 to\s+28 us"
+    )
+    texts = [*(ROOT / "benchmarks").rglob("*.py"), *(ROOT / "docs").glob("*.md")]
+    told = {one.name: vague.findall(one.read_text()) for one in texts}
+    del told["design.md"]  # It names a module so.
+    assert {name: found for name, found in told.items() if found} == {}
+
+
 def test_no_file_names_a_machines_path_or_a_registry() -> None:
     found = []
     for name in tracked_files():
