@@ -4,6 +4,7 @@ They say whose each line is and what each axis measures; `benchmarks.pictures` d
 them, and results.json holds them, so that a picture can be made again from its numbers.
 """
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from math import isfinite
@@ -31,6 +32,32 @@ class Axis:
     def text(self) -> str:
         """Return what stands beside the axis."""
         return f"{self.label} ({self.unit})" if self.unit else f"{self.label} (count)"
+
+
+def runs_told(runs: Collection[int]) -> str:
+    """Return what a note says of what points are medians of; nothing where of none."""
+    if not runs:
+        return ""
+    least, most = min(runs), max(runs)
+    if most == 1:
+        return "one run each"
+    return f"medians of {most} runs" if least == most else f"of {least} to {most} runs"
+
+
+def never_told(places: Mapping[str, Sequence[object]]) -> str:
+    """Return what a note says of who has no point where it never got there."""
+    told = (
+        f"{name} at {', '.join(map(str, some))}"
+        for name, some in places.items()
+        if some
+    )
+    missing = "; ".join(told)
+    return f"never, so without a point: {missing}" if missing else ""
+
+
+def noted(*parts: str) -> str:
+    """Return the parts of a note that say anything."""
+    return "; ".join(filter(None, parts))
 
 
 @dataclass(frozen=True, slots=True)

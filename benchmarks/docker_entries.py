@@ -154,6 +154,7 @@ def _curves(sides: Sequence[Side]) -> Chart:
         Axis("time since the call began", "ms", is_log=True),
         Axis("share of the runs", "of 1"),
         tuple(lines),
+        note=f"{len(sides[0].found_ms[CURVE])} runs each",
     )
 
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import inf
+from math import inf, isinf
 from typing import Final
 
-from benchmarks.charts import Axis, Chart, Line, Whose
+from benchmarks.charts import Axis, Chart, Line, Whose, never_told, noted, runs_told
 from benchmarks.growth import POINTS_MIN, Fit, Point, Theory, best, power
 from benchmarks.lab import OURS
 from benchmarks.values import Clock, Of, Row, Spread, Target
@@ -136,8 +136,17 @@ class Measured:
             x=Axis(self.sizes.of, is_log=True),
             y=Axis(self.measure.what, self.measure.unit, is_log=True),
             lines=tuple(lines),
-            note=self.measure.note,
+            note=self._note(),
         )
+
+    def _note(self) -> str:
+        sides = {OURS: self.ours, self._peer_name: self.peer}
+        runs = [one.runs for side in sides.values() for one in side.values()]
+        never = {
+            name: [f"{size:,}" for size, one in side.items() if isinf(one.median)]
+            for name, side in sides.items()
+        }
+        return noted(self.measure.note, runs_told(runs), never_told(never))
 
     @property
     def _peer_name(self) -> str:

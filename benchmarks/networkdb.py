@@ -12,10 +12,21 @@ message of that commit (github.com/moby/moby, libnetwork/networkdb), of the same
 protocol in virtual time; where it published none, none stands here.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isinf
 from typing import Final
 
-from benchmarks.charts import Axis, Chart, Line, Picture, Whose
+from benchmarks.charts import (
+    Axis,
+    Chart,
+    Line,
+    Picture,
+    Whose,
+    never_told,
+    noted,
+    runs_told,
+)
 from benchmarks.lab import OURS, Lab, Outcome, figure_spread
 from benchmarks.values import Clock, Of, Question, Row, Spread, Target, question
 from sim.options import Options
@@ -111,14 +122,24 @@ def _chart(part: Part, rows: dict[int, dict[str, Row]]) -> Chart:
         x=Axis("nodes"),
         y=Axis("time until all show it", "s", is_log=True),
         lines=tuple(lines),
+        note=_note(rows),
     )
+
+
+def _note(rows: Mapping[int, Mapping[str, Row]]) -> str:
+    runs = [one.ours.runs for some in rows.values() for one in some.values()]
+    never = {
+        name: [n for n, some in rows.items() if isinf(some[figure].ours.median)]
+        for figure, name in NAMES.items()
+    }
+    return noted(runs_told(runs), "NetworkDB's as published", never_told(never))
 
 
 def _points(
     rows: dict[int, dict[str, Row]], figure: str
 ) -> tuple[tuple[float, float], ...]:
     medians = ((nodes, some[figure].ours) for nodes, some in rows.items())
-    return tuple((n, ours.median) for n, ours in medians if not ours.never)
+    return tuple((n, ours.median) for n, ours in medians if not isinf(ours.median))
 
 
 def _published(part: Part, figure: str) -> tuple[tuple[float, float], ...]:

@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Final
 
-from benchmarks.charts import Axis, Chart, Line, Picture, Whose
+from benchmarks.charts import Axis, Chart, Line, Picture, Whose, never_told, noted
 from benchmarks.lab import OURS, PEER, Lab
 from benchmarks.values import (
     Clock,
@@ -256,8 +256,21 @@ def _chart(points: Mapping[str, Mapping[float, Point]], key: str) -> Chart:
         x=WRONG,
         y=Axis(f"from the crash {UNTIL[key]}", "s"),
         lines=tuple(_line(dial, points[dial.profile], key) for dial in DIALS),
-        note=f"{CASE}; a point is a setting: mean and median of"
-        f" {len(next(iter(points[OURS].values())).runs)} runs",
+        note=noted(
+            CASE,
+            "a point is a setting: mean and median of"
+            f" {len(next(iter(points[OURS].values())).runs)} runs",
+            never_told(
+                {
+                    dial.profile: [
+                        f"{dial.key}={value:g}"
+                        for value, point in points[dial.profile].items()
+                        if not isfinite(point.time(key).median)
+                    ]
+                    for dial in DIALS
+                }
+            ),
+        ),
     )
 
 

@@ -117,6 +117,18 @@ def test_sizes_below_the_least_are_shown_and_not_fitted() -> None:
     assert min(x for x, _ in measured.chart().lines[1].points) == pytest.approx(100)
 
 
+def test_a_chart_says_of_how_many_runs_and_where_there_was_none_that_got_there() -> (
+    None
+):
+    never = spread("peer", [None, None])
+    measured = replace(of((5.0, 6.0)), peer={10: spread("peer", [7.0]), 1000: never})
+    assert measured.chart().note == (
+        "of 1 to 2 runs; never, so without a point: peer at 1,000"
+    )
+    assert "one run each" in of((5.0, 6.0)).chart().note
+    assert of((5.0, inf)).chart().note.endswith("point: swarmnet at 100")
+
+
 def test_too_few_sizes_are_not_fitted() -> None:
     measured = of((5.0, 6.0))
     assert measured.exponents() == []

@@ -26,6 +26,7 @@ CLOCKS: Final = {
 }
 STROKE_LETTERS: Final = 8
 """What a stroke takes in a legend, in letters."""
+LOGARITHMIC: Final = ", logarithmic"
 WIDTH_INCHES: Final = 9.0
 LETTERS: Final = 100
 NOTE_LETTERS: Final = 135
@@ -138,9 +139,10 @@ def scaled(axes: "Axes", which: str, axis: Axis, values: list[float]) -> None:
     from matplotlib import ticker  # noqa: PLC0415 - as in `paper`
 
     line = axes.xaxis if which == "x" else axes.yaxis
-    line.set_label_text(axis.text)
     positive = [value for value in values if value > 0]
-    if axis.is_log and positive:
+    is_log = axis.is_log and bool(positive)
+    line.set_label_text(f"{axis.text}{LOGARITHMIC if is_log else ''}")
+    if is_log:
         low, high = min(positive), max(positive)
         has_zero = min(values) < low
         set_scale = axes.set_xscale if which == "x" else axes.set_yscale

@@ -1,5 +1,7 @@
 """One picture a question and clock: each median beside its peer's, and the targets.
 
+A measure's name ends with the number of its runs, and of its peer's if it is another.
+
 What is measured, ours as a rule, is a filled dot with a line to its worst, what stands
 beside it, a peer's, a hollow square with a dashed one, a target a stroke. The scale is
 logarithmic; 0 stands as text at its left end, never at its right.
@@ -13,6 +15,7 @@ from benchmarks.charts import Axis, Whose
 from benchmarks.drawing.lines import PENS, Pen
 from benchmarks.drawing.paper import (
     CLOCKS,
+    LOGARITHMIC,
     Drawn,
     legend_columns,
     new_figure,
@@ -50,13 +53,15 @@ def draw_summary(question: str, clock: Clock, rows: Sequence[Row]) -> Drawn:
             _panel(axes, unit, group)
         has_peer = any(row.peer is not None for row in rows)
         title = f"{question}: medians" + (" beside the peers'" if has_peer else "")
-        figure.suptitle(f"{title} ({CLOCKS[clock]})", fontsize=12, fontweight="bold")
+        told = f"{title} ({CLOCKS[clock]}) [runs]"
+        figure.suptitle(told, fontsize=12, fontweight="bold")
         _legend(figure, rows)
         alt = (
             f"{title}, {CLOCKS[clock]}: {len(rows)} measures. The table has the same"
             " figures."
         )
-        return printed(figure, name=name, title=title, alt=alt, note=CLOCKS[clock])
+        note = f"{CLOCKS[clock]}; in brackets the number of runs"
+        return printed(figure, name=name, title=title, alt=alt, note=note)
 
 
 def _panel(axes: "Axes", unit: str, rows: Sequence[Row]) -> None:
@@ -68,15 +73,22 @@ def _panel(axes: "Axes", unit: str, rows: Sequence[Row]) -> None:
         limits = [target.limit for target in row.targets if target.limit > 0]
         axes.plot(limits, [height] * len(limits), "k|", ms=16, mew=1.4)
         values += limits
-    names = [row.measure for row in rows]
+    names = [f"{row.measure} [{_runs(row)}]" for row in rows]
     axes.set_yticks(range(len(rows)), names, fontsize=8)
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(len(rows) - 0.5, -0.5)
     if not values:
         axes.set_xticks([])
     scaled(axes, "x", Axis("", unit, is_log=True), values)
-    axes.set_xlabel(unit or "count")
+    is_log = any(value > 0 for value in values)
+    axes.set_xlabel(f"{unit or 'count'}{LOGARITHMIC if is_log else ''}")
     axes.margins(x=0.12)
+
+
+def _runs(row: Row) -> str:
+    """Return of how many runs ours are, and the peer's if those are others."""
+    runs = [row.ours.runs, *([] if row.peer is None else [row.peer.runs])]
+    return ", ".join(f"{count:,}" for count in dict.fromkeys(runs))
 
 
 def _mark(axes: "Axes", whose: Whose, spread: Spread, height: float) -> list[float]:

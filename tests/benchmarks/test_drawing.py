@@ -17,7 +17,15 @@ from benchmarks.drawing.paper import Drawn, legend_columns, paper, plain
 from benchmarks.pictures import check_paper, drawn
 from benchmarks.values import Clock
 from swarmnet.errors import Refused
-from tests.benchmarks.answers import CURVES, HEALING, PICTURES, ROWS, TRADE, WRONG
+from tests.benchmarks.answers import (
+    CURVES,
+    FAST,
+    HEALING,
+    PICTURES,
+    ROWS,
+    TRADE,
+    WRONG,
+)
 from tests.source import ROOT
 
 mpl = pytest.importorskip("matplotlib")
@@ -88,11 +96,12 @@ def test_a_chart_draws_every_point_that_it_is_given() -> None:
 def test_a_chart_names_its_lines_axes_units_and_clock() -> None:
     said = words(only(CURVES))
     assert {line.name for line in CURVES.lines} <= set(said)
-    assert "time since it was published (s)" in said
+    assert "time since it was published (s), logarithmic" in said
     assert "nodes that hold it (%)" in said
     assert "virtual time; medians of 5 runs" in said
     other = words(only(TRADE))
-    assert {"false deaths (/min)", "nodes (count)", "wall clock"} <= set(other)
+    deaths = "false deaths (/min), logarithmic"
+    assert {deaths, "nodes (count)", "wall clock"} <= set(other)
     assert {"a", "b", "0", "nobody's (no point)"} <= set(other)
 
 
@@ -167,11 +176,15 @@ def test_what_has_no_place_on_a_scale_is_said_in_words() -> None:
 def test_the_picture_of_rows_names_measures_units_and_whose_they_are() -> None:
     virtual, wall = drawn("toy", ROWS, ())
     said = words(virtual)
-    assert {"time to <all> & $more", "false deaths", "s", "count"} <= set(said)
+    measures = {"time to <all> & $more [3]", "false deaths [3]"}
+    assert measures | {"s, logarithmic", "count"} <= set(said)
     assert "measured (swarmnet): median, to the worst" in said
     assert "beside it (memberlist): median, to the worst" in said
     assert "swarmnet: worst never" in said
-    assert "s/s" in words(wall)
+    assert {"speed [1,234]", "s/s, logarithmic"} <= set(words(wall))
+    fewer = replace(FAST, peer=replace(FAST.ours, runs=20))
+    (picture,) = drawn("toy", (fewer,), ())
+    assert "speed [1,234, 20]" in words(picture)
     assert Clock.VIRTUAL.value in virtual.name
 
 
