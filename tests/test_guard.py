@@ -29,12 +29,16 @@ from swarmnet.dns.answering import Answering
 from swarmnet.errors import Refused
 from swarmnet.ids import NodeId
 from swarmnet.ipam.addresses import Addresses
+from swarmnet.node.networks import Networks
+from swarmnet.node.plane import Plane
 from swarmnet.swim import payloads, pinger, watch
 from swarmnet.swim.codec import encode_ack, encode_message
 from swarmnet.swim.core import Core
+from swarmnet.swim.engine import Swim
 from swarmnet.swim.intake import Intake
 from swarmnet.swim.messages import Message
 from swarmnet.swim.payloads import Kept, Payloads
+from swarmnet.swim.prober import Prober
 from swarmnet.swim.relay import Rank
 from swarmnet.tables.engine import Tables
 
@@ -237,6 +241,37 @@ def test_news_that_takes_longer_is_caught(monkeypatch: pytest.MonkeyPatch) -> No
     # One ring alone: fewer copies, and many more hops.
     monkeypatch.setattr(Core, "last_whole_ring", lambda _core, _now: 0)
     assert "all_s" in grown_numbers("a payload to 64 members")
+
+
+LOOP: Final = (
+    "def slow(real):\n"
+    "    def call(*args, **kwargs):\n"
+    "        for _ in range(20):\n"
+    "            pass\n"
+    "        return real(*args, **kwargs)\n"
+    "    return call\n"
+)
+"""Some 60 instructions more."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("owner", "method", "name"),
+    [
+        (Prober, "probe", "64 members: one lives 10 s, probes answered"),
+        (Prober, "receive_ack", "64 members: one lives 10 s, probes answered"),
+        (Swim, "poll_timeout", "64 members: one lives 10 s, probes answered"),
+        (watch.Watch, "receive", "4 members, two quiet seconds"),
+        (Networks, "_read", "a newcomer takes 100 rows"),
+        (Plane, "poll_timeout", "a network between 2 hosts"),
+        (Plane, "poll_output", "a network between 2 hosts"),
+    ],
+)
+def test_what_a_node_does_at_rest_and_for_each_row_is_watched(
+    owner: type, method: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(owner, method, added(LOOP)(getattr(owner, method)))
+    assert "instructions" in grown(name, PATHS[name])
 
 
 # What is allowed

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 ROW_INCHES: Final = 0.36
 NAMES_MAX: Final = 2
+NONE: Final = Pen("0", 1.0)
+"""Nobody's: a target."""
 DASHES: Final = (0, (3, 2))
 APART: Final = 0.17
 """How far ours and the peer's stand from the middle of a row."""
@@ -72,6 +74,8 @@ def _panel(axes: "Axes", unit: str, rows: Sequence[Row]) -> None:
             values += _mark(axes, Whose.PEER, row.peer, height + APART)
         limits = [target.limit for target in row.targets if target.limit > 0]
         axes.plot(limits, [height] * len(limits), "k|", ms=16, mew=1.4)
+        if any(not target.limit for target in row.targets):
+            _say(axes, NONE, height, "target: 0")
         values += limits
     names = [f"{row.measure} [{_runs(row)}]" for row in rows]
     axes.set_yticks(range(len(rows)), names, fontsize=8)

@@ -14,12 +14,15 @@ from swarmnet.node.rider import Riders
 from swarmnet.swim.claim import SIGN_DOMAIN
 from swarmnet.swim.codec import (
     claim_of,
+    decode_frame_untrusted,
     encode_accusation_body,
+    encode_ack,
     encode_frame,
     encode_message,
     encode_own_body,
     payload_news,
 )
+from swarmnet.swim.coordinates import ORIGIN
 from swarmnet.swim.core import Route
 from swarmnet.swim.messages import Ping
 from swarmnet.swim.outputs import Deliver, Payload, PayloadClass, SendDatagram, State
@@ -28,6 +31,8 @@ MEMBERS: Final = 32
 CROWD: Final = 64
 TIMES: Final = 20
 SEALED: Final = {"channels": "on", "tables": "on"}
+PERIODS: Final = 10
+HOP_S: Final = 0.001
 FIRST: Final = (1, 0)
 """The version that all members' claims have at the start."""
 
@@ -150,6 +155,32 @@ class Member:
         self.engine.receive_datagram(self.now, peer.node, peer.address, frame)
         return drain(self.engine)
 
+    def live(self, until: float) -> int:
+        """Let it do all that is due; answer its probes; return how many there were."""
+        probes = 0
+        while (due := self.engine.poll_timeout()) is not None and due <= until:
+            self.now = max(self.now, due)
+            self.engine.handle_timeout(self.now)
+            for output in drain(self.engine):
+                if isinstance(output, SendDatagram):
+                    probes += self._answer(output)
+        return probes
+
+    def _answer(self, sent: SendDatagram) -> int:
+        """Answer the probes in a datagram, as whoever it is for would."""
+        numbers = [
+            message.sequence
+            for message in decode_frame_untrusted(sent.data).messages
+            if isinstance(message, Ping)
+        ]
+        peer = next(one for one in self.others if one.address == sent.address)
+        for number in numbers:
+            self.now += HOP_S
+            frame = encode_frame((encode_ack(number, ORIGIN),))
+            self.engine.receive_datagram(self.now, peer.node, peer.address, frame)
+            drain(self.engine)
+        return len(numbers)
+
     def claim(self, number: int, *, by: int | None = None) -> bytes:
         """Return a new claim of one of the others, or what another accuses it of."""
         subject, author = self.others[number], self.others[number if by is None else by]
@@ -186,6 +217,17 @@ def accusation_admitted() -> Action:
     return act
 
 
+def periods_lived() -> Action:
+    """A member probes others for some periods, and all of them answer."""
+    member = Member()
+    member.live(1.0)
+
+    def act() -> None:
+        assert member.live(1.0 + PERIODS) >= PERIODS
+
+    return act
+
+
 def payload_relayed() -> Action:
     """A payload comes, is delivered and passed on to the neighbours, then a copy."""
     member = Member()
@@ -211,4 +253,5 @@ PATHS: Final = {
     "claim admitted, 64 members": claim_admitted,
     "accusation admitted, 64 members": accusation_admitted,
     "payload relayed, and a copy": payload_relayed,
+    "64 members: one lives 10 s, probes answered": periods_lived,
 }

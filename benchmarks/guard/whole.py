@@ -27,6 +27,26 @@ def quiet() -> Action:
     return _run(Options("idle", nodes=4, duration_s=1.0, settings=SEALED))
 
 
+def heartbeats() -> Action:
+    """Members without channels rest: what is said and heard at rest, and no more."""
+    return _run(Options("idle", nodes=4, duration_s=2.0))
+
+
+def killed() -> Action:
+    """A member is killed: probes fail, helpers are asked, it is accused, it is dead."""
+    return _run(Options("crash", nodes=6))
+
+
+def shared() -> Action:
+    """Two hosts share a network: rows are followed, addresses and endpoints given."""
+    return _run(Options("address-share", nodes=2))
+
+
+def newcomer() -> Action:
+    """A newcomer takes rows, and follows what they say of networks."""
+    return _run(Options("table-join", nodes=2, settings={"rows": "100"}))
+
+
 def joining() -> Action:
     """Members with channels and tables join through one."""
     return _run(Options("bootstrap", nodes=4, settings=SEALED))
@@ -44,5 +64,9 @@ def network_made() -> Action:
 PATHS: Final = {
     "4 members with channels, a quiet second": quiet,
     "4 members with channels join": joining,
+    "4 members, two quiet seconds": heartbeats,
+    "one of 6 members is killed": killed,
+    "a network between 2 hosts": shared,
+    "a newcomer takes 100 rows": newcomer,
     "a network of 200 endpoints put into the kernel": network_made,
 }

@@ -15,7 +15,7 @@ from benchmarks.drawing.heat import bounds, heat_in_words
 from benchmarks.drawing.lines import PENS, chart_figure, chart_in_words
 from benchmarks.drawing.paper import Drawn, legend_columns, paper, plain
 from benchmarks.pictures import check_paper, drawn
-from benchmarks.values import Clock
+from benchmarks.values import Clock, Of, Target
 from swarmnet.errors import Refused
 from tests.benchmarks.answers import (
     CURVES,
@@ -171,6 +171,10 @@ def greys(png: bytes) -> list[list[float]]:
 def test_what_has_no_place_on_a_scale_is_said_in_words() -> None:
     (picture,) = drawn("toy", (WRONG,), ())
     assert {"swarmnet: 0", "memberlist: never"} <= set(words(picture))
+    assert "target: 0" not in words(picture)
+    held = replace(WRONG, targets=(Target(Of.WORST, 0.0),))
+    (picture,) = drawn("toy", (held,), ())
+    assert "target: 0" in words(picture)
 
 
 def test_the_picture_of_rows_names_measures_units_and_whose_they_are() -> None:
