@@ -133,6 +133,17 @@ def probe_answered() -> Action:
     return act
 
 
+def probe_asked() -> Action:
+    """A member is probed: what rides with it is said, and all is sealed."""
+    two = Two()
+
+    def act() -> None:
+        for _ in range(TIMES):
+            assert two.probe()
+
+    return act
+
+
 class Member:
     """One of many members that hear from each other, without keys."""
 
@@ -155,14 +166,14 @@ class Member:
         self.engine.receive_datagram(self.now, peer.node, peer.address, frame)
         return drain(self.engine)
 
-    def live(self, until: float) -> int:
-        """Let it do all that is due; answer its probes; return how many there were."""
+    def live(self, until: float, *, is_answered: bool = True) -> int:
+        """Let it do all that is due; return how many of its probes were answered."""
         probes = 0
         while (due := self.engine.poll_timeout()) is not None and due <= until:
             self.now = max(self.now, due)
             self.engine.handle_timeout(self.now)
             for output in drain(self.engine):
-                if isinstance(output, SendDatagram):
+                if is_answered and isinstance(output, SendDatagram):
                     probes += self._answer(output)
         return probes
 
@@ -228,6 +239,18 @@ def periods_lived() -> Action:
     return act
 
 
+def silence_lived() -> Action:
+    """Nobody answers any more: helpers are asked, and others suspected."""
+    member = Member()
+    member.live(1.0)
+
+    def act() -> None:
+        member.live(1.0 + PERIODS, is_answered=False)
+        assert State.SUSPECT in member.engine.states().values()
+
+    return act
+
+
 def payload_relayed() -> Action:
     """A payload comes, is delivered and passed on to the neighbours, then a copy."""
     member = Member()
@@ -249,9 +272,11 @@ def payload_relayed() -> Action:
 
 
 PATHS: Final = {
+    "sealed probe asked, 32 members": probe_asked,
     "sealed probe answered, 32 members": probe_answered,
     "claim admitted, 64 members": claim_admitted,
     "accusation admitted, 64 members": accusation_admitted,
     "payload relayed, and a copy": payload_relayed,
     "64 members: one lives 10 s, probes answered": periods_lived,
+    "64 members: one lives 10 s, in silence": silence_lived,
 }

@@ -32,11 +32,6 @@ def heartbeats() -> Action:
     return _run(Options("idle", nodes=4, duration_s=2.0))
 
 
-def killed() -> Action:
-    """A member is killed: probes fail, helpers are asked, it is accused, it is dead."""
-    return _run(Options("crash", nodes=6))
-
-
 def shared() -> Action:
     """Two hosts share a network: rows are followed, addresses and endpoints given."""
     return _run(Options("address-share", nodes=2))
@@ -65,7 +60,6 @@ PATHS: Final = {
     "4 members with channels, a quiet second": quiet,
     "4 members with channels join": joining,
     "4 members, two quiet seconds": heartbeats,
-    "one of 6 members is killed": killed,
     "a network between 2 hosts": shared,
     "a newcomer takes 100 rows": newcomer,
     "a network of 200 endpoints put into the kernel": network_made,
