@@ -83,8 +83,10 @@ class Results:
 
     def _write(self) -> None:
         if self._directory is not None:
-            place = self._directory / "results.json"
-            place.write_text(self.text() + "\n", encoding="utf-8")
+            # Whole or not at all, whenever it is ended.
+            part = self._directory / "results.json.part"
+            part.write_text(self.text() + "\n", encoding="utf-8")
+            part.replace(self._directory / "results.json")
 
     def show(self) -> None:
         """Write the pictures too, and the page that holds them all."""

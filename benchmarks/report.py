@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from math import isinf
 from os import cpu_count
+from pathlib import Path
 from typing import Final
 
 import click
@@ -18,6 +19,7 @@ TITLES: Final = {
     Clock.WALL: "wall clock of this machine",
 }
 SCHEMA: Final = 2
+CPU_INFO: Final = Path("/proc/cpuinfo")
 HEAD: Final = (
     f"{'measure':52} {'whose':>26} {'runs':>5} {'median':>10} {'p90':>10} {'worst':>10}"
     f" {'ratio':>8}  target"
@@ -39,11 +41,20 @@ class Place:
 
 def place() -> Place:
     """Return this machine, Python and commit."""
-    machine = (
-        f"{platform.system()} {platform.release()} {platform.machine()},"
-        f" {cpu_count()} cores"
-    )
+    words = (platform.system(), platform.release(), platform.machine())
+    parts = (" ".join(words), f"{cpu_count()} cores", processor())
+    machine = ", ".join(filter(None, parts))
     return Place(machine, platform.python_version(), commit())
+
+
+def processor(path: Path = CPU_INFO) -> str:
+    """Return what the kernel calls the processor; nothing where it does not."""
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    named = (line.partition(":")[2] for line in lines if line.startswith("model name"))
+    return " ".join(next(named, "").split())
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from math import inf
@@ -11,7 +12,7 @@ import pytest
 
 from benchmarks.cli import QUESTIONS, call
 from benchmarks.lab import Lab, Outcome, Pair, joined
-from benchmarks.report import verdict
+from benchmarks.report import place, processor, verdict
 from benchmarks.simulator import growth
 from benchmarks.sustained import Load, carry
 from benchmarks.values import (
@@ -239,6 +240,45 @@ def test_a_question_that_fails_takes_no_other_with_it(
     assert [one["question"] for one in document["results"]] == ["toy"]
     why = "RuntimeError: the kernel says no"
     assert document["unanswered"] == [{"question": "sick", "why": why}]
+
+
+def test_a_machine_is_told_by_its_processor_too(tmp_path: Path) -> None:
+    told = tmp_path / "cpuinfo"
+    assert processor(told) == ""
+    told.write_text(
+        "processor\t: 0\nmodel name\t: Fast  CPU @ 3 GHz\nmodel name : no\n"
+    )
+    assert processor(told) == "Fast CPU @ 3 GHz"
+    told.write_text("CPU part : 0xd40\n")
+    assert processor(told) == ""
+    assert processor() in place().machine
+
+
+def test_a_command_has_every_option_that_was_given(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    only(monkeypatch, [SLOW])
+    options = ["--quick", "--jobs", "3", "--scheduler", "192.0.2.1:8786"]
+    monkeypatch.setattr("benchmarks.lab.pool_of", lambda *_: None)
+    assert call(["run", "toy", *options, "--format", "json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["command"] == " ".join(["python -m benchmarks run toy", *options])
+
+
+def test_each_command_of_the_documents_names_questions_that_there_are() -> None:
+    texts = [
+        (ROOT / "docs" / name).read_text() for name in ("benchmarks.md", "figures.md")
+    ]
+    command = re.compile(r"python -m benchmarks run((?: [a-z][a-z_]*)+)")
+    named = {
+        word
+        for text in texts
+        for line in text.splitlines()
+        for found in command.findall(line)
+        for word in found.split()
+    }
+    assert "update" in named
+    assert named <= {*QUESTIONS}
 
 
 def test_what_is_answered_is_kept_when_the_run_is_interrupted(
