@@ -58,8 +58,12 @@ class Accusations:
 
     def resume(self, now: float) -> None:
         """Take up the suspicions of a saved view, as if they had begun now."""
-        for member in tuple(self._core.roster.members().values()):
+        core = self._core
+        for member in tuple(core.roster.members().values()):
             if member.state is State.SUSPECT:
+                version = member.claim.version
+                self._suspicions[member.claim.subject] = Suspicion(version, now)
+                core.count("suspicions")
                 self.follow(now, member)
 
     def accuse(self, now: float, probe: Probe) -> Claim | None:
@@ -102,7 +106,8 @@ class Accusations:
             return
         suspicion = self._suspicions.get(node)
         if suspicion is None or suspicion.version != member.claim.version:
-            suspicion = Suspicion(member.claim.version, now)
+            since = now - self._unheard_s(node)
+            suspicion = Suspicion(member.claim.version, since)
             self._suspicions[node] = suspicion
             core.count("suspicions")
         deadline = self._deadline(suspicion, member)
@@ -133,6 +138,16 @@ class Accusations:
             core.count("deaths")
             self._prober.drop(node)
             self._hold(now, Member(member.claim, member.accusations, State.DEAD))
+
+    def _unheard_s(self, node: NodeId) -> float:
+        """Return how long a member was silent before its first accusation was heard.
+
+        Whoever accuses has probed to the end first, and counts from his first ping;
+        so all count from about the same time. It is what a probe of ours would take,
+        and bounded, for it comes off the time in which the accused may refute.
+        """
+        shortest_s = self._core.config.probe_interval_min_s
+        return min(self._prober.span_s(node), shortest_s)
 
     def _deadline(self, suspicion: Suspicion, member: Member) -> float:
         config = self._core.config

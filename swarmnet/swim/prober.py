@@ -67,8 +67,7 @@ class Prober:
         if target in self._targets:
             return
         number = self.pinger.ping(now, target)
-        least_s = FLOOR_SHARE * core.period_s()
-        expected_s, more_s = core.round_trips.expect(target, least_s)
+        expected_s, more_s = self._expect(target)
         version = member.claim.version
         probe = Probe(target, version, number, now, expected_s, more_s / 2, in_turn)
         probe.pings[number] = now
@@ -97,6 +96,24 @@ class Prober:
             self._repeat(now, probe)
         return probe.timeout_s * self._core.awareness.multiplier
 
+    def span_s(self, target: NodeId) -> float:
+        """Return how long it takes at least until a member has failed a probe, in s.
+
+        That is a probe of ours, in perfect health, after a heartbeat that stayed out.
+        Of a stranger nothing is known, and others may know it well.
+        """
+        expected_s, more_s = self._expect(target)
+        if not self._core.round_trips.knows(target):
+            expected_s, more_s = 0.0, FLOOR_SHARE * self._core.period_s()
+        return more_s / 2 + self._detour_s(expected_s + more_s)
+
+    def _expect(self, target: NodeId) -> tuple[float, float]:
+        core = self._core
+        return core.round_trips.expect(target, FLOOR_SHARE * core.period_s())
+
+    def _detour_s(self, timeout_s: float) -> float:
+        return min(_INDIRECT * timeout_s, self._core.config.probe_timeout_s)
+
     def drop(self, target: NodeId) -> None:
         """Probe a member no longer: it is decided what becomes of it."""
         probe = self._targets.get(target)
@@ -111,8 +128,7 @@ class Prober:
             probe.stage = Stage.REPEATED
         elif probe.stage is Stage.REPEATED:
             probe.stage = Stage.INDIRECT
-            longest_s = self._core.config.probe_timeout_s
-            left_s = min(_INDIRECT * probe.timeout_s, longest_s)
+            left_s = self._detour_s(probe.timeout_s)
             probe.ends = now + left_s * self._core.awareness.multiplier
             self._core.timers.set((Due.PROBE_OVER, number), probe.ends)
             self._ask_others(now, probe)

@@ -6,6 +6,7 @@ from swarmnet.swim.engine import Swim
 from swarmnet.swim.messages import Ack, PingRequest
 from swarmnet.swim.outputs import Output, State
 from tests.swim.worlds import (
+    SILENT_S,
     advance,
     alive,
     changed,
@@ -59,7 +60,10 @@ def test_a_probe_that_was_asked_of_others_late_gives_them_their_time() -> None:
 
 
 def accused() -> Swim:
-    """Return an engine to whom 2 is suspect by as many as convict it at 2.0 s."""
+    """Return an engine to whom 2 is suspect, by as many as convict it soonest.
+
+    That is 2 s after it fell silent, `SILENT_S` before it was accused at 0.
+    """
     engine = swim(1, range(1, 30))
     tell(engine, 3, *(suspect(2, author) for author in (3, 4, 5)))
     return engine
@@ -86,7 +90,7 @@ def test_a_suspicion_gets_back_the_time_in_which_its_subject_was_not_heard() -> 
     engine = accused()
     woken(engine, 1.5, 1.2)
     found = [(at, one) for at, one in advance(engine, 6.0) if notes([one])]
-    assert found == [(2.0 + 1.2, changed(2, SUSPECT, DEAD))]
+    assert found == [(2.0 - SILENT_S + 1.2, changed(2, SUSPECT, DEAD))]
 
 
 def test_a_confirmation_after_a_pause_takes_none_of_the_time_back() -> None:
@@ -95,7 +99,7 @@ def test_a_confirmation_after_a_pause_takes_none_of_the_time_back() -> None:
     woken(engine, 1.5, 1.2)
     tell(engine, 3, suspect(2, 5), now=1.6)
     found = [(at, one) for at, one in advance(engine, 6.0) if notes([one])]
-    assert found == [(2.0 + 1.2, changed(2, SUSPECT, DEAD))]
+    assert found == [(2.0 - SILENT_S + 1.2, changed(2, SUSPECT, DEAD))]
 
 
 @pytest.mark.parametrize(("seconds", "score"), [(0.0, 0), (0.099, 0), (0.1, 1)])
@@ -104,4 +108,4 @@ def test_a_little_lateness_is_none(seconds: float, score: int) -> None:
     woken(engine, 1.5, seconds)
     assert engine.counters()["health_score"] == score
     found = [at for at, one in advance(engine, 6.0) if notes([one])]
-    assert found == [2.0 + (seconds if score else 0.0)]
+    assert found == [2.0 - SILENT_S + (seconds if score else 0.0)]

@@ -143,7 +143,7 @@ def test_who_stops_to_send_is_probed_at_once_and_dead_in_time() -> None:
     deaths = [
         at
         for at, number, one in world.log
-        if number == watcher and getattr(one, "current", None) is State.DEAD
+        if number != victim and getattr(one, "current", None) is State.DEAD
     ]
     # The suspicion's clock runs from when the heartbeat was due, if not from before.
     assert deaths
@@ -184,7 +184,7 @@ def test_no_pause_of_less_than_the_shortest_suspicion_kills(
     deaths = [
         at
         for at, number, one in world.log
-        if number == watcher and getattr(one, "current", None) is State.DEAD
+        if number != victim and getattr(one, "current", None) is State.DEAD
     ]
     assert deaths
     assert deaths[0] - paused >= SwimConfig().suspicion_min_s

@@ -48,6 +48,9 @@ UNWATCHED: Final = SwimConfig(watch_nodes_max=0)
 """Nobody sends heartbeats: there is one probe in each period, as in a large cluster."""
 SPACED: Final = replace(UNWATCHED, probe_interval_min_s=1.0)
 """A period as long, too: one probe is over before the next begins."""
+SILENT_S: Final = 2.5 * 0.1 * SwimConfig().probe_interval_min_s
+"""For so long at least an accused member was silent before anybody could accuse it: a
+probe that followed a missed heartbeat gave it two timeouts and a half."""
 IDLE: Final = {"coordinate_samples": 0, "health_score": 0}
 """The counters of an engine to which nothing has happened."""
 
