@@ -35,7 +35,7 @@ SNAPSHOT: Final = 10_000
 SNAPSHOT_ROUNDS: Final = (3, 1)
 PAGE_ROWS: Final = 300
 AUTHORS: Final = 20
-HELD: Final = 100_000
+HELD: Final = (100_000, 20_000)
 APPLY_TIMES: Final = 2.0
 COPY_US: Final = 3.0
 BATCH_TIMES: Final = 1.2
@@ -183,8 +183,8 @@ def _take(
     return verified, taken, bare
 
 
-def holding(_: int) -> list[Row]:
-    """Measure what 100,000 rows hold; what a process keeps once is there before.
+def holding(count: int) -> list[Row]:
+    """Measure what so many rows hold; what a process keeps once is there before.
 
     That is the columns of the sketches, 16 MB whatever the number of rows.
     """
@@ -192,33 +192,33 @@ def holding(_: int) -> list[Row]:
     sketch = Sketch()
     for element in range(1, 1 << 15):
         sketch.add(element << 40)
-    _, held_bytes = _fill(tables, HELD)
+    _, held_bytes = _fill(tables, count)
     return [
         Row(
-            measure=f"memory per row, {HELD:,} rows",
+            measure=f"memory per row, {count:,} rows",
             unit="B",
             clock=Clock.WALL,
-            ours=spread(OURS, [held_bytes / HELD]),
+            ours=spread(OURS, [held_bytes / count]),
             targets=(Target(Of.WORST, HELD_BYTES),),
             note="growth of the resident set",
         )
     ]
 
 
-def tracing(_: int) -> list[Row]:
+def tracing(count: int) -> list[Row]:
     """Measure the same by what Python allocates."""
     tables = tables_of(1)[1]
     tracemalloc.start()
     sketch = Sketch()
     for element in range(1, 1 << 15):
         sketch.add(element << 40)
-    traced, _ = _fill(tables, HELD)
+    traced, _ = _fill(tables, count)
     return [
         Row(
-            measure=f"allocated per row, {HELD:,} rows",
+            measure=f"allocated per row, {count:,} rows",
             unit="B",
             clock=Clock.WALL,
-            ours=spread(OURS, [traced / HELD]),
+            ours=spread(OURS, [traced / count]),
             note="what tracemalloc counts",
         )
     ]
@@ -254,13 +254,13 @@ def sizes() -> list[Row]:
 def answer(lab: Lab) -> list[Row]:
     """Measure each in a process of its own."""
     rows: list[Row] = []
-    for label, action, rounds in (
+    for label, action, size in (
         ("apply", applying, len(lab.seeds(*ROUNDS))),
         ("snapshot", snapshots, len(lab.seeds(*SNAPSHOT_ROUNDS))),
-        ("memory", holding, 1),
-        ("allocations", tracing, 1),
+        ("memory", holding, HELD[lab.quick]),
+        ("allocations", tracing, HELD[lab.quick]),
     ):
-        rows += lab.alone(label, action, rounds)
+        rows += lab.alone(label, action, size)
     return rows + sizes()
 
 

@@ -30,14 +30,14 @@ def answer(lab: Lab) -> list[Row]:
     for nodes in QUICK_SIZES if lab.quick else SIZES:
         for loss in LOSSES:
             options = Options("crash", nodes, loss=loss, settings=SETTINGS)
-            pair = beside(lab, options, lab.seeds(20, 4))
+            pair = beside(lab, options, lab.seeds(20, 2))
             case = f"N={nodes}, loss {loss:.0%}:"
             rows.append(pair.mean(f"{case} false deads", "false_dead", "", 1.0))
             rows.append(pair.row(f"{case} all dead", "all_dead_s", "s"))
             pairs.append(pair)
     for nodes in LONG_SIZES[:1] if lab.quick else LONG_SIZES:
         options = Options("crash", nodes, duration_s=LONG_S, settings=LONG)
-        pair = beside(lab, options, lab.seeds(20, 4))
+        pair = beside(lab, options, lab.seeds(20, 2))
         case = f"N={nodes}, a minute of pauses:"
         rows.append(pair.mean(f"{case} false deads", "false_dead", "", 1.0))
         pairs.append(pair)

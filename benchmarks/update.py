@@ -31,8 +31,8 @@ class Lossy:
 
 
 LOSSES: Final = (
-    Lossy(0.0, median_s=0.010, worst_s=0.1, seeds=(200, 5), peer_seeds=(200, 5)),
-    Lossy(0.05, median_s=0.010, worst_s=0.5, seeds=(200, 5), peer_seeds=(200, 5)),
+    Lossy(0.0, median_s=0.010, worst_s=0.1, seeds=(200, 3), peer_seeds=(200, 3)),
+    Lossy(0.05, median_s=0.010, worst_s=0.5, seeds=(200, 3), peer_seeds=(200, 3)),
     Lossy(0.2, median_s=0.025, worst_s=1.0, seeds=(200, 0), peer_seeds=(20, 0)),
 )
 COPIES_MAX: Final = 6.0

@@ -24,7 +24,7 @@ def answer(lab: Lab) -> list[Row]:
     for loss in (0.2, 0.3):
         duration_s = 3600 * NODE_HOURS / NODES
         options = Options("idle", nodes=NODES, loss=loss, duration_s=duration_s)
-        pair = beside(lab, options, lab.seeds(20, 2))
+        pair = beside(lab, options, lab.seeds(20, 1))
         measure = f"N={NODES}, loss {loss:.0%}: wrong views"
         rows.append(pair.mean(measure, "false_dead", "/node-h", SHARE, NODE_HOURS))
     return rows

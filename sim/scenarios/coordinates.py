@@ -86,7 +86,7 @@ KIND: Final = ScenarioKind(
     summary="known round trips: how well coordinates estimate them",
     nodes=25,
     nodes_min=2,
-    duration_s=250.0,
+    duration_s=1000.0,
     figures={
         "error_mean": "relative error of estimated round trips, mean over the pairs",
         "error_max": "the same, the worst pair",
