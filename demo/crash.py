@@ -1,5 +1,6 @@
 """A crash: an agent is killed while traffic runs, is missed, and comes back."""
 
+import signal
 import subprocess
 from typing import Final
 
@@ -33,10 +34,12 @@ class Crash:
         late = self._go_on_without()
         self._bring_back(late)
         self.screen.say("What a's agent noticed meanwhile:")
-        self._end(watching)
+        # Not SIGINT, which is ignored by all that a shell starts in the background.
+        self._end(watching, signal.SIGTERM)
         self.screen.output(self._news.read_text())
         self.screen.say("And the account of the ping that ran all the time:")
-        self._end(pinging)
+        # At which ping gives its account, in the background as well.
+        self._end(pinging, signal.SIGINT)
         self._account()
 
     def _expect(self, what: str, *, holds: bool) -> None:
@@ -107,9 +110,8 @@ class Crash:
         seen = self.third.ask("network", "inspect", NETWORK)["endpoints"]
         return sandbox in [one["sandbox"] for one in seen]
 
-    def _end(self, process: "subprocess.Popen[bytes]") -> None:
-        # Not SIGINT, which is ignored by all that a shell starts in the background.
-        process.terminate()
+    def _end(self, process: "subprocess.Popen[bytes]", number: signal.Signals) -> None:
+        process.send_signal(number)
         process.wait(COMMAND_S)
 
     def _account(self) -> None:
