@@ -36,7 +36,7 @@ from swarmnet.runtime.linux import run_in
 
 NET: Final = "net/blue"
 DEVICE: Final = "vxlan0"
-SIZES: Final = (((1_000, 21), (10_000, 11), (50_000, 5)), ((1_000, 5),))
+SIZES: Final = (((1_000, 21), (10_000, 11), (50_000, 11)), ((1_000, 5),))
 """How many entries, in how many rounds: the few are soonest disturbed."""
 ONE_BY_ONE: Final = 300
 """So many by pyroute2 a round; its rate does not depend on how many there are."""

@@ -7,12 +7,14 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import lru_cache
+from time import monotonic
 from typing import Final
 
 import trio
 
 from swarmnet.errors import Refused
 from swarmnet.ids import Address
+from swarmnet.runtime.moderation import Moderation
 
 BUFFER_BYTES: Final = 4 << 20
 """What the kernel may hold for a node that is busy elsewhere; it doubles it."""
@@ -84,17 +86,24 @@ class Datagrams:
     ) -> None:
         readable = select.poll()
         readable.register(one, select.POLLIN)
+        moderation = Moderation()
         while True:
-            await trio.lowlevel.wait_readable(one)
+            if not readable.poll(0):
+                await trio.lowlevel.wait_readable(one)
+            next_s = 0.0
+            # More has often come while a batch was taken: two answers to two pings.
             for _ in range(DRAINS_MAX):
                 batch = _drained(one, readable)
+                now = monotonic()
+                next_s = now + moderation.interval_s(now, len(batch))
                 if self.awaited:
                     batch = [one for one in batch if not self._counts(one[1])]
                 if batch:
                     receive(batch)
-                # More has often come while a batch was taken: two answers to two pings.
                 if not readable.poll(0):
                     break
+            # Others get their turn in any case.
+            await trio.sleep(max(0.0, next_s - monotonic()))
 
     def _counts(self, data: bytes) -> bool:
         """Count a datagram that somebody awaits; return whether it is one."""

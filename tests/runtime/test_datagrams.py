@@ -7,8 +7,10 @@ from contextlib import closing
 
 import pytest
 import trio
+from trio.testing import wait_all_tasks_blocked
 
 from swarmnet.ids import Address
+from swarmnet.runtime import moderation
 from swarmnet.runtime.datagrams import DRAIN_MAX, TOKEN_BYTES, Datagrams
 
 WAIT_S = 5.0
@@ -113,3 +115,39 @@ def test_what_nobody_took_elsewhere_stops_nothing() -> None:
         say(b"after")
 
     assert batches(1, send_in_vain) == [[b"after"]]
+
+
+def test_what_comes_in_a_flood_gathers_for_a_moment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(moderation, "INTERVAL_S_MAX", 0.3)
+    monkeypatch.setattr(moderation, "GATHER", 1e9)
+    flood = [b"flood"] * (moderation.BURST + 1)
+
+    async def main() -> list[list[bytes]]:
+        found: list[list[bytes]] = []
+        with closing(Datagrams(port)) as datagrams, trio.fail_after(WAIT_S):
+            for data in flood:
+                sender.send(data)
+            async with trio.open_nursery() as nursery:
+
+                async def say_two() -> None:
+                    await wait_all_tasks_blocked()
+                    sender.send(b"one")
+                    await wait_all_tasks_blocked()
+                    sender.send(b"two")
+
+                def take(batch: Batch) -> None:
+                    found.append([data for _, data in batch])
+                    if found[-1][-1] == b"two":
+                        nursery.cancel_scope.cancel()
+                    elif sum(map(len, found)) == len(flood):
+                        nursery.start_soon(say_two)
+
+                await datagrams.run(take)
+        return found
+
+    port = free_port()
+    with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as sender:
+        sender.connect((LOCALHOST, port))
+        assert trio.run(main)[-1] == [b"one", b"two"]
