@@ -12,7 +12,7 @@ from benchmarks.lab import OURS, Lab, figure_spread
 from benchmarks.values import Clock, Of, Question, Row, Spread, Target, question
 from sim.options import Options
 
-NODES: Final = (100, 30)
+NODES: Final = (100, 16)
 """Fewer when it must be quick."""
 PER_SECOND: Final = 100
 COUNT: Final = 1000
