@@ -62,7 +62,7 @@ def compared(lab: Lab, trial: Trial, program: Path) -> Iterator[Row]:
         return
     outcomes: dict[str, list[Outcome]] = {
         scenario: lab.simulate(
-            Options(scenario, nodes=nodes, profile=PEER), lab.seeds(100, 20)
+            Options(scenario, nodes=nodes, profile=PEER), lab.seeds(100, 10)
         )
         for scenario in ("update", "crash")
     }

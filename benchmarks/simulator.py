@@ -23,7 +23,7 @@ DURATION_S: Final = 60.0
 """As long as the scenario runs by itself; the largest size gets a sixth of it."""
 LARGE: Final = 5000
 SIZES: Final = ((250, 1000, LARGE), (250, 1000))
-ROUNDS: Final = (20, 2)
+ROUNDS: Final = (20, 1)
 """Runs of 1,000 nodes, full and quick; other sizes have three and one."""
 STATUS: Final = Path("/proc/self/status")
 
