@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import exp
 from pathlib import Path
 from random import Random
 from typing import Final
 
-from benchmarks.judging import Finding, Verdict
-from benchmarks.kept import Kept, Key, Result
+from benchmarks.judging import Finding, Verdict, compared
+from benchmarks.kept import Kept, Key, Result, read_results
 from benchmarks.report import Answer, Place, Unanswered, document
 from benchmarks.values import Clock, Row, Target, spread
 
@@ -69,6 +70,20 @@ def written(
     text = json.dumps(told, allow_nan=False)
     path.write_text(text)
     return str(path)
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Compares rows as two files hold them, in a folder."""
+
+    folder: Path
+
+    def __call__(
+        self, old: Sequence[Row], new: Sequence[Row], *, now: Place = LATER
+    ) -> list[Finding]:
+        before = read_results(written(self.folder / "old.json", old))
+        after = read_results(written(self.folder / "new.json", new, now))
+        return compared(before, after)
 
 
 def verdicts(findings: Sequence[Finding]) -> list[Verdict]:

@@ -1,43 +1,27 @@
 """`compare`: which rows are the same, what few runs tell, and what tells no change."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import pytest
 
-from benchmarks.judging import Finding, Method, Verdict, compared
-from benchmarks.kept import read_results
-from benchmarks.report import Place
+from benchmarks.judging import Method, Verdict
 from benchmarks.values import Of, Row, Target
 from tests.measured_rows import (
     ELSEWHERE,
     HERE,
-    LATER,
+    Judge,
     noisy,
     verdicts,
     virtual,
     wall,
-    written,
 )
 
 
 @pytest.fixture
-def judge(tmp_path: Path) -> Any:
-    """Return what compares rows as two files hold them."""
-
-    def between(
-        old: Sequence[Row], new: Sequence[Row], *, now: Place = LATER
-    ) -> list[Finding]:
-        files = [
-            read_results(written(tmp_path / "old.json", old)),
-            read_results(written(tmp_path / "new.json", new, now)),
-        ]
-        return compared(*files)
-
-    return between
+def judge(tmp_path: Path) -> Judge:
+    return Judge(tmp_path)
 
 
 def many(first: Row, seed: int) -> list[Row]:
@@ -52,7 +36,7 @@ def many(first: Row, seed: int) -> list[Row]:
 
 
 def test_few_runs_that_lie_far_apart_are_found_among_hundreds_of_rows(
-    judge: Any,
+    judge: Judge,
 ) -> None:
     cases = [
         (virtual([1.0, 1.1, 1.2]), virtual([2.0, 2.1, 2.2]), Verdict.WORSE),
@@ -72,7 +56,7 @@ def test_few_runs_that_lie_far_apart_are_found_among_hundreds_of_rows(
         assert judge(many(new, 4), many(old, 5))[0].verdict is reversed_
 
 
-def test_one_or_two_runs_of_much_noise_raise_no_alarm(judge: Any) -> None:
+def test_one_or_two_runs_of_much_noise_raise_no_alarm(judge: Judge) -> None:
     random = Random(7)
     for runs in (1, 2, 3):
         old, new = (
@@ -85,14 +69,14 @@ def test_one_or_two_runs_of_much_noise_raise_no_alarm(judge: Any) -> None:
         assert not any(one.counts for one in judge(old, new))
 
 
-def test_two_runs_that_lie_among_the_others_are_no_change(judge: Any) -> None:
+def test_two_runs_that_lie_among_the_others_are_no_change(judge: Judge) -> None:
     old, new = virtual([1.0, 9.0]), virtual([4.0, 80.0])
     assert verdicts(judge([old], [new])) == [Verdict.UNKNOWN]
     assert verdicts(judge([virtual([1.0, 3.0])], [new])) == [Verdict.WORSE]
 
 
 def test_a_row_that_is_measured_beside_another_peer_or_none_does_not_hide(
-    judge: Any,
+    judge: Judge,
 ) -> None:
     values, random = [1.0 + 0.01 * place for place in range(10)], Random(5)
     slow = [3 * one for one in values]
@@ -113,11 +97,11 @@ def test_a_row_that_is_measured_beside_another_peer_or_none_does_not_hide(
     assert (found.verdict, found.is_ratio) == (Verdict.WORSE, False)
     # Which of two it is that stands alone now cannot be told.
     pair = [beside(old, "serf 0.8"), beside(old, "a loop")]
-    found = judge(pair, [replace(new, peer=None)])
-    assert verdicts(found) == [Verdict.GONE, Verdict.GONE, Verdict.NEW]
+    several = judge(pair, [replace(new, peer=None)])
+    assert verdicts(several) == [Verdict.GONE, Verdict.GONE, Verdict.NEW]
 
 
-def test_a_peer_of_0_leaves_ours_to_be_compared(judge: Any) -> None:
+def test_a_peer_of_0_leaves_ours_to_be_compared(judge: Judge) -> None:
     old = wall([0.0] * 9, [0.0] * 9, unit="")
     new = wall([5.0, 6.0, 7.0] * 3, [0.0] * 9, unit="")
     (found,) = judge([old], [new])
@@ -125,7 +109,7 @@ def test_a_peer_of_0_leaves_ours_to_be_compared(judge: Any) -> None:
 
 
 def test_times_before_the_call_returned_are_compared_beside_a_peer_s(
-    judge: Any,
+    judge: Judge,
 ) -> None:
     random = Random(6)
     peers = noisy(random, 30, 100, 0.1)
@@ -140,7 +124,7 @@ def test_times_before_the_call_returned_are_compared_beside_a_peer_s(
 
 
 def test_fewer_seeds_of_the_same_code_are_equal_whatever_the_others_gave(
-    judge: Any,
+    judge: Judge,
 ) -> None:
     target = (Target(Of.WORST, 2.0),)
     quick = replace(virtual([1.0, 1.2, 1.1]), targets=target)
@@ -154,7 +138,7 @@ def test_fewer_seeds_of_the_same_code_are_equal_whatever_the_others_gave(
 
 
 def test_a_target_that_is_another_one_is_not_missed_by_equal_values(
-    judge: Any,
+    judge: Judge,
 ) -> None:
     old, new = (
         replace(virtual([1.0] * 5), targets=(Target(Of.MEDIAN, limit),))
@@ -164,7 +148,7 @@ def test_a_target_that_is_another_one_is_not_missed_by_equal_values(
     assert (len(found.missed), found.counts) == (1, False)
 
 
-def test_one_commit_gives_the_same_values_for_the_same_seeds(judge: Any) -> None:
+def test_one_commit_gives_the_same_values_for_the_same_seeds(judge: Judge) -> None:
     old, new = virtual([1.0, 1.1, 1.2] * 5), virtual([1.0, 1.1, 1.2001] * 5)
     assert verdicts(judge([old], [new])) == [Verdict.WITHIN]
     (found,) = judge([old], [new], now=HERE)

@@ -1,7 +1,6 @@
 """`compare`: what it finds, what it leaves alone, and what it says cannot be told."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import replace
 from math import inf
 from pathlib import Path
@@ -11,15 +10,14 @@ from typing import Any
 import pytest
 
 from benchmarks.cli import call
-from benchmarks.judging import Finding, Method, Verdict, compared
-from benchmarks.kept import read_results
-from benchmarks.report import Answer, Place, Unanswered, document
-from benchmarks.values import Of, Row, Spread, Target
+from benchmarks.judging import Method, Verdict
+from benchmarks.report import Answer, Unanswered, document
+from benchmarks.values import Of, Spread, Target
 from tests.measured_rows import (
     COMMAND,
     ELSEWHERE,
     HERE,
-    LATER,
+    Judge,
     noisy,
     verdicts,
     virtual,
@@ -29,25 +27,14 @@ from tests.measured_rows import (
 
 
 @pytest.fixture
-def judge(tmp_path: Path) -> Any:
-    """Return what compares rows as two files hold them."""
-
-    def between(
-        old: Sequence[Row], new: Sequence[Row], *, now: Place = LATER
-    ) -> list[Finding]:
-        files = [
-            read_results(written(tmp_path / "old.json", old)),
-            read_results(written(tmp_path / "new.json", new, now)),
-        ]
-        return compared(*files)
-
-    return between
+def judge(tmp_path: Path) -> Judge:
+    return Judge(tmp_path)
 
 
 # What is found
 
 
-def test_a_machine_twice_as_fast_changes_no_ratio(judge: Any) -> None:
+def test_a_machine_twice_as_fast_changes_no_ratio(judge: Judge) -> None:
     random = Random(3)
     old = wall(noisy(random, 11, 10, 0.03), noisy(random, 11, 5, 0.03))
     new = wall(noisy(random, 11, 5, 0.03), noisy(random, 11, 2.5, 0.03))
@@ -60,7 +47,7 @@ def test_a_machine_twice_as_fast_changes_no_ratio(judge: Any) -> None:
 
 
 def test_virtual_time_of_the_same_code_is_equal_and_a_percent_is_found(
-    judge: Any,
+    judge: Judge,
 ) -> None:
     old, slow = virtual([1.0, 1.001] * 20), virtual([1.02, 1.021] * 20)
     assert [(f.verdict, f.method) for f in judge([old], [old], now=ELSEWHERE)] == [
@@ -72,7 +59,7 @@ def test_virtual_time_of_the_same_code_is_equal_and_a_percent_is_found(
     assert verdicts(judge([old], [nearly])) == [Verdict.WITHIN]
 
 
-def test_runs_that_never_get_there_are_worse_than_any(judge: Any) -> None:
+def test_runs_that_never_get_there_are_worse_than_any(judge: Judge) -> None:
     old = virtual([1.0 + 0.01 * place for place in range(20)])
     new = virtual([*(1.0 + 0.01 * place for place in range(8)), *[None] * 12])
     (found,) = judge([old], [new])
@@ -89,7 +76,7 @@ def test_runs_that_never_get_there_are_worse_than_any(judge: Any) -> None:
     assert verdicts(judge([virtual([9.0])], [virtual([None])])) == [Verdict.WORSE]
 
 
-def test_counts_that_are_often_0_are_compared_by_ranks(judge: Any) -> None:
+def test_counts_that_are_often_0_are_compared_by_ranks(judge: Judge) -> None:
     none, many = virtual([0.0] * 100), virtual([0.0] * 70 + [1.0] * 30)
     few = virtual([0.0] * 97 + [1.0] * 3)
     assert verdicts(judge([none], [many])) == [Verdict.WORSE]
@@ -99,7 +86,7 @@ def test_counts_that_are_often_0_are_compared_by_ranks(judge: Any) -> None:
 # What cannot be told
 
 
-def test_one_run_tells_no_noise_so_only_a_large_factor_counts(judge: Any) -> None:
+def test_one_run_tells_no_noise_so_only_a_large_factor_counts(judge: Judge) -> None:
     cases = [
         (wall([1.0], [1.0]), wall([3.9], [1.0]), Verdict.UNKNOWN),
         (wall([1.0], [1.0]), wall([4.1], [1.0]), Verdict.WORSE),
@@ -117,14 +104,14 @@ def test_one_run_tells_no_noise_so_only_a_large_factor_counts(judge: Any) -> Non
         assert (found.verdict, found.notes) == (expected, ("one run",))
 
 
-def test_a_fit_is_told_and_never_judged(judge: Any) -> None:
+def test_a_fit_is_told_and_never_judged(judge: Judge) -> None:
     old = replace(virtual([1.0]), ours=Spread("swarmnet", 4, 0.2, None, 0.3))
     new = replace(old, ours=replace(old.ours, median=0.9))
     (found,) = judge([old], [new])
     assert (found.verdict, found.notes) == (Verdict.UNKNOWN, ("a fit, no runs",))
 
 
-def test_few_runs_need_a_wider_margin(judge: Any) -> None:
+def test_few_runs_need_a_wider_margin(judge: Judge) -> None:
     old, peer = [1.0, 1.01, 1.02, 1.03], [1.0, 1.01, 1.02, 1.03]
     slower = wall([1.2 * one for one in old], peer)
     much_slower = wall([1.6 * one for one in old], peer)
@@ -133,7 +120,7 @@ def test_few_runs_need_a_wider_margin(judge: Any) -> None:
 
 
 def test_without_a_peer_seconds_are_weak_here_and_nothing_elsewhere(
-    judge: Any,
+    judge: Judge,
 ) -> None:
     old = wall([1.0 + 0.01 * place for place in range(11)])
     new = wall([2.0 + 0.01 * place for place in range(11)])
@@ -144,7 +131,7 @@ def test_without_a_peer_seconds_are_weak_here_and_nothing_elsewhere(
     assert found.notes == ("no peer of the same run, and another machine or Python",)
 
 
-def test_a_peer_of_another_run_is_no_peer(judge: Any) -> None:
+def test_a_peer_of_another_run_is_no_peer(judge: Judge) -> None:
     published = Spread("peer", 1, 110.0, None, None)
     old, new = (
         replace(wall([one, one * 1.1, one * 1.2]), peer=published) for one in (1.0, 9.0)
@@ -155,7 +142,7 @@ def test_a_peer_of_another_run_is_no_peer(judge: Any) -> None:
 
 
 def test_memory_without_a_peer_counts_where_machine_and_python_are_the_same(
-    judge: Any,
+    judge: Judge,
 ) -> None:
     values = [50.0 + 0.1 * place for place in range(10)]
     old, new = wall(values, unit="MiB"), wall([2 * one for one in values], unit="MiB")
@@ -164,7 +151,7 @@ def test_memory_without_a_peer_counts_where_machine_and_python_are_the_same(
     assert judge([old], [new], now=ELSEWHERE)[0].verdict is Verdict.INCOMPARABLE
 
 
-def test_what_differs_in_kind_is_not_compared(judge: Any) -> None:
+def test_what_differs_in_kind_is_not_compared(judge: Judge) -> None:
     old = wall([1.0, 2.0, 3.0], [1.0, 2.0, 3.0])
     others = (
         replace(old, unit="ms"),
@@ -176,7 +163,7 @@ def test_what_differs_in_kind_is_not_compared(judge: Any) -> None:
 
 
 def test_rows_of_one_file_alone_are_gone_or_new_and_twins_keep_their_order(
-    judge: Any,
+    judge: Judge,
 ) -> None:
     one, other = virtual([1.0]), virtual([5.0])
     lone = replace(one, measure="something else")
@@ -189,7 +176,7 @@ def test_rows_of_one_file_alone_are_gone_or_new_and_twins_keep_their_order(
 
 
 def test_a_target_newly_missed_counts_unless_noise_or_a_machine_excuses_it(
-    judge: Any,
+    judge: Judge,
 ) -> None:
     target = (Target(Of.MEDIAN, 1.05),)
     values = [1.0 + 0.01 * place for place in range(10)]
@@ -210,7 +197,7 @@ def test_a_target_newly_missed_counts_unless_noise_or_a_machine_excuses_it(
     assert found.counts
 
 
-def test_a_broken_rule_is_worse(judge: Any) -> None:
+def test_a_broken_rule_is_worse(judge: Judge) -> None:
     (found,) = judge([virtual([1.0])], [replace(virtual([1.0]), violations=2)])
     assert (found.verdict, found.notes) == (
         Verdict.WORSE,
