@@ -58,12 +58,9 @@ class Accusations:
 
     def resume(self, now: float) -> None:
         """Take up the suspicions of a saved view, as if they had begun now."""
-        core = self._core
-        for member in tuple(core.roster.members().values()):
+        for member in tuple(self._core.roster.members().values()):
             if member.state is State.SUSPECT:
-                version = member.claim.version
-                self._suspicions[member.claim.subject] = Suspicion(version, now)
-                core.count("suspicions")
+                self._begin(member, now)
                 self.follow(now, member)
 
     def accuse(self, now: float, probe: Probe) -> Claim | None:
@@ -106,15 +103,19 @@ class Accusations:
             return
         suspicion = self._suspicions.get(node)
         if suspicion is None or suspicion.version != member.claim.version:
-            since = now - self._unheard_s(node)
-            suspicion = Suspicion(member.claim.version, since)
-            self._suspicions[node] = suspicion
-            core.count("suspicions")
+            suspicion = self._begin(member, now - self._unheard_s(node))
         deadline = self._deadline(suspicion, member)
         if not suspicion.looked:
             core.timers.set_earlier((Due.SUSPICION, node), max(now, deadline))
         if not suspicion.probe_failed and node in core.roster.rings.neighbours():
             self._prober.probe(now, node)
+
+    def _begin(self, member: Member, since: float) -> Suspicion:
+        """Suspect a member, as silent since `since`."""
+        suspicion = Suspicion(member.claim.version, since)
+        self._suspicions[member.claim.subject] = suspicion
+        self._core.count("suspicions")
+        return suspicion
 
     def handle_suspicion(self, now: float, node: NodeId) -> None:
         """A suspicion has run out: conclude, or look for ourselves."""

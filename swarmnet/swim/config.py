@@ -32,8 +32,8 @@ class SwimConfig:
     watch_nodes_max: int = 32
     """Up to so many members each also watches the next on the first ring, by heartbeats
     (`watch`); 0 for none. A crash is then first looked at within one period, not within
-    1.6 on average; larger clusters would pay for it with half as many
-    messages again."""
+    1.6 on average; larger clusters would pay for it with half as many messages
+    again."""
 
     probe_timeout_s: float = 0.5
     """From a ping to asking others to ping, at most: what is given to a peer of which
