@@ -87,10 +87,9 @@ class Datagrams:
         readable = select.poll()
         readable.register(one, select.POLLIN)
         moderation = Moderation()
+        next_s = 0.0
         while True:
-            if not readable.poll(0):
-                await trio.lowlevel.wait_readable(one)
-            next_s = 0.0
+            await _ready(one, readable, next_s - monotonic())
             # More has often come while a batch was taken: two answers to two pings.
             for _ in range(DRAINS_MAX):
                 batch = _drained(one, readable)
@@ -102,8 +101,6 @@ class Datagrams:
                     receive(batch)
                 if not readable.poll(0):
                     break
-            # Others get their turn in any case.
-            await trio.sleep(max(0.0, next_s - monotonic()))
 
     def _counts(self, data: bytes) -> bool:
         """Count a datagram that somebody awaits; return whether it is one."""
@@ -112,6 +109,15 @@ class Datagrams:
             return False
         found[len(data)] += 1
         return True
+
+
+async def _ready(one: socket.socket, readable: select.poll, pause_s: float) -> None:
+    """Wait until there is something to take, and as long before as a pause, if any."""
+    if pause_s > 0:
+        await trio.sleep(pause_s)
+        if readable.poll(0):
+            return
+    await trio.lowlevel.wait_readable(one)
 
 
 def _drained(one: socket.socket, readable: select.poll) -> list[tuple[Address, bytes]]:
