@@ -112,9 +112,15 @@ class Datagrams:
 
 
 async def _ready(one: socket.socket, readable: select.poll, pause_s: float) -> None:
-    """Wait until there is something to take, and as long before as a pause, if any."""
+    """Wait until there is something to take, and as long before as a pause, if any.
+
+    Raises:
+        trio.ClosedResourceError: somebody closed it meanwhile.
+    """
     if pause_s > 0:
         await trio.sleep(pause_s)
+        if one.fileno() < 0:
+            raise trio.ClosedResourceError
         if readable.poll(0):
             return
     await trio.lowlevel.wait_readable(one)

@@ -4,6 +4,7 @@ import socket
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from socket import AF_INET
 
 import pytest
 import trio
@@ -151,3 +152,35 @@ def test_what_comes_in_a_flood_gathers_for_a_moment(
     with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as sender:
         sender.connect((LOCALHOST, port))
         assert trio.run(main)[-1] == [b"one", b"two"]
+
+
+def test_a_socket_that_is_closed_in_a_flood_ends_its_task_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(moderation, "INTERVAL_S_MAX", 0.1)
+    monkeypatch.setattr(moderation, "GATHER", 1e9)
+    taken: list[int] = []
+
+    async def main(datagrams: Datagrams) -> None:
+        with trio.fail_after(WAIT_S):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(
+                    datagrams.run, lambda batch: taken.append(len(batch))
+                )
+                while sum(taken) <= moderation.BURST:
+                    await wait_all_tasks_blocked()
+                await wait_all_tasks_blocked()
+                datagrams.close()
+
+    datagrams = Datagrams(free_port())
+    # Alone, for whoever else is closed ends the others too.
+    (ours,) = (one for one in datagrams._sockets.values() if one.family == AF_INET)
+    for other in set(datagrams._sockets.values()) - {ours}:
+        other.close()
+    datagrams._sockets = {AF_INET: ours}
+    with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as sender:
+        for _ in range(moderation.BURST + 1):
+            sender.sendto(b"flood", (LOCALHOST, ours.getsockname()[1]))
+    with pytest.RaisesGroup(trio.ClosedResourceError, flatten_subgroups=True):
+        trio.run(main, datagrams)
+    assert sum(taken) == moderation.BURST + 1
