@@ -103,7 +103,9 @@ class Accusations:
             return
         suspicion = self._suspicions.get(node)
         if suspicion is None or suspicion.version != member.claim.version:
-            suspicion = self._begin(member, now - self._unheard_s(node))
+            # Whoever accuses has probed to the end, and counts from his first ping: so
+            # all count from about the same time, and nobody from before it.
+            suspicion = self._begin(member, now - self._prober.least_span_s())
         deadline = self._deadline(suspicion, member)
         if not suspicion.looked:
             core.timers.set_earlier((Due.SUSPICION, node), max(now, deadline))
@@ -139,16 +141,6 @@ class Accusations:
             core.count("deaths")
             self._prober.drop(node)
             self._hold(now, Member(member.claim, member.accusations, State.DEAD))
-
-    def _unheard_s(self, node: NodeId) -> float:
-        """Return how long a member was silent before its first accusation was heard.
-
-        Whoever accuses has probed to the end first, and counts from his first ping;
-        so all count from about the same time. It is what a probe of ours would take,
-        and bounded, for it comes off the time in which the accused may refute.
-        """
-        shortest_s = self._core.config.probe_interval_min_s
-        return min(self._prober.span_s(node), shortest_s)
 
     def _deadline(self, suspicion: Suspicion, member: Member) -> float:
         config = self._core.config

@@ -67,7 +67,8 @@ class Prober:
         if target in self._targets:
             return
         number = self.pinger.ping(now, target)
-        expected_s, more_s = self._expect(target)
+        least_s = FLOOR_SHARE * core.period_s()
+        expected_s, more_s = core.round_trips.expect(target, least_s)
         version = member.claim.version
         probe = Probe(target, version, number, now, expected_s, more_s / 2, in_turn)
         probe.pings[number] = now
@@ -96,20 +97,15 @@ class Prober:
             self._repeat(now, probe)
         return probe.timeout_s * self._core.awareness.multiplier
 
-    def span_s(self, target: NodeId) -> float:
-        """Return how long it takes at least until a member has failed a probe, in s.
+    def least_span_s(self) -> float:
+        """Return how long anybody's probe of anybody takes at least to fail, in s.
 
-        That is a probe of ours, in perfect health, after a heartbeat that stayed out.
-        Of a stranger nothing is known, and others may know it well.
+        That is in perfect health, of a member that is next door, after a heartbeat that
+        stayed out: half of the shortest timeout, and the detour.
         """
-        expected_s, more_s = self._expect(target)
-        if not self._core.round_trips.knows(target):
-            expected_s, more_s = 0.0, FLOOR_SHARE * self._core.period_s()
-        return more_s / 2 + self._detour_s(expected_s + more_s)
-
-    def _expect(self, target: NodeId) -> tuple[float, float]:
-        core = self._core
-        return core.round_trips.expect(target, FLOOR_SHARE * core.period_s())
+        longest_s = self._core.config.probe_timeout_s
+        timeout_s = min(FLOOR_SHARE * self._core.period_s(), longest_s / 2)
+        return timeout_s / 2 + self._detour_s(timeout_s)
 
     def _detour_s(self, timeout_s: float) -> float:
         return min(_INDIRECT * timeout_s, self._core.config.probe_timeout_s)

@@ -78,10 +78,6 @@ class RoundTrips:
         """Where this node is, as far as it can tell."""
         return self._vivaldi.coordinate
 
-    def knows(self, peer: NodeId) -> bool:
-        """Return whether a member has told us where it is."""
-        return peer in self._peers
-
     def estimate(self, peer: NodeId) -> float | None:
         """Return the expected round trip to `peer` in seconds, or None.
 

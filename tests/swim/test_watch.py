@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterable
+from random import Random
 
 import pytest
 
@@ -188,6 +189,27 @@ def test_no_pause_of_less_than_the_shortest_suspicion_kills(
     ]
     assert deaths
     assert deaths[0] - paused >= SwimConfig().suspicion_min_s
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_nor_where_somebody_is_far_from_all_and_hears_of_a_near_one(seed: int) -> None:
+    random = Random(seed)
+    everyone = ring(range(1, 11))
+    far, victim = random.sample(everyone, 2)
+    world = network(everyone, SwimConfig(), seed)
+    world.latency_s = lambda *ends: 0.05 if far in ends else 0.0005
+    world.run(12.0 + random.random())
+    world.log.clear()
+    paused = world.now
+    world.drop = lambda source, target, _: victim in (source, target)
+    world.run(6.0)
+    deaths = [
+        at - paused
+        for at, number, one in world.log
+        if number != victim and getattr(one, "current", None) is State.DEAD
+    ]
+    assert len(deaths) == 9
+    assert min(deaths) >= SwimConfig().suspicion_min_s
 
 
 def test_one_lost_heartbeat_costs_a_probe_and_accuses_nobody() -> None:

@@ -261,6 +261,7 @@ class Network:
     engines: dict[int, Swim]
     drop: Drop = field(default=lambda source, target, sent: False)
     relays: bool = True
+    latency_s: Callable[[int, int], float] = lambda source, target: LATENCY_S
     now: float = 0.0
     log: list[tuple[float, int, Output]] = field(default_factory=list)
     sent: list[tuple[float, int, Send]] = field(default_factory=list)
@@ -315,7 +316,7 @@ class Network:
         if target not in self.engines or self.drop(source, target, sent):
             return
         self._sequence += 1
-        arrival = self.now + LATENCY_S
+        arrival = self.now + self.latency_s(source, target)
         heappush(self._mail, (arrival, self._sequence, source, target, sent))
 
     def _next(self) -> float | None:
