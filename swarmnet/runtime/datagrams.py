@@ -15,6 +15,7 @@ import trio
 from swarmnet.errors import Refused
 from swarmnet.ids import Address
 from swarmnet.runtime.moderation import Moderation
+from swarmnet.runtime.rtnetlink import enlarge
 
 BUFFER_BYTES: Final = 4 << 20
 """What the kernel may hold for a node that is busy elsewhere; it doubles it."""
@@ -53,7 +54,7 @@ class Datagrams:
         }
         for one in self._sockets.values():
             with suppress(OSError):
-                one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)
+                enlarge(one, BUFFER_BYTES)
                 one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER_BYTES)
 
     def close(self) -> None:

@@ -25,7 +25,8 @@ Of more, whoever waits for answers before it asks on would wait as well: with 16
 and 32 probes in flight worked by turns, at half the rate; with 8 they do not.
 """
 INTERVAL_S_MAX: Final = 0.01
-"""Well below any timeout; what comes in so long fits the buffer of a socket."""
+"""Well below any timeout; what comes in so long fits the buffer of an agent's socket,
+which is enlarged beyond what others may have."""
 _SMOOTHING_S: Final = 0.1
 _SHORTEST_S: Final = 1e-6
 

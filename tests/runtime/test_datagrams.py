@@ -1,9 +1,11 @@
 """Datagrams: what lies in a socket is taken at once, and nothing is left there."""
 
+import os
 import socket
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from pathlib import Path
 from socket import AF_INET
 
 import pytest
@@ -11,6 +13,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from swarmnet.ids import Address
+from swarmnet.runtime import datagrams as datagrams_module
 from swarmnet.runtime import moderation
 from swarmnet.runtime.datagrams import DRAIN_MAX, TOKEN_BYTES, Datagrams
 
@@ -184,3 +187,20 @@ def test_a_socket_that_is_closed_in_a_flood_ends_its_task_at_once(
     with pytest.RaisesGroup(trio.ClosedResourceError, flatten_subgroups=True):
         trio.run(main, datagrams)
     assert sum(taken) == moderation.BURST + 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has more than others")
+def test_more_is_kept_for_a_busy_node_than_others_may_have(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    others = int(Path("/proc/sys/net/core/rmem_max").read_text())
+    monkeypatch.setattr(datagrams_module, "BUFFER_BYTES", 2 * others)
+
+    async def kept() -> list[int]:
+        with closing(Datagrams(free_port())) as datagrams:
+            sockets = datagrams._sockets.values()
+            of = (socket.SOL_SOCKET, socket.SO_RCVBUF)
+            return [one.getsockopt(*of) for one in sockets]
+
+    # The kernel doubles it, for its own part.
+    assert set(trio.run(kept)) == {4 * others}
