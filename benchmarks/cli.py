@@ -154,7 +154,9 @@ def list_command() -> None:
 @main.command("run")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--quick", is_flag=True, help="fewer seeds, smaller: up to 10 minutes")
-@click.option("--host", is_flag=True, help="all that need root, on hosts of their own")
+@click.option(
+    "--host", is_flag=True, help="no NAME: all that need root, on their hosts"
+)
 @click.option("--out", metavar="DIR", help="for results.json, report.html, pictures")
 @click.option(
     "--format",
@@ -218,9 +220,8 @@ def run_command(
 
 def _chosen(names: tuple[str, ...], *, host: bool) -> list[str]:
     """Return the questions to answer; one line for each that this user cannot ask."""
-    chosen = dict.fromkeys(names)
-    if host or not names:
-        chosen |= {n: None for n, one in QUESTIONS.items() if one.needs_root == host}
+    all_ = (name for name, one in QUESTIONS.items() if one.needs_root == host)
+    chosen = dict.fromkeys(names or all_)
     is_root = os.geteuid() == 0
     for name in list(chosen):
         if QUESTIONS[name].needs_root and not is_root:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.source import ROOT, Source, sources, statements, walked
 
-GROUND: Final = frozenset({"errors", "ids", "wire", "timers", "sketch"})
+GROUND: Final = frozenset({"errors", "ids", "records", "timers", "wire", "sketch"})
 ROOMS: Final = frozenset({"swim", "crypto", "tables", "ipam", "cnm", "kernel", "dns"})
 DRIVERS: Final = frozenset({"overlay", "drivers"})
 BELOW_NODE: Final = GROUND | ROOMS | DRIVERS

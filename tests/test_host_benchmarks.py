@@ -170,6 +170,7 @@ def answers(name: str, *, needs_root: bool) -> Question:
         ([], 0, ["plain"], []),
         (["--host"], 0, ["host"], []),
         (["host", "plain"], 0, ["host", "plain"], []),
+        (["--host", "plain"], 0, ["plain"], []),
         ([], 1000, ["plain"], []),
         (["--host"], 1000, [], ["host: skipped: needs root"]),
         (["host", "plain"], 1000, ["plain"], ["host: skipped: needs root"]),

@@ -22,6 +22,7 @@ from swarmnet.crypto.places import Places
 from swarmnet.crypto.session import Session
 from swarmnet.crypto.silence import Silence
 from swarmnet.ids import Address, NodeId
+from swarmnet.records import record
 
 COPY_LAST: Final = 64
 """So many packets behind, a copy still says where its sender may be."""
@@ -46,7 +47,7 @@ class Due(IntEnum):
 Reason = tuple[Due, bytes | Address]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Parcel:
     """What is to be sent to a peer: bytes, where to, on which transport, since when.
 

@@ -14,6 +14,7 @@ from swarmnet.crypto.primitives import KeyPair
 from swarmnet.crypto.session import Session
 from swarmnet.crypto.settings import ChannelSettings
 from swarmnet.ids import Address, NodeId
+from swarmnet.records import record
 from swarmnet.timers import Timers
 
 IK: Final = b"Noise_IK_25519_AESGCM_BLAKE2s"
@@ -51,7 +52,7 @@ class Peers(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Transmit:
     """Send `data` once to `address`, by datagram or as one packet of a stream."""
 
@@ -60,7 +61,7 @@ class Transmit:
     streamed: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Received:
     """What `peer` has sent. `early` says that an observer may have sent it again."""
 

@@ -4,15 +4,14 @@ Each names its namespace by the key in `Host.namespaces`. Putting what is there 
 is no error, nor is removing what is gone.
 """
 
-from dataclasses import dataclass
-
 from swarmnet.kernel.firewall import Table
 from swarmnet.kernel.intruders import Intruder
 from swarmnet.kernel.links import Link
 from swarmnet.kernel.state import Address, Route
+from swarmnet.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AddNamespace:
     """Make a namespace and pin it, `lo` up.
 
@@ -24,14 +23,14 @@ class AddNamespace:
     sysctls: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RemoveNamespace:
     """Let go of a namespace of ours; its links are gone already."""
 
     namespace: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AddLink:
     """Make a link, with all that the value says; a veth with its `other` end.
 
@@ -44,7 +43,7 @@ class AddLink:
     other: Link | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SetLink:
     """Make an existing link what the value says, but for what makes it (`vxlan`).
 
@@ -55,7 +54,7 @@ class SetLink:
     link: Link
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ReleaseLink:
     """Take a link that is not ours out of a bridge that is."""
 
@@ -63,7 +62,7 @@ class ReleaseLink:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RemoveLink:
     """Delete a link of ours; with one end of a veth pair goes the other."""
 
@@ -71,7 +70,7 @@ class RemoveLink:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PutAddress:
     """Give a link an address, without duplicate detection."""
 
@@ -79,7 +78,7 @@ class PutAddress:
     address: Address
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RemoveAddress:
     """Take an address from a link."""
 
@@ -87,7 +86,7 @@ class RemoveAddress:
     address: Address
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PutRoute:
     """Add a route; it replaces ours to the same destination."""
 
@@ -95,7 +94,7 @@ class PutRoute:
     route: Route
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RemoveRoute:
     """Delete a route of ours."""
 
@@ -103,7 +102,7 @@ class RemoveRoute:
     route: Route
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PutFdb:
     """Send frames to `mac` to `vtep`, whatever was said of it before."""
 
@@ -113,7 +112,7 @@ class PutFdb:
     vtep: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RemoveFdb:
     """Forget where frames to `mac` go."""
 
@@ -122,7 +121,7 @@ class RemoveFdb:
     mac: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PutNeighbour:
     """Answer for `ip` with `mac`, permanently."""
 
@@ -132,7 +131,7 @@ class PutNeighbour:
     mac: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RemoveNeighbour:
     """Answer for `ip` no more."""
 
@@ -141,7 +140,7 @@ class RemoveNeighbour:
     ip: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PutFlood:
     """Send what is for all to `vtep` too."""
 
@@ -150,7 +149,7 @@ class PutFlood:
     vtep: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RemoveFlood:
     """Send what is for all to `vtep` no more."""
 
@@ -159,7 +158,7 @@ class RemoveFlood:
     vtep: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PutStation:
     """Let a bridge send frames to `mac` out of `port` alone: a static entry."""
 
@@ -168,7 +167,7 @@ class PutStation:
     mac: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RemoveStation:
     """Delete a bridge's entry of `mac`, static or not."""
 
@@ -177,7 +176,7 @@ class RemoveStation:
     mac: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SetSysctl:
     """Write a value below /proc/sys, as it stands in that namespace."""
 
@@ -186,7 +185,7 @@ class SetSysctl:
     value: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PutTable:
     """Make a firewall table exactly this, in one transaction."""
 
@@ -194,7 +193,7 @@ class PutTable:
     table: Table
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ChangeElements:
     """Delete and add elements of a table's sets, in one transaction.
 
@@ -208,7 +207,7 @@ class ChangeElements:
     added: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RemoveTable:
     """Delete a firewall table of ours."""
 
@@ -217,7 +216,7 @@ class RemoveTable:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class MendIntruder:
     """Remove what others put into a namespace of ours, or restore what is missing."""
 
@@ -265,7 +264,7 @@ Operation = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Failure:
     """An operation that a kernel refused: which, and why, by its name in errno.h.
 

@@ -302,9 +302,18 @@ class Node(NodeCommands):
     def _carry(self, now: float, output: Output) -> None:
         """Seal what the control plane wants sent; pass on what it says."""
         match output:
-            case SendDatagram(peer, address, frame, asks):
-                assert peer is not None, "a datagram has an addressee"
-                self._posting.send(now, peer, address, frame, streamed=False, asks=asks)
+            # The fields of what is made of every packet are read by name: a pattern
+            # looks each up anew.
+            case SendDatagram():
+                assert output.peer is not None, "a datagram has an addressee"
+                self._posting.send(
+                    now,
+                    output.peer,
+                    output.address,
+                    output.data,
+                    streamed=False,
+                    asks=output.asks,
+                )
             case SendStream(None, address, frame):
                 self._posting.meet(now, address, frame)
             case SendStream(peer, address, frame) if peer is not None:

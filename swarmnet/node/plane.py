@@ -321,8 +321,8 @@ class Plane(PlaneCommands):
             case Deliver(payload, sender) if payload.key[:1] == ROW:
                 self._spreading.note_delivered(payload)
                 self.tables.receive_row(now, sender, payload.data)
-            case Rode(sender, rider):
-                self._riders.take(now, sender, rider)
+            case Rode():
+                self._riders.take(now, output.sender, output.rider)
             case MemberChanged(member, _, current):
                 self.tables.note_presence(now, member, PRESENCE[current])
                 self.addressing.note_presence(now, member, PRESENCE[current])

@@ -2,8 +2,7 @@
 
 To wake costs a process more than a datagram does, for all that it touches has left the
 caches meanwhile. So while datagrams come fast they are let gather until some are there,
-and are taken together. How long that takes counts from the last time, so a node that
-has no time to spare waits for nothing.
+and are taken together. How long that takes counts from the last time.
 """
 
 from typing import Final
@@ -18,12 +17,15 @@ BURST: Final = 200
 """So many above that are no flood yet: what gossip brings of one event."""
 FLOOD_S: Final = 0.25
 """What has been a flood is one for at most so much longer."""
-GATHER: Final = 8
+GATHER: Final = 12
 """So many are to be taken together, if they come within `INTERVAL_S_MAX`.
 
-Of more, whoever waits for answers before it asks on would wait as well: with 16 a node
-and 32 probes in flight worked by turns, at half the rate; with 8 they do not.
+Fewer where they come faster, down to none at one in `ANSWER_S`: whoever waits for
+answers before it asks on would wait as well, and node and asker work by turns.
 """
+ANSWER_S: Final = 1e-4
+"""About what an answer takes. A node that is asked as often has no time to spare, and
+what comes while it answers gathers by itself."""
 INTERVAL_S_MAX: Final = 0.01
 """Well below any timeout; what comes in so long fits the buffer of an agent's socket,
 which is enlarged beyond what others may have."""
@@ -57,4 +59,5 @@ class Moderation:
         self._level = min(level, BURST + FLOOD_S * FLOOD_PER_S)
         if self._level <= BURST:
             return 0.0
-        return min(INTERVAL_S_MAX, GATHER / max(self._rate_per_s, FLOOD_PER_S))
+        spare_s = 1 / max(self._rate_per_s, FLOOD_PER_S) - ANSWER_S
+        return max(0.0, min(INTERVAL_S_MAX, GATHER * spare_s))

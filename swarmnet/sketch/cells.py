@@ -6,10 +6,10 @@ which `swarmnet.sketch.peeling` reads. Yang, Gilad, Alizadeh (SIGCOMM 2024).
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+from swarmnet.records import record
 from swarmnet.sketch.hashing import checksum
 from swarmnet.sketch.mapping import CELLS_MAX, indices
 
@@ -28,7 +28,7 @@ _COUNT_ZERO: Final = 2 ** (_COUNT_BITS - 1)
 _COLUMNS_KEPT: Final = 2**14
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Cell:
     """The sum of some elements: how many, their XOR and the XOR of their checksums.
 

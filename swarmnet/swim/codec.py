@@ -18,7 +18,6 @@ but `BadPacket`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
 from typing import Final
@@ -32,6 +31,7 @@ from swarmnet.ids import (
     Scope,
     unpack_address_untrusted,
 )
+from swarmnet.records import record
 from swarmnet.swim.claim import Claim
 from swarmnet.swim.coordinates import (
     COORDINATE_BYTES,
@@ -107,11 +107,12 @@ class Kind(IntEnum):
     HEARTBEAT = 15
 
 
+_PING: Final = int(Kind.PING)
+"""Looked up once: members of enumerations are found slowly."""
 _ACK: Final = int(Kind.ACK)
-"""Looked up once: acks are many, and members of enumerations are found slowly."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Frame:
     """A decoded datagram or stream frame; `unknown` counts the skipped messages."""
 
@@ -138,16 +139,17 @@ FRAME_OVERHEAD_BYTES: Final = 4
 def encode_message(message: Message) -> bytes:
     """Return a message's bytes, to stand in a frame."""
     match message:
-        case Ping(sequence, Digest(sum128, count), rider):
-            more = (rider,) if rider else ()
-            return pack((Kind.PING, sequence, sum128, count, *more))
+        case Ping():
+            digest = message.digest
+            fields = (_PING, message.sequence, digest.sum128, digest.count)
+            return pack((*fields, message.rider) if message.rider else fields)
         case Heartbeat(Digest(sum128, count), rider):
             more = (rider,) if rider else ()
             return pack((Kind.HEARTBEAT, sum128, count, *more))
-        case Ack(sequence, coordinate):
-            if coordinate is None:
-                return pack((_ACK, sequence))
-            return encode_ack(sequence, coordinate)
+        case Ack():
+            if message.coordinate is None:
+                return pack((_ACK, message.sequence))
+            return encode_ack(message.sequence, message.coordinate)
         case Nack(sequence):
             return pack((Kind.NACK, sequence))
         case PingRequest(sequence, target, address, wait_s):

@@ -19,7 +19,7 @@ a liar must thus show a round trip of x, and honest peers then undo it as fast.
 """
 
 from array import array
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from math import dist, fsum, hypot
 from random import Random
@@ -28,6 +28,7 @@ from typing import Final
 
 from swarmnet.errors import BadPacket
 from swarmnet.ids import NodeId
+from swarmnet.records import record
 
 DIMENSIONS: Final = 8
 """Ledlie et al. saw no gain beyond 7; serf uses 8."""
@@ -65,7 +66,7 @@ _LENGTH_S_ACCEPTED: Final = VECTOR_S_MAX * (1 + 1e-6)
 _UNPACKED_MAX: Final = 1 << 14
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Coordinate:
     """Where a node is in the space of round trips.
 

@@ -8,6 +8,7 @@ from random import Random
 
 from swarmnet.errors import Refused
 from swarmnet.ids import Address, NodeId
+from swarmnet.records import record
 from swarmnet.swim.awareness import Awareness
 from swarmnet.swim.budget import Budget
 from swarmnet.swim.cadence import probe_interval
@@ -86,7 +87,7 @@ class Due(IntEnum):
 Reason = tuple[Due, NodeId | int | None]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Route:
     """Where to send: a member, and the address at which it is reached.
 

@@ -4,15 +4,14 @@ A datagram or stream frame holds one or more messages, handled in order. Claims 
 before the message that they explain: an accusation before the ping of the accused.
 """
 
-from dataclasses import dataclass
-
 from swarmnet.ids import Address, NodeId
+from swarmnet.records import record
 from swarmnet.swim.claim import Claim
 from swarmnet.swim.coordinates import Coordinate
 from swarmnet.swim.outputs import Payload
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Digest:
     """A set of claims in 16 bytes, and how many claims it has."""
 
@@ -20,7 +19,7 @@ class Digest:
     count: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Ping:
     """Are you there? Answered by an Ack with the same sequence number.
 
@@ -32,7 +31,7 @@ class Ping:
     rider: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Heartbeat:
     """I am there, and hear others. To whoever watches the sender, and never answered.
 
@@ -43,7 +42,7 @@ class Heartbeat:
     rider: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Ack:
     """The pinged member is there.
 
@@ -55,14 +54,14 @@ class Ack:
     coordinate: Coordinate | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Nack:
     """The helper is there, but the target has not answered it (Lifeguard IV-A)."""
 
     sequence: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PingRequest:
     """Ping `target` for me (SWIM's ping-req), and say so if it is silent for `wait_s`.
 
@@ -75,14 +74,14 @@ class PingRequest:
     wait_s: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ClaimNews:
     """A claim, new to the sender a moment ago or asked for by the receiver."""
 
     claim: Claim
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PayloadNews:
     """An application payload; `item` is the message's own bytes."""
 
@@ -90,7 +89,7 @@ class PayloadNews:
     item: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Have:
     """I hold the payloads with these 64-bit ids.
 
@@ -102,47 +101,47 @@ class Have:
     reminds: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Want:
     """Send me the payloads with these 64-bit ids."""
 
     payload_ids: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Compare:
     """This is my digest; if yours differs, let us find out in what."""
 
     digest: Digest
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SketchOffer:
     """The first cells of the sender's sketch of its claims, encoded by `sketch`."""
 
     cells: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class WantClaims:
     """Send me the claims whose 64-bit elements are these."""
 
     elements: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Ranges:
     """A range-based reconciliation message, as `sketch` encodes it. Stream only."""
 
     ranges: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Join:
     """Admit me; my alive claim stands before this. Stream only."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Welcome:
     """Admitted; some members' claims stand before this. Stream only."""
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 from swarmnet.ids import Address, NodeId, Scope
+from swarmnet.records import record
 from swarmnet.swim.reach import Reach
 
 
@@ -23,7 +24,7 @@ class PayloadClass(IntEnum):
     NORMAL = 1
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SendDatagram:
     """Send `data` once, unreliably.
 
@@ -37,7 +38,7 @@ class SendDatagram:
     asks: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SendStream:
     """Send `data` as one frame, reliably and in order, over the stream to `peer`.
 
@@ -71,7 +72,7 @@ class ReachChanged:
     reach: Reach
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Payload:
     """An application's news: opaque bytes, and how they travel.
 
@@ -87,7 +88,7 @@ class Payload:
     body: bytes = field(default=b"", compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Deliver:
     """A payload that is new here; it travels on only after `relay(now, payload)`.
 
@@ -130,7 +131,7 @@ class IdentityConflict:
     address: Address
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rode:
     """A ping has brought what the room above has to say at `sender` (`Seams.rider`)."""
 

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from swarmnet.ids import NodeId, Scope
+from swarmnet.records import record
 from swarmnet.tables.row import SIGN_DOMAIN, Row, Version
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Save:
     """Write a row of our own to storage, before anything that follows is sent."""
 
@@ -21,14 +22,14 @@ class Unsave:
     row: Row
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Spread:
     """Pass a row on to all nodes of its scope: our own, or news found good."""
 
     row: Row
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Send:
     """Send a message to a peer.
 
@@ -40,7 +41,7 @@ class Send:
     streamed: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Verify:
     """Find out whose rows these are, all at once, and tell it: `verified`.
 
