@@ -12,7 +12,7 @@ from benchmarks.values import Of, Question, Row, Target, question
 from sim.options import Options
 from sim.scenarios.asymmetric import Way
 
-NODES: Final = (200, 32)
+NODES: Final = (200, 16)
 """Fewer when it must be quick, of whom one is badly connected."""
 
 

@@ -21,7 +21,7 @@ BOUNDS: Final = (
     ("random", 25, 0.075, 0.33),
 )
 """Matrix, nodes, and serf's bounds of the mean and the largest error."""
-QUICK: Final = 3
+QUICK: Final = 2
 """So many of them are enough when it must be quick."""
 
 

@@ -28,7 +28,7 @@ from swarmnet.tables.outputs import Send
 SHARED: Final = 10_000
 RIDER_BYTES: Final = 4 + 16 + 4
 """What stands for a network, its digest, its count (`node.rider`)."""
-SEEDS: Final = (200, 20)
+SEEDS: Final = (200, 10)
 QUIET_BYTES: Final = 100.0
 BYTES_MAX: Final = {1: 450.0, 10: 600.0, 100: 6000.0}
 ONE_TRIP_MAX: Final = 10
