@@ -32,7 +32,7 @@ def answer(lab: Lab) -> list[Row | Picture]:
 
     The pictures are of the first seed.
     """
-    seeds, nodes = lab.seeds(20, 2), NODES[lab.quick]
+    seeds, nodes = lab.seeds(20, 1), NODES[lab.quick]
     settings = {"at_s": str(AT_S), "length_s": str(CUT_S)}
     options = Options("partition", nodes=nodes, settings=settings)
     core = beside(lab, options, seeds)

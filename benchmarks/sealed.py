@@ -32,7 +32,7 @@ def answer(lab: Lab) -> list[Row]:
 
 
 def _idle(lab: Lab) -> list[Row]:
-    seeds = lab.seeds(20, 2)
+    seeds = lab.seeds(20, 1)
     rows = []
     for case, nodes, seconds, settings in (
         ("sessions made as they are needed", NODES[lab.quick], 60.0, ON),
@@ -54,7 +54,7 @@ def _idle(lab: Lab) -> list[Row]:
 
 
 def _update(lab: Lab) -> list[Row]:
-    seeds = lab.seeds(20, 2)
+    seeds = lab.seeds(20, 1)
     nodes = NODES[lab.quick]
     options = Options("update", nodes, settings=ON)
     runs = (
