@@ -13,7 +13,7 @@ from swarmnet.errors import BadPacket, Refused
 from swarmnet.ids import CLUSTER, NodeId, Scope
 from swarmnet.node.endpoints import KnownEndpoint
 from swarmnet.node.network_facts import NetworkFlag
-from swarmnet.node.networks import KnownNetwork
+from swarmnet.node.networks import ID_SHOWN, KnownNetwork
 from swarmnet.node.seat import decode_seat_untrusted
 from swarmnet.overlay.mtu import network_mtu
 from swarmnet.runtime.health import in_sync
@@ -128,8 +128,28 @@ class Views:
     # Networks
 
     def network_names(self) -> dict[Scope, str]:
-        """Return what each network is shown as."""
-        return self._node.addressing.networks.names()
+        """Return what each network is shown as.
+
+        Those that go are none, but for those in which sandboxes of ours are left.
+        """
+        names = self._node.addressing.networks.names()
+        for known in self._left_behind():
+            name = known.facts.name
+            apart = f"{name}~{known.id.hex()[:ID_SHOWN]}"
+            names[known.id] = apart if name in names.values() else name
+        return names
+
+    def _left_behind(self) -> list[KnownNetwork]:
+        """Return the networks that go though sandboxes of ours are in them.
+
+        Whoever removed them could not know: we were cut off, or just connected one.
+        """
+        addressing = self._node.addressing
+        return [
+            known
+            for known in addressing.networks.all()
+            if known.is_removing and addressing.endpoints.mine(known.id)
+        ]
 
     def find_network(self, reference: str) -> KnownNetwork:
         """Return the network that is meant.
@@ -292,6 +312,14 @@ class Views:
         if life.standing.sealed is not None and life.standing.root is None:
             yield "the root's key is sealed: no manager can be made here; unlock it"
         yield from node.addressing.networks.warnings()
+        for known in self._left_behind():
+            name = self.network_names()[known.id]
+            own = [one for one in life.own_endpoints() if one.network == known.id]
+            inside = ", ".join(sorted({one.facts.sandbox for one in own}))
+            yield (
+                f"network {name}: was removed while {inside} joined it, and goes when"
+                f" that is out: swarmnet network disconnect {name} SANDBOX"
+            )
         yield from life.plane.desired.warnings()
         yield from life.resolver.warnings()
         yield from node.certification.renewing.warnings()

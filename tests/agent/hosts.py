@@ -134,6 +134,8 @@ class Host:
         return {
             "SWARMNET_RUN_DIR": str(self.run_dir),
             "PYTHONPATH": os.pathsep.join(one for one in paths if one),
+            # Or `-m` would find what lies in this folder before all else.
+            "PYTHONSAFEPATH": "1",
         }
 
     def serves(self) -> bool:

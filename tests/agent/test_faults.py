@@ -113,6 +113,39 @@ def test_one_deaf_path_harms_nobody(cluster: World) -> None:
     cluster[0].delete("networks/around")
 
 
+def test_what_joined_a_network_that_was_removed_meanwhile_can_leave_it(
+    cluster: World,
+) -> None:
+    cluster[0].post("networks", name="gone")
+    cluster.until_known("gone")
+    # So that this host has addresses of it to give.
+    cluster[2].sandbox("first", "gone")
+    cluster[2].post("networks/gone/disconnect", sandbox="first")
+    until("nobody", lambda: not cluster[0].get("networks/gone")["nodes"])
+    cluster[2].cut()
+    until("dead", lambda: cluster[0].states()["n2"] == "dead")
+    cluster[2].sandbox("late", "gone")
+    cluster[0].delete("networks/gone")
+    cluster[2].mend()
+    cluster.until_alive()
+    told = until("told", lambda: found_in(cluster[2], "was removed while late joined"))
+    assert "swarmnet network disconnect gone" in told
+    assert [one["name"] for one in cluster[2].get("networks")] == ["gone"]
+    assert not knows(cluster[0], "gone")
+    refused = cluster[2].run("network", "rm", "gone")
+    assert (refused.status, "late on n2" in refused.err) == (1, True), refused
+    assert cluster[2].run("network", "disconnect", "gone", "late").status == 0
+    for name in ("first", "late"):
+        assert cluster[2].run("sandbox", "rm", name).status == 0
+    until("forgotten", lambda: not knows(cluster[2], "gone"))
+    assert not found_in(cluster[2], "was removed while")
+
+
+def found_in(host: Host, words: str) -> str | None:
+    """Return the warning of a host's status that has some words, or None."""
+    return next((one for one in host.get("status")["warnings"] if words in one), None)
+
+
 def test_a_partition_heals_and_no_address_is_doubled(make_world: MakeWorld) -> None:
     world = make_world(5)
     world.begin()

@@ -89,6 +89,9 @@ def test_the_command_line_from_network_create_to_rm(cluster: World) -> None:
     # Whoever takes no part in a network asks one that does.
     until("it is known", knows, cluster[1], "cli")
     assert cluster[1].get("networks/cli")["endpoints"] == [endpoint]
+    refused = cluster[1].run("network", "rm", "cli")
+    told = "network cli: has endpoints box on n0; disconnect them first"
+    assert (refused.status, told in refused.err) == (1, True), refused
     assert host.run("network", "disconnect", "cli", "box").status == 0
     assert host.run("sandbox", "rm", "box").status == 0
     assert host.run("network", "rm", "cli").status == 0

@@ -12,6 +12,8 @@ from tests.agent.hosts import Host, World, until
 
 MakeWorld = Callable[[int], World]
 ROOT = Path(__file__).parents[2]
+BEFORE = "0.0.1"
+"""What the commit before calls itself here, so that it is seen to run."""
 
 
 @pytest.fixture
@@ -23,6 +25,7 @@ def before(tmp_path: Path) -> Path:
         pytest.skip(f"no commit before this one: {done.stderr.decode().strip()}")
     with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
         archive.extractall(tmp_path, filter="data")
+    (tmp_path / "swarmnet" / "__init__.py").write_text(f'__version__ = "{BEFORE}"\n')
     return tmp_path
 
 
@@ -34,6 +37,9 @@ def test_consecutive_versions_make_one_cluster_and_are_upgraded_in_place(
     older = world[0] if first == "older" else world[1]
     older.python_path = before
     world.begin()
+    assert [one.get("status")["version"] == BEFORE for one in world] == [
+        one is older for one in world
+    ]
     world[0].post("networks", name="web")
     world.until_known("web")
     for host in world:
@@ -44,6 +50,7 @@ def test_consecutive_versions_make_one_cluster_and_are_upgraded_in_place(
     assert older.pings("box", next(iter(world[2].endpoints("web"))))
     older.start()
     world.until_alive()
+    assert older.get("status")["version"] != BEFORE
     check_all_reach_all(world, "box")
     for host in world:
         host.sandbox("more", "web")
