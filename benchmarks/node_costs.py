@@ -39,7 +39,7 @@ WHOLE_CPU: Final = Measure(
 )
 HELD: Final = Measure(
     *("memory", "memory of a view", "B", Theory.LINEAR, 30),
-    "what Python allocates, exactly; a cache of sketches' columns, 14 MB, is not in it",
+    "what Python allocates, exactly; a cache of sketches' columns, 2 MB, is not in it",
 )
 WHOLE_HELD: Final = Measure(
     *("whole-memory", "memory of a whole node", "B", Theory.LINEAR, 30),

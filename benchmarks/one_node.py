@@ -229,7 +229,7 @@ def _traced(options: Options) -> int:
 def forget_columns() -> None:
     """Empty the cache of sketches' columns, and collect what is garbage.
 
-    A process keeps those of the last 16,384 elements, whatever it holds: 14 MB that
+    A process keeps those of the last 2,048 elements, whatever it holds: 2 MB that
     would pass for growth up to there, and for none beyond.
     """
     _column.cache_clear()

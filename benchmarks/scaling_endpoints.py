@@ -70,7 +70,7 @@ STREAMED: Final = Measure(
 )
 HELD: Final = Measure(
     *("held", "memory of the tables", "B", Theory.LINEAR, 100),
-    "what Python allocates, exactly; a cache of sketches' columns, 14 MB, is not in it",
+    "what Python allocates, exactly; a cache of sketches' columns, 2 MB, is not in it",
 )
 APPLY: Final = Measure(
     *("apply", "CPU to apply one more", "us", Theory.CONSTANT),

@@ -24,8 +24,9 @@ _COUNT_BITS: Final = 32
 _COUNT_MASK: Final = 2**_COUNT_BITS - 1
 _COUNT_ZERO: Final = 2 ** (_COUNT_BITS - 1)
 
-# One column is about 1 KB, so this is some 16 MB at most, once per process.
-_COLUMNS_KEPT: Final = 2**14
+# One column is about 1 KB, so this is some 2 MB at most, once per process. An agent
+# needs each twice, to add and to remove it; a simulation's nodes within moments.
+_COLUMNS_KEPT: Final = 2**11
 
 
 @record

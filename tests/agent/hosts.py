@@ -35,7 +35,7 @@ WAIT_S: Final = 20.0
 START_S: Final = 60.0
 CALL_S: Final = 30.0
 POLL_S: Final = 0.01
-PYTHON: Final = (sys.executable, "-m", "swarmnet")
+PYTHON: Final = (sys.executable, "-P", "-m", "swarmnet")
 NFT_LOSS: Final = "table inet loss { chain in { type filter hook input priority -300; "
 
 
@@ -130,12 +130,10 @@ class Host:
             until(f"{self.name} serves", self.serves, within_s=START_S)
 
     def _environment(self) -> dict[str, str]:
-        paths = [str(self.python_path or ""), os.environ.get("PYTHONPATH", "")]
+        paths = filter(None, (self.python_path, os.environ.get("PYTHONPATH")))
         return {
             "SWARMNET_RUN_DIR": str(self.run_dir),
-            "PYTHONPATH": os.pathsep.join(one for one in paths if one),
-            # Or `-m` would find what lies in this folder before all else.
-            "PYTHONSAFEPATH": "1",
+            "PYTHONPATH": os.pathsep.join(map(str, paths)),
         }
 
     def serves(self) -> bool:
