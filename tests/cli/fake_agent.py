@@ -25,11 +25,13 @@ class Asked:
 class Raw:
     """Bytes that are sent as they are, after which the connection is closed.
 
-    If it is held, then only once the client has gone.
+    If it is held, then only once the client has gone. `rest` follows once `may_go` on.
     """
 
     data: bytes
     is_held: bool = False
+    rest: bytes = b""
+    may_go: threading.Event = field(default_factory=threading.Event)
 
 
 @dataclass
@@ -81,6 +83,8 @@ class _Handler(BaseHTTPRequestHandler):
         answer = self.agent.answer
         if isinstance(answer, Raw):
             self.wfile.write(answer.data)
+            if answer.rest and answer.may_go.wait(WAIT_S):
+                self.wfile.write(answer.rest)
             if answer.is_held:
                 self.rfile.read()
         elif isinstance(answer, Silence):

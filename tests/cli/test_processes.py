@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from time import monotonic
 
 import pytest
 
@@ -69,6 +70,29 @@ def test_ctrl_c_gives_the_command_up_at_once(
     assert process.communicate(timeout=WAIT_S) == ("", "")
     assert process.returncode == 130
     assert silence.hung_up.wait(WAIT_S)
+
+
+@pytest.mark.slow
+def test_what_is_answered_is_told_though_ctrl_c_comes(
+    run_dir: Path, agent: FakeAgent
+) -> None:
+    body = b'{"id":"ab","name":"web"}'
+    answer = Raw(b"HTTP/1.1 200 OK\r\nContent-Length: 24\r\n\r\n", rest=body)
+    agent.answer = answer
+    process = start(run_dir, "network", "create", "web")
+    end = monotonic() + WAIT_S
+    while not blocked(process.pid) >> (signal.SIGINT - 1) & 1:
+        assert monotonic() < end, "it heeds interrupts for ever"
+    process.send_signal(signal.SIGINT)
+    answer.may_go.set()
+    assert process.communicate(timeout=WAIT_S) == ("ab\n", "")
+    assert process.returncode == 0
+
+
+def blocked(pid: int) -> int:
+    """Return the mask of signals that a process has blocked (proc(5))."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(one.split()[1], 16) for one in lines if one.startswith("SigBlk:"))
 
 
 @pytest.mark.slow

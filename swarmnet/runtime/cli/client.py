@@ -7,6 +7,7 @@ command up at the agent.
 import errno
 import json
 import os
+import select
 import socket
 import struct
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from contextlib import contextmanager, suppress
 from typing import Final
 
 from swarmnet.errors import Refused
+from swarmnet.runtime.cli import interrupts
 from swarmnet.runtime.cli.answers import Json
 from swarmnet.runtime.cli.http11 import (
     OK,
@@ -121,6 +123,9 @@ def ask(
     _send(sock, method, path, body)
     if sock.gettimeout() is None:
         wait_readable(sock, waiting_for)
+    if method != "GET":
+        select.select((sock,), (), (), sock.gettimeout())
+        interrupts.hold()
     with sock.makefile("rb") as source:
         head = read_head(source)
         return _answer(head, b"".join(read_body(source, head)))

@@ -14,6 +14,7 @@ from typing import Final
 import click
 
 from swarmnet.errors import Refused
+from swarmnet.runtime.cli import interrupts
 from swarmnet.runtime.cli.answers import Json
 from swarmnet.runtime.cli.http11 import percent_encoded
 from swarmnet.runtime.cli.outcomes import (
@@ -183,7 +184,8 @@ class Root(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         """Run the command that was asked for."""
         try:
-            return super().invoke(ctx)
+            with interrupts.at_end():
+                return super().invoke(ctx)
         except Refused as refused:
             status, text = FAILED, str(refused)
         except NoAgent as unreached:
