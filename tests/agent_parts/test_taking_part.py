@@ -147,7 +147,7 @@ def test_nobody_listens() -> None:
 def test_strange_questions_are_refused(ask: str, junk: Any) -> None:
     async def test(part: TakingPart) -> None:
         swim = SimpleNamespace(member=lambda _: None)
-        networks = SimpleNamespace(names=dict)
+        networks = SimpleNamespace(names=dict, all=list)
         endpoints = SimpleNamespace(all=lambda *_: iter(()))
         addressing = SimpleNamespace(networks=networks, endpoints=endpoints)
         life: Any = SimpleNamespace(

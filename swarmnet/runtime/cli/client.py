@@ -10,12 +10,11 @@ import os
 import select
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
 from swarmnet.errors import Refused
-from swarmnet.runtime.cli import interrupts
 from swarmnet.runtime.cli.answers import Json
 from swarmnet.runtime.cli.http11 import (
     OK,
@@ -113,9 +112,15 @@ def _bound_sends(sock: socket.socket, timeout_s: float) -> None:
 
 
 def ask(
-    sock: socket.socket, method: str, path: str, body: Json, waiting_for: str
+    sock: socket.socket,
+    method: str,
+    path: str,
+    body: Json,
+    waiting_for: str,
+    *,
+    begins: Callable[[], None] | None = None,
 ) -> Json:
-    """Return what the agent answers.
+    """Return what the agent answers; `begins`, if any, is called as soon as it does.
 
     Raises:
         Refused: it refused, or failed.
@@ -123,9 +128,9 @@ def ask(
     _send(sock, method, path, body)
     if sock.gettimeout() is None:
         wait_readable(sock, waiting_for)
-    if method != "GET":
+    if begins is not None:
         select.select((sock,), (), (), sock.gettimeout())
-        interrupts.hold()
+        begins()
     with sock.makefile("rb") as source:
         head = read_head(source)
         return _answer(head, b"".join(read_body(source, head)))

@@ -79,7 +79,8 @@ class Console:
 
         where = _joined(path)
         with client.connected(self.run_dir, timeout_s) as sock:
-            return client.ask(sock, method, where, body, waiting_for)
+            begins = None if method == "GET" else interrupts.hold
+            return client.ask(sock, method, where, body, waiting_for, begins=begins)
 
     def show(self, answer: Json, lines: Lines) -> None:
         """Print an answer: as it is if JSON is asked for, else as `lines` say it."""
