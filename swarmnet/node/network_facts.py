@@ -30,6 +30,8 @@ from swarmnet.wire import Value, array, blob, natural, pack, unpack_array_untrus
 NONCE_BYTES: Final = 8
 NETWORK_ID_BYTES: Final = 16
 ENDPOINT_ID_BYTES: Final = 16
+ID_SHOWN: Final = 8
+"""So many digits of an id tell two networks of one name apart."""
 NAME_CHARACTERS_MAX: Final = 63
 """A label of DNS (RFC 1035, section 2.3.4): of networks and of endpoints."""
 HEIRS_MAX: Final = 8
@@ -42,6 +44,11 @@ VALUE_BYTES_MAX: Final = 850
 MAC_BYTES: Final = 6
 _PERSON: Final = b"swarmnet.network"
 _NOTHING: Final[Mapping[str, str]] = {}
+
+
+def name_apart(name: str, network: Scope) -> str:
+    """Return as what a network is shown beside another of its name."""
+    return f"{name}~{network.hex()[:ID_SHOWN]}"
 
 
 class NetworkFlag(IntFlag):

@@ -7,7 +7,6 @@ stand, and so do two whose subnets overlap: their VNIs keep them apart.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
 
 from swarmnet.errors import BadPacket
 from swarmnet.ids import CLUSTER, NODE_ID_BYTES, NodeId, Scope
@@ -33,15 +32,13 @@ from swarmnet.node.network_facts import (
     PoolFacts,
     decode_network_untrusted,
     decode_pool_untrusted,
+    name_apart,
     network_id,
 )
 from swarmnet.node.realms import Realms
 from swarmnet.node.routes import Routes
 from swarmnet.tables.engine import Tables
 from swarmnet.tables.row import NETWORK, POOL, Name, Row
-
-ID_SHOWN: Final = 8
-"""So many digits of an id tell two networks of one name apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,7 +282,7 @@ class Networks:
         for known in self.standing():
             name = known.facts.name
             if name in used:
-                name = f"{name}~{known.id.hex()[:ID_SHOWN]}"
+                name = name_apart(name, known.id)
             used[name] = None
             names[known.id] = name
         return names

@@ -12,8 +12,8 @@ from swarmnet.doctor.standing import cure_of_refusal
 from swarmnet.errors import BadPacket, Refused
 from swarmnet.ids import CLUSTER, NodeId, Scope
 from swarmnet.node.endpoints import KnownEndpoint
-from swarmnet.node.network_facts import NetworkFlag
-from swarmnet.node.networks import ID_SHOWN, KnownNetwork
+from swarmnet.node.network_facts import NetworkFlag, name_apart
+from swarmnet.node.networks import KnownNetwork
 from swarmnet.node.seat import decode_seat_untrusted
 from swarmnet.overlay.mtu import network_mtu
 from swarmnet.runtime.health import in_sync
@@ -135,8 +135,8 @@ class Views:
         names = self._node.addressing.networks.names()
         for known in self._left_behind():
             name = known.facts.name
-            apart = f"{name}~{known.id.hex()[:ID_SHOWN]}"
-            names[known.id] = apart if name in names.values() else name
+            is_used = name in names.values()
+            names[known.id] = name_apart(name, known.id) if is_used else name
         return names
 
     def _left_behind(self) -> list[KnownNetwork]:
