@@ -67,6 +67,7 @@ def test_who_is_frozen_for_long_is_dead_and_comes_back(cluster: World) -> None:
         for name in names:
             host.post("networks/ice/disconnect", sandbox=name)
             host.delete(f"sandboxes/{name}")
+    cluster[0].delete("networks/ice")
 
 
 def test_a_cut_cable_heals(cluster: World) -> None:
@@ -129,7 +130,8 @@ def test_what_joined_a_network_that_was_removed_meanwhile_can_leave_it(
     cluster.until_alive()
     told = until("told", lambda: found_in(cluster[2], "was removed while late joined"))
     assert "swarmnet network disconnect gone" in told
-    assert [one["name"] for one in cluster[2].get("networks")] == ["gone"]
+    names = [one["name"] for one in cluster[2].get("networks")]
+    assert names.count("gone") == 1, names
     assert not knows(cluster[0], "gone")
     refused = cluster[2].run("network", "rm", "gone")
     assert (refused.status, "late on n2" in refused.err) == (1, True), refused
