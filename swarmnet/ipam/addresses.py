@@ -5,6 +5,8 @@ Rules, each after Docker's Swarm except where it says so:
 1. Addresses go up in serial order and wrap (`ledger`).
 2. A freed address rests (60 s by default; Docker: not at all) before it is given again,
    for the forwarding entries of other hosts may outlive the endpoint for a moment.
+   Before anybody is refused, that which has rested longest is given, if it was freed
+   here at least `EARLY_S` ago: by then others have heard, as good as always.
 3. An endpoint may name its address, also one outside the ip-range (that is what people
    set an ip-range for) and also one that rests: who names it wants just that one, and
    most often is the same container, restarted.
@@ -20,16 +22,18 @@ from swarmnet.errors import Refused
 from swarmnet.ipam.ledger import Ledger
 from swarmnet.ipam.spans import Spans
 from swarmnet.ipam.subnets import Subnet
-from swarmnet.timers import Timers
+from swarmnet.timers import Timers, earliest
 
 QUARANTINE_S: Final = 60.0
 """How long a freed address rests by default: well beyond any convergence time."""
+EARLY_S: Final = 5.0
+"""How long it rests in any case."""
 
 
 class Exhausted(Refused):
     """Nothing is left of what this node owns; others may have some.
 
-    `free_at` is when the next one comes free by itself, on the engine's clock, or None.
+    `free_at` is when the next one can be given, on the engine's clock, or None.
     """
 
     def __init__(self, message: str, free_at: float | None = None) -> None:
@@ -58,15 +62,14 @@ class Addresses:
     in an error, such as an endpoint's id. Times are seconds on the engine's clock. It
     gives nothing until `hold` has said what it owns. After a restart: a new allocator,
     `hold`, `restore` for every endpoint that exists, `rest` for those freed of late.
-
-    `give_early` gives the address freed longest ago when nothing else is left.
     """
 
     __slots__ = (
         "_aside",
         "_broken",
-        "_early",
+        "_foreign",
         "_ledger",
+        "_others",
         "_quarantine_s",
         "_resting",
         "subnet",
@@ -77,20 +80,21 @@ class Addresses:
         subnet: Subnet,
         *,
         quarantine_s: float = QUARANTINE_S,
-        give_early: bool = False,
         last: int | None = None,
     ) -> None:
         assert 0 <= quarantine_s < inf, f"quarantine of {quarantine_s} s"
         self.subnet = subnet
         self._ledger = Ledger(subnet.claimable(), subnet.assignable(), last=last)
         self._quarantine_s = quarantine_s
-        self._early = give_early
-        # Those that can be given early, and those that cannot: not owned, or outside
-        # the ip-range. So the oldest that can is found without a search. A deadline
-        # of `_aside` may outlive its rest: it wakes nothing that does not rest.
+        # Those that can be given early, those that others used, and those that cannot
+        # be given: not owned, or outside the ip-range. So the oldest that can is found
+        # without a search.
         self._resting: Timers[int] = Timers()
+        self._foreign: Timers[int] = Timers()
         self._aside: Timers[int] = Timers()
-        # Until when those would have rested that were named, and are in use.
+        # What rests in full, wherever it does.
+        self._others: set[int] = set()
+        # Until when those would have rested that are in use before.
         self._broken: dict[int, float] = {}
 
     @property
@@ -102,9 +106,8 @@ class Addresses:
         """Return how many addresses are owned, in use, resting and free."""
         self._wake(now)
         book = self._ledger
-        return Counts(
-            book.owned_count, book.used_count, len(self._resting), book.free_count
-        )
+        resting = len(self._resting) + len(self._foreign)
+        return Counts(book.owned_count, book.used_count, resting, book.free_count)
 
     def free(self, now: float) -> Spans:
         """Return what could be granted on: owned, assignable, not used nor at rest."""
@@ -121,7 +124,7 @@ class Addresses:
 
     def poll_timeout(self) -> float | None:
         """Return when the next address at rest comes free, or None."""
-        return self._resting.next()
+        return earliest(self._resting.next(), self._foreign.next())
 
     def hold(self, owned: Spans, first: Spans | None = None) -> tuple[int, ...]:
         """Own these from now on, and nothing else; those of `first` are given first.
@@ -131,24 +134,26 @@ class Addresses:
         """
         strays = self._ledger.hold(owned, first)
         until = {number: self._deadline(number) for number in self._ledger.resting}
-        self._resting, self._aside = Timers(), Timers()
+        self._resting, self._foreign, self._aside = Timers(), Timers(), Timers()
         for number, deadline in until.items():
             self._set_rest(number, deadline)
         return strays
 
-    def allocate(self, now: float, user: str) -> int:
-        """Give `user` the next address.
+    def allocate(self, now: float, user: str, *, early: bool = False) -> int:
+        """Give `user` the next address; `early` also one that has not quite rested.
 
         Raises:
             Exhausted: none is free here. Nothing has changed.
         """
         self._wake(now)
         address = self._ledger.take_next(user)
-        if address is None and self._early:
+        until = self._resting.at
+        if address is None and early and until - self._spared_s <= now:
             oldest = self._resting.pop_due(inf)
-            if oldest is not None:
-                self._ledger.wake(oldest)
-                address = self._ledger.take_next(user)
+            assert oldest is not None, "something rests until then"
+            self._broken[oldest] = until
+            self._ledger.wake(oldest)
+            address = self._ledger.take_next(user)
         if address is None:
             raise self._exhausted(now)
         return address
@@ -177,7 +182,7 @@ class Addresses:
             )
         if self._ledger.is_resting(address):
             self._broken[address] = self._deadline(address)
-        self._resting.cancel(address)
+        self._cancel(address)
         self._ledger.take(address, user)
 
     def release(self, now: float, address: int, user: str) -> bool:
@@ -185,6 +190,7 @@ class Addresses:
         if not self._ledger.put_back(address, user):
             return False
         self._broken.pop(address, None)
+        self._others.discard(address)
         self._set_rest(address, now + self._quarantine_s)
         return True
 
@@ -202,27 +208,31 @@ class Addresses:
 
     def restore(self, address: int, user: str) -> str | None:
         """Note an endpoint that exists; return who else uses its address, or None."""
-        self._resting.cancel(address)
+        self._cancel(address)
         return self._ledger.restore(address, user)
 
     def rest(self, address: int, until: float) -> None:
-        """Keep back an address until `until`, for one that was freed in another life.
+        """Keep back an address until `until`, for one that another life or node used.
 
-        One that is in use stays so.
+        It is not given early, for its user may not be gone. One in use stays so.
         """
         if self._ledger.user(address) is None:
             self._ledger.rest(address)
+            self._cancel(address)
+            self._others.add(address)
             self._set_rest(address, until)
 
     def _exhausted(self, now: float) -> Exhausted:
         counts = self.counts(now)
         subnet = f"subnet {self.subnet}"
-        free_at = self._resting.next()
+        own = self._resting.next()
+        early_at = None if own is None else own - self._spared_s
+        free_at = earliest(early_at, self._foreign.next())
         if free_at is not None:
             return Exhausted(
                 f"{subnet}: of {counts.owned} addresses here {counts.in_use} are in use"
-                f" and {counts.resting} rest for {self._quarantine_s:g} s after their"
-                f" use: the next comes free in {free_at - now:.1f} s",
+                f" and {counts.resting} rest after their use: the next can be given in"
+                f" {max(free_at - now, 0.0):.1f} s",
                 free_at,
             )
         if counts.owned == 0:
@@ -238,17 +248,30 @@ class Addresses:
             " something, or add a subnet"
         )
 
+    @property
+    def _spared_s(self) -> float:
+        """What is left of its rest when an address can be given early."""
+        return max(self._quarantine_s - EARLY_S, 0.0)
+
     def _wake(self, now: float) -> None:
-        for timers in (self._resting, self._aside):
+        for timers in (self._resting, self._foreign, self._aside):
             while (address := timers.pop_due(now)) is not None:
+                self._others.discard(address)
                 self._ledger.wake(address)
 
     def _set_rest(self, address: int, until: float) -> None:
-        is_ours = self._ledger.is_dynamic(address)
-        (self._resting if is_ours else self._aside).set(address, until)
+        timers = self._aside
+        if self._ledger.is_dynamic(address):
+            timers = self._foreign if address in self._others else self._resting
+        timers.set(address, until)
+
+    def _cancel(self, address: int) -> None:
+        for timers in (self._resting, self._foreign, self._aside):
+            timers.cancel(address)
 
     def _deadline(self, address: int) -> float:
-        ours = self._resting.deadline(address)
-        deadline = self._aside.deadline(address) if ours is None else ours
-        assert deadline is not None, f"{address} rests without an end"
-        return deadline
+        for timers in (self._resting, self._foreign, self._aside):
+            deadline = timers.deadline(address)
+            if deadline is not None:
+                return deadline
+        raise AssertionError(f"{address} rests without an end")

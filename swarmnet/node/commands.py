@@ -2,8 +2,8 @@
 
 A command is attempted at once. It happens as a whole, or raises and has changed
 nothing. Where it raises `Lacking`, somebody else may have what it lacks: that is asked
-for, and the command is attempted again when something has come, until it is refused or
-its time is over.
+for, and the command is attempted again when something has come, or comes free here,
+until it is refused or its time is over.
 """
 
 from collections import deque
@@ -23,12 +23,15 @@ Attempt = Callable[[float], object]
 class Lacking(Refused):
     """What is wanted is not this node's, or not yet; another may give it.
 
-    `wants` are tried in turn.
+    `wants` are tried in turn; at `free_at`, if any, this node has it itself.
     """
 
-    def __init__(self, message: str, wants: tuple[Want, ...]) -> None:
+    def __init__(
+        self, message: str, wants: tuple[Want, ...], free_at: float | None = None
+    ) -> None:
         super().__init__(message)
         self.wants = wants
+        self.free_at = free_at
 
 
 class NotYet(Refused):
@@ -64,6 +67,18 @@ class _Waiting:
         if isinstance(self.lacking, NotYet):
             return []
         return [one for one in self.lacking.wants if one not in self.refused]
+
+    @property
+    def again_at(self) -> float:
+        """When to attempt it again, or to give up."""
+        free_at = None if isinstance(self.lacking, NotYet) else self.lacking.free_at
+        return self.due if free_at is None else min(free_at, self.due)
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether nobody gives what is wanted, nor does it come free in time."""
+        is_given_up = isinstance(self.lacking, Lacking) and not self.wants
+        return is_given_up and self.again_at == self.due
 
     @property
     def reason(self) -> str:
@@ -110,18 +125,21 @@ class Commands:
         for waiting in list(self._waiting.values()):
             if want in waiting.wants:
                 waiting.refused[want] = reason
-                if not waiting.wants:
+                if waiting.is_hopeless:
                     self._fail(waiting)
 
     def handle_timeout(self, now: float) -> None:
-        """Give up what has waited for too long."""
+        """Attempt what can be done by now, and give up what has waited for too long."""
         for waiting in list(self._waiting.values()):
             if now >= waiting.due:
                 self._fail(waiting)
+            elif now >= waiting.again_at:
+                del self._waiting[waiting.ticket]
+                self._attempt(now, waiting.ticket, waiting.attempt, waiting)
 
     def poll_timeout(self) -> float | None:
         """Return when `handle_timeout` is wanted next, or None."""
-        return min((one.due for one in self._waiting.values()), default=None)
+        return min((one.again_at for one in self._waiting.values()), default=None)
 
     def _attempt(
         self, now: float, ticket: int, attempt: Attempt, before: _Waiting | None
@@ -134,7 +152,7 @@ class Commands:
             if before is not None:
                 waiting.refused = before.refused
             self._waiting[ticket] = waiting
-            if not waiting.wants and isinstance(lacking, Lacking):
+            if waiting.is_hopeless:
                 self._fail(waiting)
         except Refused as refused:
             self.outputs.append(Failed(ticket, str(refused)))

@@ -1,6 +1,7 @@
 """Connecting sandboxes to networks, and disconnecting them: wholly, or not at all."""
 
 from dataclasses import dataclass
+from itertools import product
 from random import Random
 
 from swarmnet.cnm.endpoint import is_station, parse_publish, show_mac
@@ -22,9 +23,10 @@ from swarmnet.node.network_facts import (
     check_value,
 )
 from swarmnet.node.networks import KnownNetwork, Networks, is_hashed
-from swarmnet.node.realms import Realms, Want
+from swarmnet.node.realms import Realms
 from swarmnet.tables.engine import Tables
 from swarmnet.tables.row import ENDPOINT
+from swarmnet.timers import earliest
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,24 +214,30 @@ class Connecting:
         ]
         if wanted is not None:
             return [self._claim(known, key, indices, wanted)]
-        wants: list[Want] = []
-        told = ""
-        for index in indices:
+        told, free_at = "", None
+        for early, index in product((False, True), indices):
             try:
-                return [(index, self._allocate(now, known, key, index))]
+                address = self._allocate(now, known, key, index, early=early)
             except Exhausted as exhausted:
-                wants.append((subnet_realm(known.id, index), None))
                 told = str(exhausted)
-        if wants:
-            raise Lacking(told + self._realms.hint(), tuple(wants))
-        return []
+                if early:
+                    free_at = earliest(free_at, exhausted.free_at)
+            else:
+                return [(index, address)]
+        if not indices:
+            return []
+        wants = tuple((subnet_realm(known.id, index), None) for index in indices)
+        raise Lacking(told + self._realms.hint(), wants, free_at)
 
-    def _allocate(self, now: float, known: KnownNetwork, key: bytes, index: int) -> IP:
+    def _allocate(
+        self, now: float, known: KnownNetwork, key: bytes, index: int, *, early: bool
+    ) -> IP:
         book = self._endpoints.book(known.id, index)
         assert book is not None, "every subnet of a known network has one"
         addresses = book.addresses
         if not is_hashed(known, index):
-            return addresses.subnet.address(addresses.allocate(now, key.hex()))
+            found = addresses.allocate(now, key.hex(), early=early)
+            return addresses.subnet.address(found)
         for address in hashes(known, index, self._me, key):
             if not self._endpoints.is_taken(known.id, index, address):
                 return address

@@ -9,6 +9,10 @@ from swarmnet.errors import Refused
 T = TypeVar("T")
 
 
+class Malformed(Refused):
+    """What was written is not of the form that is asked for."""
+
+
 class Fields:
     """One JSON object. `where` says which, in messages; `guide` where to read more.
 
@@ -22,7 +26,7 @@ class Fields:
     ) -> None:
         self._guide = guide
         if not isinstance(value, dict):
-            raise Refused(f"{where}: want an object in braces, not {_shown(value)}")
+            raise Malformed(f"{where}: want an object in braces, not {_shown(value)}")
         self._left: dict[str, object] = dict(value)
         self.where = where
 
@@ -30,12 +34,12 @@ class Fields:
         """Return a text; without a default it must be there.
 
         Raises:
-            Refused: it is missing or no text.
+            Malformed: it is missing or no text.
         """
         value = self._left.pop(name, default)
         if isinstance(value, str):
             return value
-        raise Refused(f"{self.where}: {name}: want a text, not {_shown(value)}")
+        raise Malformed(f"{self.where}: {name}: want a text, not {_shown(value)}")
 
     def optional(self, name: str, read: Callable[[str], T]) -> T | None:
         """Return what a text says, or None if it is missing or null."""
@@ -48,13 +52,13 @@ class Fields:
         """Return what a text says, as `read` tells it.
 
         Raises:
-            Refused: it is missing, or `read` refuses it or raises ValueError.
+            Malformed: it is missing, or `read` refuses it or raises ValueError.
         """
         text = self.text(name)
         try:
             return read(text)
         except ValueError as error:
-            raise Refused(f"{self.where}: {name} {text!r}: {error}") from None
+            raise Malformed(f"{self.where}: {name} {text!r}: {error}") from None
 
     def number(
         self, name: str, first: int, last: int, default: int | None
@@ -62,7 +66,7 @@ class Fields:
         """Return a whole number within bounds, or the default.
 
         Raises:
-            Refused: it is something else.
+            Malformed: it is something else.
         """
         value = self._left.pop(name, None)
         if value is None:
@@ -70,7 +74,7 @@ class Fields:
         is_number = isinstance(value, int) and not isinstance(value, bool)
         if isinstance(value, int) and is_number and first <= value <= last:
             return value
-        raise Refused(
+        raise Malformed(
             f"{self.where}: {name} {_shown(value)}: want a number from {first} to"
             f" {last}"
         )
@@ -79,30 +83,30 @@ class Fields:
         """Return true or false; false if it is missing.
 
         Raises:
-            Refused: it is neither.
+            Malformed: it is neither.
         """
         value = self._left.pop(name, False)
         if isinstance(value, bool):
             return value
-        raise Refused(f"{self.where}: {name} {_shown(value)}: want true or false")
+        raise Malformed(f"{self.where}: {name} {_shown(value)}: want true or false")
 
     def texts(self, name: str) -> list[str]:
         """Return a list of texts, empty if it is missing.
 
         Raises:
-            Refused: it is something else.
+            Malformed: it is something else.
         """
         found = self._list(name)
         for one in found:
             if not isinstance(one, str):
-                raise Refused(f"{self.where}: {name}: {_shown(one)}: want texts")
+                raise Malformed(f"{self.where}: {name}: {_shown(one)}: want texts")
         return [str(one) for one in found]
 
     def pairs(self, name: str) -> Mapping[str, str]:
         """Return an object of texts, empty if it is missing.
 
         Raises:
-            Refused: it is something else.
+            Malformed: it is something else.
         """
         inside = Fields(self._left.pop(name, {}), f"{self.where}: {name}")
         return {key: inside.text(key) for key in list(inside._left)}
@@ -111,7 +115,7 @@ class Fields:
         """Return a list of objects, empty if it is missing.
 
         Raises:
-            Refused: it is something else.
+            Malformed: it is something else.
         """
         return [
             Fields(one, f"{self.where}: {name}[{index}]")
@@ -122,18 +126,18 @@ class Fields:
         """Refuse fields that nobody has taken.
 
         Raises:
-            Refused: there are some.
+            Malformed: there are some.
         """
         if self._left:
             names = ", ".join(sorted(self._left))
-            raise Refused(f"{self.where}: unknown field {names}: see {self._guide}")
+            raise Malformed(f"{self.where}: unknown field {names}: see {self._guide}")
 
     def _list(self, name: str) -> list[object]:
         value = self._left.pop(name, None)
         if value is None:
             return []
         if not isinstance(value, list):
-            raise Refused(f"{self.where}: {name}: want a list, not {_shown(value)}")
+            raise Malformed(f"{self.where}: {name}: want a list, not {_shown(value)}")
         return value
 
 

@@ -55,7 +55,7 @@ class MembershipCommands:
             "forget_dead_after_s", FORGET_S_MIN, FORGET_S_MAX, None
         )
         name, place = await self._name_and_place(fields)
-        _done(fields)
+        fields.done()
         async with self._agent.changing:
             self._check_alone()
             standing = await trio.to_thread.run_sync(
@@ -86,7 +86,7 @@ class MembershipCommands:
             raise Unserved(400, "body: addresses: want one at least")
         addresses = [parse_address("address", text) for text in texts]
         name, place = await self._name_and_place(fields)
-        _done(fields)
+        fields.done()
         async with self._agent.changing:
             self._check_alone()
             welcome = await join_cluster(name, place, token, addresses)
@@ -282,13 +282,6 @@ def read_pools(fields: Fields) -> Sequence[Pool]:
 def default_name() -> str:
     """Return the host's name, as a node can have it."""
     return socket.gethostname().partition(".")[0] or "node"
-
-
-def _done(fields: Fields) -> None:
-    try:
-        fields.done()
-    except Refused as refused:
-        raise Unserved(400, str(refused)) from None
 
 
 def _self_shown(life: Life) -> dict[str, object]:

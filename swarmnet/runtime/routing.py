@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
 from swarmnet import __version__
@@ -14,7 +14,7 @@ from swarmnet.runtime.commands import ConnectWish, NetworkCommands
 from swarmnet.runtime.doctor.commands import DoctorCommands
 from swarmnet.runtime.explaining import Explaining
 from swarmnet.runtime.http import Answer, Request, Unserved
-from swarmnet.runtime.json_fields import Fields
+from swarmnet.runtime.json_fields import Fields, Malformed
 from swarmnet.runtime.life import Life
 from swarmnet.runtime.logs import recent
 from swarmnet.runtime.membership import MembershipCommands
@@ -25,7 +25,6 @@ from swarmnet.runtime.views import Json, Views
 if TYPE_CHECKING:
     from swarmnet.runtime.agent import Agent
 
-T = TypeVar("T")
 GUIDE: Final = "docs/api.md"
 PID_MAX: Final = 1 << 22
 Handler = Callable[[Fields, str], Awaitable[Answer]]
@@ -106,7 +105,10 @@ class Routing:
             raise Unserved(400, f"body: want an object, not {json.dumps(body)[:40]}")
         given = {key: value for key, value in body.items() if value is not None}
         fields = Fields(given, "body", GUIDE)
-        return await handler(fields, unquote(groups[0]) if groups else "")
+        try:
+            return await handler(fields, unquote(groups[0]) if groups else "")
+        except Malformed as malformed:
+            raise Unserved(400, str(malformed)) from None
 
     def _life(self) -> Life:
         life = self._agent.life
@@ -124,7 +126,7 @@ class Routing:
     # This node
 
     async def _status(self, fields: Fields, _: str) -> Answer:
-        taken(fields)
+        fields.done()
         if self._agent.life is None:
             notice = self._agent.notice
             return without_cluster([] if notice is None else [notice])
@@ -138,52 +140,52 @@ class Routing:
         return await self._membership.join(fields)
 
     async def _leave(self, fields: Fields, _: str) -> Answer:
-        is_forced = read(lambda: fields.switch("force"))
-        taken(fields)
+        is_forced = fields.switch("force")
+        fields.done()
         return await self._membership.leave(self._life(), is_forced=is_forced)
 
     async def _token(self, fields: Fields, role: str) -> Answer:
-        taken(fields)
+        fields.done()
         return self._membership.token(self._life(), role)
 
     async def _rotate(self, fields: Fields, role: str) -> Answer:
-        taken(fields)
+        fields.done()
         return await self._membership.rotate(self._life(), role)
 
     async def _unlock(self, fields: Fields, _: str) -> Answer:
-        passphrase = read(lambda: fields.text("passphrase"))
-        taken(fields)
+        passphrase = fields.text("passphrase")
+        fields.done()
         await self._life().certifying.unlock(passphrase)
         return {}
 
     # Nodes
 
     async def _nodes(self, fields: Fields, _: str) -> Answer:
-        taken(fields)
+        fields.done()
         return self._views().nodes()
 
     async def _node(self, fields: Fields, reference: str) -> Answer:
-        taken(fields)
+        fields.done()
         views = self._views()
         return views.node_whole(views.find_node(reference))
 
     async def _remove_node(self, fields: Fields, reference: str) -> Answer:
-        taken(fields)
+        fields.done()
         return await self._membership.remove(self._life(), reference)
 
     async def _promote(self, fields: Fields, reference: str) -> Answer:
-        taken(fields)
+        fields.done()
         life = self._life()
         return await self._membership.change_role(life, reference, Role.MANAGER)
 
     async def _demote(self, fields: Fields, reference: str) -> Answer:
-        taken(fields)
+        fields.done()
         life = self._life()
         return await self._membership.change_role(life, reference, Role.WORKER)
 
     async def _rotate_root(self, fields: Fields, _: str) -> Answer:
-        passphrase = read(lambda: fields.optional("passphrase", str))
-        taken(fields)
+        passphrase = fields.optional("passphrase", str)
+        fields.done()
         life = self._life()
         root = await life.certifying.rotate(passphrase)
         await life.driver.stored()
@@ -192,45 +194,45 @@ class Routing:
     # Networks
 
     async def _networks(self, fields: Fields, _: str) -> Answer:
-        taken(fields)
+        fields.done()
         return self._views().networks()
 
     async def _create(self, fields: Fields, _: str) -> Answer:
-        wish = read(lambda: network_wish(fields))
-        taken(fields)
+        wish = network_wish(fields)
+        fields.done()
         return await self._commands().create(wish)
 
     async def _network(self, fields: Fields, reference: str) -> Answer:
-        taken(fields)
+        fields.done()
         return await self._commands().inspect(reference)
 
     async def _remove_network(self, fields: Fields, reference: str) -> Answer:
-        taken(fields)
+        fields.done()
         return await self._commands().remove(reference)
 
     async def _connect(self, fields: Fields, reference: str) -> Answer:
-        wish = read(lambda: connect_wish(fields))
-        taken(fields)
+        wish = connect_wish(fields)
+        fields.done()
         return await self._commands().connect(reference, wish)
 
     async def _disconnect(self, fields: Fields, reference: str) -> Answer:
-        sandbox = read(lambda: fields.text("sandbox"))
-        taken(fields)
+        sandbox = fields.text("sandbox")
+        fields.done()
         return await self._commands().disconnect(reference, sandbox)
 
     # Sandboxes
 
     async def _sandboxes(self, fields: Fields, _: str) -> Answer:
-        taken(fields)
+        fields.done()
         life = self._life()
         made = {one.name: life.netns_of(one.name) for one in life.sandboxes.all()}
         return self._views().sandboxes(made)
 
     async def _make_sandbox(self, fields: Fields, _: str) -> Answer:
-        name = read(lambda: fields.text("name"))
-        pid = read(lambda: fields.number("pid", 1, PID_MAX, None))
-        netns = read(lambda: fields.optional("netns", str))
-        taken(fields)
+        name = fields.text("name")
+        pid = fields.number("pid", 1, PID_MAX, None)
+        netns = fields.optional("netns", str)
+        fields.done()
         if pid is not None and netns is not None:
             raise Unserved(400, "body: want one of pid and netns")
         if pid is not None:
@@ -240,29 +242,29 @@ class Routing:
         return await self._commands().adopt_sandbox(name, netns)
 
     async def _remove_sandbox(self, fields: Fields, reference: str) -> Answer:
-        taken(fields)
+        fields.done()
         return await self._commands().remove_sandbox(reference)
 
     async def _explain(self, fields: Fields, what: str) -> Answer:
-        taken(fields)
+        fields.done()
         return await Explaining(self._life()).explain(what)
 
     async def _doctor(self, fields: Fields, _: str) -> Answer:
-        address = read(lambda: fields.optional("address", str))
-        taken(fields)
+        address = fields.optional("address", str)
+        fields.done()
         return await self._doctor_commands.doctor(address)
 
     async def _check(self, fields: Fields, _: str) -> Answer:
-        network = read(lambda: fields.optional("network", str))
-        taken(fields)
+        network = fields.optional("network", str)
+        fields.done()
         return await self._doctor_commands.check(self._life(), network)
 
     async def _monitor(self, fields: Fields, _: str) -> Answer:
-        taken(fields)
+        fields.done()
         return self._life().news.lines()
 
     async def _log(self, fields: Fields, _: str) -> Answer:
-        taken(fields)
+        fields.done()
         return [{key: as_plain(one) for key, one in said.items()} for said in recent]
 
 
@@ -270,23 +272,6 @@ def as_plain(value: object) -> object:
     """Return what JSON has, or the text of what it has not."""
     is_plain = value is None or isinstance(value, bool | int | float | str)
     return value if is_plain else str(value)
-
-
-def read(take: Callable[[], T]) -> T:
-    """Return what a field says.
-
-    Raises:
-        Unserved: it is of a wrong type.
-    """
-    try:
-        return take()
-    except Refused as refused:
-        raise Unserved(400, str(refused)) from None
-
-
-def taken(fields: Fields) -> None:
-    """Refuse fields that nobody has taken."""
-    read(fields.done)
 
 
 def network_wish(fields: Fields) -> NetworkWish:

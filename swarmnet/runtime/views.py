@@ -164,16 +164,20 @@ class Views:
 
     def networks(self) -> list[Json]:
         """Return `network ls`."""
-        networks = self._node.addressing.networks
-        found = [networks.get(one) for one in self.network_names()]
-        return [self.network(one) for one in found if one is not None]
+        networks, names = self._node.addressing.networks, self.network_names()
+        found = [(networks.get(one), name) for one, name in names.items()]
+        return [self._network(one, name) for one, name in found if one is not None]
 
     def network(self, known: KnownNetwork) -> Json:
         """Return one network."""
+        name = self.network_names().get(known.id, known.facts.name)
+        return self._network(known, name)
+
+    def _network(self, known: KnownNetwork, name: str) -> Json:
         facts = known.facts
         return {
             "id": known.id.hex(),
-            "name": self.network_names().get(known.id, facts.name),
+            "name": name,
             "driver": facts.driver,
             "scope": "global",
             "vni": facts.subnets[0].vni if facts.subnets else None,

@@ -60,8 +60,7 @@ def come_and_go(host: Host, times: int) -> None:
 
 def test_connects_and_disconnects_leak_nothing(cluster: World) -> None:
     host, other = cluster[0], cluster[1]
-    # Each address rests for a minute after its use.
-    host.post("networks", name="web", subnets=["10.64.0.0/16"])
+    host.post("networks", name="web")
     cluster.until_known("web")
     ip = host.sandbox("stays", "web")
     other.sandbox("peer", "web")

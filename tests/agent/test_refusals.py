@@ -1,10 +1,13 @@
 """Bad input: exit status 1, one line on stderr that names it, and nothing changed."""
 
+import json
 from typing import Any, Final
 
 import pytest
 
-from tests.agent.hosts import Host, World, until
+from swarmnet.runtime.cli.client import connected
+from swarmnet.runtime.cli.http11 import read_body, read_head, request
+from tests.agent.hosts import CALL_S, Host, World, until
 
 SOME_ID: Final = "0123456789abcdef"
 LAN: Final = "10.99.0.0/25"
@@ -156,3 +159,27 @@ def test_the_command_itself_ends_so(cluster: World, words: dict[str, str]) -> No
     assert (done.status, done.out) == (1, "")
     assert done.err.count("\n") == 1
     assert cluster[0].run("network", "connect", "web").status == 2
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "wants"),
+    [
+        ("init", {"name": 1}, "body: name: want a text, not 1"),
+        ("init", {"more": 1}, "body: unknown field more"),
+        ("init", {"data_path_port": 0}, "data_path_port 0: want a number from 1"),
+        ("join", {"token": 7}, "body: token: want a text, not 7"),
+        ("networks", {"name": "x", "vni": "a"}, 'vni "a": want a number from 0'),
+        ("networks/web/connect", {"sandbox": []}, "body: sandbox: want a text"),
+        ("networks/web/connect", [], "body: want an object"),
+    ],
+)
+def test_a_malformed_body_is_told_from_what_cannot_be(
+    cluster: World, words: dict[str, str], path: str, body: object, wants: str
+) -> None:
+    with connected(str(cluster[0].run_dir), CALL_S) as sock:
+        sock.sendall(request("POST", f"/v1/{path}", json.dumps(body).encode()))
+        with sock.makefile("rb") as source:
+            head = read_head(source)
+            told = json.loads(b"".join(read_body(source, head)))
+    assert (head.status, list(told)) == (400, ["error"])
+    assert wants in told["error"]

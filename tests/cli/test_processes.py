@@ -58,6 +58,27 @@ print(sorted(heavy), sorted(strange))
 
 
 @pytest.mark.slow
+def test_ctrl_c_while_it_loads_ends_it_without_a_word() -> None:
+    program = """
+import os, signal, sys
+
+class Interrupting:
+    @staticmethod
+    def find_spec(name, path, target=None):
+        if name == "click":
+            os.kill(os.getpid(), signal.SIGINT)
+
+from swarmnet.runtime.cli.starting import run
+sys.meta_path.insert(0, Interrupting)
+run()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, "")
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [("network", "connect", "web", "b"), ("monitor",)])
 def test_ctrl_c_gives_the_command_up_at_once(
     run_dir: Path, agent: FakeAgent, words: tuple[str, ...]

@@ -4,42 +4,13 @@ Tables: `moby/moby`, defaultipam's allocator_test.go; `containernetworking/plugi
 host-local's allocator_test.go. Where they know no quarantine, it is 0 s here.
 """
 
-from ipaddress import ip_address, ip_network
-
 import pytest
 
 from swarmnet.errors import Refused
-from swarmnet.ipam.addresses import QUARANTINE_S, Addresses, Counts, Exhausted
+from swarmnet.ipam.addresses import Addresses, Counts, Exhausted
 from swarmnet.ipam.spans import Span, Spans
-from swarmnet.ipam.subnets import parse_subnet, span_of
-
-
-def number(text: str) -> int:
-    return int(ip_address(text))
-
-
-def all_of(cidr: str) -> Spans:
-    return Spans([span_of(ip_network(cidr))])
-
-
-def bare(cidr: str, **options: float) -> Addresses:
-    """Return the addresses of a subnet without a gateway, as Docker's tests have it."""
-    subnet = parse_subnet(cidr, has_gateway=False)
-    held = Addresses(subnet, quarantine_s=0.0, **options)  # type: ignore[arg-type]
-    held.hold(all_of(cidr))
-    return held
-
-
-def small(**options: float) -> Addresses:
-    """Return 10.0.0.0/29: gateway .1, so .2 to .6 for endpoints, all owned."""
-    subnet = parse_subnet("10.0.0.0/29")
-    held = Addresses(subnet, **options)  # type: ignore[arg-type]
-    held.hold(all_of("10.0.0.0/29"))
-    return held
-
-
-def give(held: Addresses, now: float = 0.0, user: str = "a") -> str:
-    return str(held.subnet.address(held.allocate(now, user)))
+from swarmnet.ipam.subnets import parse_subnet
+from tests.ipam.giving import all_of, bare, give, number, small
 
 
 def check_refused(message: str, held: Addresses, address: str, **options: str) -> None:
@@ -198,82 +169,6 @@ def test_the_broadcast_address_is_not_given() -> None:
         held.allocate(0.0, "a")
 
 
-def test_a_freed_address_rests_for_sixty_seconds() -> None:
-    held = small()
-    assert QUARANTINE_S == 60.0
-    assert [give(held, 0.0, f"e{n}") for n in range(2, 6)] == [
-        f"10.0.0.{n}" for n in range(2, 6)
-    ]
-    assert held.release(10.0, number("10.0.0.2"), "e2")
-    assert held.counts(10.0) == Counts(owned=5, in_use=3, resting=1, free=1)
-    assert held.poll_timeout() == 70.0
-    assert give(held, 11.0, "e6") == "10.0.0.6"
-    with pytest.raises(Exhausted) as refused:
-        held.allocate(69.5, "late")
-    assert str(refused.value) == (
-        "subnet 10.0.0.0/29: of 5 addresses here 4 are in use and 1 rest for 60 s after"
-        " their use: the next comes free in 0.5 s"
-    )
-    assert refused.value.free_at == 70.0
-    assert give(held, 70.0, "late") == "10.0.0.2"
-    assert held.poll_timeout() is None
-
-
-def test_the_quarantine_may_be_cut_short_for_the_oldest_alone() -> None:
-    held = small(give_early=True)
-    for _ in range(5):
-        give(held)
-    for now, last in ((1.0, 4), (2.0, 3), (3.0, 6)):
-        assert held.release(now, number(f"10.0.0.{last}"), "a")
-    assert give(held, 4.0) == "10.0.0.4"
-    # What rests no longer is free, and comes before what would be cut short.
-    assert held.counts(62.5) == Counts(owned=5, in_use=3, resting=1, free=1)
-    assert give(held, 62.5) == "10.0.0.3"
-    assert give(held, 62.5) == "10.0.0.6"
-    with pytest.raises(Exhausted) as refused:
-        held.allocate(62.5, "a")
-    assert refused.value.free_at is None
-    assert str(refused.value) == (
-        "subnet 10.0.0.0/29: all 5 addresses here are in use: disconnect something, or"
-        " add a subnet"
-    )
-
-
-def test_what_has_rested_may_be_granted_on() -> None:
-    held = small()
-    give(held)
-    held.release(1.0, number("10.0.0.2"), "a")
-    assert held.free(60.9).size == 4
-    assert held.free(61.0) == Spans([Span(number("10.0.0.2"), number("10.0.0.6"))])
-
-
-def test_what_is_not_ours_is_never_given_early() -> None:
-    held = small(give_early=True)
-    for _ in range(5):
-        give(held)
-    held.release(1.0, number("10.0.0.2"), "a")
-    held.release(2.0, number("10.0.0.6"), "a")
-    held.hold(all_of("10.0.0.4/30"))
-    assert give(held, 3.0) == "10.0.0.6"
-    with pytest.raises(Exhausted):
-        held.allocate(3.0, "a")
-    # It goes on resting, and is ours again before it has rested.
-    held.hold(all_of("10.0.0.0/29"))
-    assert held.poll_timeout() == 61.0
-    assert held.counts(4.0) == Counts(owned=5, in_use=4, resting=1, free=0)
-
-
-def test_who_names_an_address_gets_it_although_it_rests() -> None:
-    held = small()
-    give(held)
-    held.release(1.0, number("10.0.0.2"), "a")
-    held.claim(number("10.0.0.2"), "a")
-    assert held.user(number("10.0.0.2")) == "a"
-    # Its rest is over for good: it is not woken while in use.
-    assert held.poll_timeout() is None
-    assert held.counts(100.0) == Counts(owned=5, in_use=1, resting=0, free=4)
-
-
 def test_an_address_outside_the_ip_range_is_for_those_who_name_it() -> None:
     subnet = parse_subnet("10.0.0.0/24", ip_range="10.0.0.4/30", gateway="10.0.0.1")
     held = Addresses(subnet, quarantine_s=1.0)
@@ -378,17 +273,3 @@ def test_another_life_is_rebuilt_from_the_endpoints_that_exist() -> None:
     assert held.counts(0.0) == Counts(owned=5, in_use=2, resting=1, free=2)
     assert [give(held), give(held)] == ["10.0.0.6", "10.0.0.2"]
     assert give(held, 30.0) == "10.0.0.4"
-
-
-def test_an_endpoint_that_exists_ends_the_rest_of_its_address() -> None:
-    held = small()
-    held.rest(number("10.0.0.4"), 30.0)
-    assert held.restore(number("10.0.0.4"), "web") is None
-    assert held.poll_timeout() is None
-    assert held.counts(40.0) == Counts(owned=5, in_use=1, resting=0, free=4)
-
-
-@pytest.mark.parametrize("quarantine_s", [-1.0, float("inf"), float("nan")])
-def test_a_quarantine_is_a_finite_time(quarantine_s: float) -> None:
-    with pytest.raises(AssertionError):
-        small(quarantine_s=quarantine_s)

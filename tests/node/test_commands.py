@@ -185,6 +185,49 @@ def test_what_is_refused_later_fails_with_that_reason() -> None:
     assert commands.poll_timeout() is None
 
 
+class Well:
+    """What commands draw from; it fills by itself at `full_at`."""
+
+    def __init__(self, full_at: float) -> None:
+        self.full_at = full_at
+
+    def draw(self, now: float) -> str:
+        """Draw, if it is full."""
+        if now < self.full_at:
+            raise Lacking("the well is empty", (SOME,), self.full_at)
+        return f"drawn at {now:g}"
+
+
+def test_what_comes_free_here_is_waited_for_though_nobody_gives() -> None:
+    commands = Commands()
+    ticket = commands.submit(1.0, Well(4.0).draw)
+    assert (commands.wants(), commands.poll_timeout()) == ([SOME], 4.0)
+    commands.note_given_up(SOME, "a has none")
+    commands.handle_timeout(3.9)
+    assert (drain(commands), commands.wants()) == ([], [])
+    commands.handle_timeout(4.0)
+    assert drain(commands) == [Done(ticket, "drawn at 4")]
+    assert commands.poll_timeout() is None
+
+
+def test_who_comes_too_late_to_what_is_free_waits_for_the_next() -> None:
+    commands, well = Commands(), Well(4.0)
+    ticket = commands.submit(1.0, well.draw)
+    well.full_at = 6.0
+    commands.handle_timeout(4.0)
+    assert (drain(commands), commands.poll_timeout()) == ([], 6.0)
+    commands.handle_timeout(6.0)
+    assert drain(commands) == [Done(ticket, "drawn at 6")]
+
+
+def test_what_comes_free_too_late_is_not_waited_for() -> None:
+    commands = Commands()
+    ticket = commands.submit(1.0, Well(1.5 + COMMAND_S).draw)
+    assert commands.poll_timeout() == 1.0 + COMMAND_S
+    commands.note_given_up(SOME, "a has none")
+    assert drain(commands) == [Failed(ticket, "the well is empty (a has none)")]
+
+
 class Door:
     """What commands go through; it opens by itself."""
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from swarmnet.ids import CLUSTER, Scope
+from swarmnet.ipam.addresses import EARLY_S
 from swarmnet.ipam.vnis import VNI_FIRST
 from swarmnet.node.books import subnet_realm
 from swarmnet.node.commands import Failed
@@ -147,15 +148,54 @@ def test_an_address_outside_the_ip_range_is_only_for_those_who_name_it() -> None
 
 def test_what_is_freed_rests_but_is_given_to_who_names_it() -> None:
     hosts = Hosts(1)
+    network = hosts.create(1, "blue", "10.9.0.0/28")
+    boxes = [hosts.connect(1, network) for _ in range(5)]
+    hosts.disconnect(1, boxes[0])
+    hosts.disconnect(1, boxes[1])
+    hosts.connect(1, network, ip4=texts(boxes[0])[0])
+    given = hosts.fill(1, network, 8)
+    assert texts(boxes[1])[0] not in given
+    hosts.run(61.0)
+    assert texts(hosts.connect(1, network)) == texts(boxes[1])
+
+
+def test_before_one_is_refused_what_rests_is_waited_for() -> None:
+    hosts = Hosts(1)
     network = hosts.create(1, "blue", "10.9.0.0/29")
     boxes = [hosts.connect(1, network) for _ in range(5)]
     hosts.disconnect(1, boxes[0])
-    with pytest.raises(Unmet, match="1 rest for 60 s after their use"):
+    freed_at = hosts.now
+    assert texts(hosts.connect(1, network)) == texts(boxes[0])
+    assert EARLY_S <= hosts.now - freed_at < EARLY_S + 0.1
+    with pytest.raises(Unmet, match="all 5 addresses here are in use"):
         hosts.connect(1, network)
-    hosts.connect(1, network, ip4=texts(boxes[0])[0])
-    hosts.disconnect(1, boxes[1])
-    hosts.run(61.0)
-    assert texts(hosts.connect(1, network)) == texts(boxes[1])
+
+
+def test_what_another_host_has_free_comes_before_what_rests() -> None:
+    hosts = Hosts(2)
+    network = hosts.create(1, "blue", "10.9.0.0/27")
+    hosts.run(1.5)
+    boxes = [hosts.connect(2, network) for _ in range(8)]
+    hosts.disconnect(2, boxes[0])
+    freed_at = hosts.now
+    given = [texts(hosts.connect(2, network))[0] for _ in range(10)]
+    assert texts(boxes[0])[0] not in given
+    assert hosts.now - freed_at < EARLY_S
+
+
+def test_a_thousand_come_and_go_in_a_minute() -> None:
+    hosts = Hosts(3)
+    network = hosts.create(1, "blue", "10.9.0.0/24")
+    hosts.run(1.5)
+    kept = {1: hosts.connect(1, network), 3: hosts.connect(3, network)}
+    held = {texts(one)[0] for one in kept.values()}
+    began_at = hosts.now
+    for _ in range(1000):
+        box = hosts.connect(2, network)
+        assert texts(box)[0] not in held
+        hosts.run(0.03)
+        hosts.disconnect(2, box)
+    assert hosts.now - began_at < 60.0
 
 
 # IPv6
@@ -229,7 +269,7 @@ def test_what_rests_goes_on_to_where_a_command_that_named_it_fails() -> None:
     with pytest.raises(Unmet, match=f"{second}: in use"):
         hosts.connect(1, network, ip4=first, ip6=second)
     assert everything(hosts, 1) == before
-    assert first not in hosts.fill(1, network)
+    assert first not in hosts.fill(1, network, 6)
     hosts.run(61.0)
     assert [one.split(".")[-1] for one in hosts.fill(1, network)[:1]] == [first[-1]]
 
