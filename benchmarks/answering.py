@@ -6,13 +6,15 @@ from pathlib import Path
 from time import monotonic
 
 import click
+from tqdm import tqdm
 
+from benchmarks.drawing.paper import Drawn
 from benchmarks.lab import Lab
 from benchmarks.page import page
 from benchmarks.pictures import check_paper, drawn, write
 from benchmarks.report import Answer, Place, Unanswered, answered, document
 from benchmarks.values import Question
-from sim.workers import WorkerLost
+from sim.workers import WorkerLost, Workers
 from swarmnet.errors import Refused
 
 
@@ -59,6 +61,10 @@ def ask(lab: Lab, questions: Sequence[Question]) -> Iterator[Answer | Unanswered
             yield answered(one.name, one.asks, found)
 
 
+def _drawn(answer: Answer) -> list[Drawn]:
+    return drawn(answer.name, answer.rows, answer.pictures)
+
+
 class Results:
     """The answers of a run so far, of which a directory, if any, holds those kept."""
 
@@ -88,14 +94,20 @@ class Results:
             part.write_text(self.text() + "\n", encoding="utf-8")
             part.replace(self._directory / "results.json")
 
-    def show(self) -> None:
-        """Write the pictures too, and the page that holds them all."""
+    def show(self, jobs: int = 1) -> None:
+        """Write the pictures too, and the page that holds them all.
+
+        Raises:
+            WorkerLost: one of `jobs` processes died; no more comes of the run.
+        """
         if self._directory is None:
             return
         self._write()
-        pictures = {
-            one.name: drawn(one.name, one.rows, one.pictures) for one in self.answers
-        }
+        with Workers(min(jobs, len(self.answers)) or 1) as workers:
+            told = workers.map(_drawn, self.answers)
+            every = tqdm(told, desc="pictures", total=len(self.answers), leave=False)
+            names = (one.name for one in self.answers)
+            pictures = dict(zip(names, every, strict=True))
         for of_question in pictures.values():
             write(self._directory, of_question)
         text = page(self._where, self._command, self.answers, pictures, self.unanswered)

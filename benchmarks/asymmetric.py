@@ -5,9 +5,10 @@ Expected: yes, within 30 s. Who is deaf is declared dead once and kept out; who 
 answering or is damped. memberlist oscillates (Rapid, ATC 2018, figures 9 and 10).
 """
 
+from dataclasses import replace
 from typing import Final
 
-from benchmarks.lab import Lab, beside
+from benchmarks.lab import Lab, beside_each
 from benchmarks.values import Of, Question, Row, Target, question
 from sim.options import Options
 from sim.scenarios.asymmetric import Way
@@ -20,10 +21,12 @@ def answer(lab: Lab) -> list[Row]:
     """Count the changes of anybody's view from 30 s after the faults' beginning on."""
     rows: list[Row] = []
     nodes = NODES[lab.quick]
-    for way in Way:
+    whole = Options("asymmetric", nodes=nodes)
+    kinds = [replace(whole, settings={"kind": str(way.value)}) for way in Way]
+    seeds, fewer = lab.seeds(20, 1), lab.seeds(4, 1)
+    pairs = beside_each(lab, [(one, seeds, fewer) for one in kinds])
+    for way, pair in zip(Way, pairs, strict=True):
         name = way.name.lower().replace("_", " ")
-        options = Options("asymmetric", nodes=nodes, settings={"kind": str(way.value)})
-        pair = beside(lab, options, lab.seeds(20, 1), lab.seeds(4, 1))
         rows.append(
             pair.row(
                 f"N={nodes}, {name}: view changes after 30 s",

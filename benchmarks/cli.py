@@ -214,7 +214,7 @@ def run_command(
                 print_answer(answer)
     if form == "json":
         click.echo(results.text())
-    results.show()
+    results.show(processes)
     return LOST if len(results.answers) < len(chosen) else 0
 
 

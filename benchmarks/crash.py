@@ -10,7 +10,7 @@ long while too few confirm it: 5.5 to 14 s.
 
 from typing import Final
 
-from benchmarks.lab import Lab, beside
+from benchmarks.lab import Lab, beside_each
 from benchmarks.values import Question, Row, question
 from sim.options import Options
 
@@ -27,11 +27,11 @@ def answer(lab: Lab) -> list[Row]:
     """Measure one crash at a random instant of a second."""
     rows: list[Row] = []
     for nodes in QUICK_SIZES if lab.quick else SIZES:
-        for loss in LOSSES:
-            options = Options("crash", nodes=nodes, loss=loss)
-            seeds = lab.seeds(20, 4)
-            peer_seeds = seeds[:PEER_SEEDS_DEAR] if nodes == DEAR else seeds
-            pair = beside(lab, options, seeds, peer_seeds)
+        seeds = lab.seeds(20, 4)
+        peer_seeds = seeds[:PEER_SEEDS_DEAR] if nodes == DEAR else seeds
+        kinds = [Options("crash", nodes=nodes, loss=loss) for loss in LOSSES]
+        pairs = beside_each(lab, [(one, seeds, peer_seeds) for one in kinds])
+        for loss, pair in zip(LOSSES, pairs, strict=True):
             case = f"N={nodes}, loss {loss:.0%}:"
             rows += [
                 pair.share(f"{case} first dead", "first_dead_s", "s", SHARE),

@@ -6,6 +6,7 @@ clock or memory runs by itself in a fresh process while the pool rests.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Final, TypeVar
 
 from tqdm import tqdm
@@ -18,6 +19,9 @@ from sim.workers import Pool, Workers
 
 Task = TypeVar("Task")
 Answer = TypeVar("Answer")
+
+Runs = tuple[Options, range]
+"""One kind of run, and the seeds of it."""
 
 OURS: Final = "swarmnet"
 PEER: Final = "memberlist"
@@ -99,9 +103,21 @@ class Lab:
 
     def simulate(self, options: Options, seeds: range) -> list[Outcome]:
         """Run every seed of one kind of run."""
-        label = f"{options.scenario} N={options.nodes} {options.profile}"
-        tasks = [replace(options, seed=seed) for seed in seeds]
-        return self.map(label, observe, tasks)
+        return self.simulate_each([(options, seeds)])[0]
+
+    def simulate_each(self, runs: Sequence[Runs]) -> list[list[Outcome]]:
+        """Run every seed of several kinds of runs, together, so that no core waits."""
+        kinds = [options for options, _ in runs]
+        told = [
+            kinds[0].scenario,
+            *dict.fromkeys(f"N={one.nodes}" for one in kinds),
+            *dict.fromkeys(one.profile for one in kinds),
+        ]
+        tasks = [
+            replace(options, seed=seed) for options, seeds in runs for seed in seeds
+        ]
+        found = iter(self.map(" ".join(told), observe, tasks))
+        return [list(islice(found, len(seeds))) for _, seeds in runs]
 
 
 def figure_spread(name: str, figure: str, outcomes: Sequence[Outcome]) -> Spread:
@@ -198,13 +214,21 @@ def beside(
     peer: str = PEER,
 ) -> Pair:
     """Run the same seeds under both profiles, or fewer under the peer's."""
-    return Pair(
-        lab.simulate(replace(options, profile=OURS), seeds),
-        lab.simulate(
-            replace(options, profile=peer), seeds if peer_seeds is None else peer_seeds
-        ),
-        peer,
-    )
+    fewer = seeds if peer_seeds is None else peer_seeds
+    return beside_each(lab, [(options, seeds, fewer)], peer=peer)[0]
+
+
+def beside_each(
+    lab: Lab, cases: Sequence[tuple[Options, range, range]], *, peer: str = PEER
+) -> list[Pair]:
+    """Run cases under both profiles, all together: ours, and the peer's seeds."""
+    runs: list[Runs] = []
+    for options, seeds, peer_seeds in cases:
+        runs.append((replace(options, profile=OURS), seeds))
+        runs.append((replace(options, profile=peer), peer_seeds))
+    found = lab.simulate_each(runs)
+    both = zip(found[::2], found[1::2], strict=True)
+    return [Pair(ours, theirs, peer) for ours, theirs in both]
 
 
 def joined(pairs: Sequence[Pair]) -> Pair:

@@ -76,11 +76,11 @@ FULL: Final = Size(
     settle_s=15.0,
 )
 QUICK: Final = Size(
-    (Trial(10, 5, 1, settle_s=2.0, rest_s=2.0),),
+    (Trial(10, 3, 1, settle_s=2.0, rest_s=2.0),),
     rounds=1,
     lossy=16,
     shares=(0.3,),
-    lossy_s=10.0,
+    lossy_s=6.0,
     settle_s=2.0,
 )
 

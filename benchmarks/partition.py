@@ -13,7 +13,7 @@ from typing import Final
 
 from benchmarks.charts import Picture, Whose
 from benchmarks.healing import Case, pictures
-from benchmarks.lab import OURS, PEER, Lab, Pair, beside
+from benchmarks.lab import OURS, PEER, Lab, Pair
 from benchmarks.values import Of, Question, Row, Target, question
 from sim.options import Options
 
@@ -35,9 +35,11 @@ def answer(lab: Lab) -> list[Row | Picture]:
     seeds, nodes = lab.seeds(20, 1), NODES[lab.quick]
     settings = {"at_s": str(AT_S), "length_s": str(CUT_S)}
     options = Options("partition", nodes=nodes, settings=settings)
-    core = beside(lab, options, seeds)
     serf_options = replace(options, profile=PEER, settings={**settings, **SERF})
-    serf = Pair(core.ours, lab.simulate(serf_options, seeds))
+    kinds = [replace(options, profile=one) for one in (OURS, PEER)]
+    every = [(one, seeds) for one in (*kinds, serf_options)]
+    ours, theirs, cured = lab.simulate_each(every)
+    core, serf = Pair(ours, theirs), Pair(ours, cured)
     target = Target(Of.WORST, HEAL_S)
     return [
         core.row(f"N={nodes}, core memberlist: one view", "heal_s", "s", target),

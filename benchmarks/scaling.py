@@ -32,7 +32,7 @@ from sim.run import run
 from swarmnet.swim.config import SwimConfig
 
 FULL: Final = (3, 10, 30, STEADY, 300, 1000, 3000, 10_000)
-QUICK: Final = (3, 10, 30, STEADY, 300)
+QUICK: Final = (10, 30, STEADY, 300)
 LARGEST: Final = (FULL[-1], QUICK[-1])
 SEEDS: Final = (10, 2)
 SEEDS_LARGE: Final = {300: (10, 1), 1000: (5, 1), 3000: (2, 1), 10_000: (1, 1)}

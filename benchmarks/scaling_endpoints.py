@@ -25,7 +25,7 @@ from benchmarks.values import Clock, Question, Row, Spread, question, spread
 from sim.options import Figure, Options
 from swarmnet.tables.config import TableConfig
 
-SIZES: Final = ((10, 100, 1000, 10_000, 100_000), (10, 100, 1000, 10_000))
+SIZES: Final = ((10, 100, 1000, 10_000, 100_000), (10, 100, 1000, 5000))
 JOIN_MIN: Final = 100
 """What the scenario `table-join` begins at."""
 JOIN_NODES: Final = 9

@@ -16,7 +16,7 @@ from benchmarks.lab import Lab, Outcome, figure_spread
 from benchmarks.values import Clock, Of, Question, Row, Spread, Target, question
 from sim.options import Options
 
-NODES: Final = (1000, 200)
+NODES: Final = (1000, 100)
 """In a full run and in a quick one."""
 BYTES_S: Final = 600.0
 TIME_SHARE: Final = 2.0
@@ -40,8 +40,8 @@ def _idle(lab: Lab) -> list[Row]:
     ):
         duration_s = seconds / 6 if lab.quick else seconds
         options = Options("idle", nodes, duration_s=duration_s, settings=settings)
-        sealed = lab.simulate(options, seeds)
-        plain = lab.simulate(replace(options, settings={}), seeds)
+        bare = replace(options, settings={})
+        sealed, plain = lab.simulate_each([(options, seeds), (bare, seeds)])
         rows.append(
             _row(
                 f"N={nodes}, idle, {case}: received by a node",
@@ -57,10 +57,9 @@ def _update(lab: Lab) -> list[Row]:
     seeds = lab.seeds(20, 1)
     nodes = NODES[lab.quick]
     options = Options("update", nodes, settings=ON)
-    runs = (
-        lab.simulate(options, seeds),
-        lab.simulate(replace(options, settings={}), seeds),
-    )
+    bare = replace(options, settings={})
+    sealed, plain = lab.simulate_each([(options, seeds), (bare, seeds)])
+    runs = sealed, plain
     rows = []
     for figure, unit, share in (
         ("all_s", "s", TIME_SHARE),

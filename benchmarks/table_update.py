@@ -26,7 +26,8 @@ def _rows(lab: Lab, nodes: int, median_s: float) -> list[Row]:
     seeds = lab.seeds(100, 10)
     ours = Options("table-update", nodes=nodes, profile=OURS)
     theirs = replace(ours, scenario="update", profile=PEER)
-    pair = Pair(lab.simulate(ours, seeds), lab.simulate(theirs, seeds))
+    shown, known = lab.simulate_each([(ours, seeds), (theirs, seeds)])
+    pair = Pair(shown, known)
     target = Target(Of.MEDIAN, median_s)
     return [pair.row(f"N={nodes}: shown by all", "all_s", "s", target)]
 

@@ -7,24 +7,26 @@ node-hour at 20 and 30 % of all packets, streams included, for 64 nodes. Here st
 are retransmitted below the engine, as TCP does.
 """
 
+from dataclasses import replace
 from typing import Final
 
-from benchmarks.lab import Lab, beside
+from benchmarks.lab import Lab, beside_each
 from benchmarks.values import Question, Row, question
 from sim.options import Options
 
 NODES: Final = 64
 NODE_HOURS: Final = 1.0
+LOSSES: Final = (0.2, 0.3)
 SHARE: Final = 0.1
 
 
 def answer(lab: Lab) -> list[Row]:
     """Measure one node-hour a run, 20 in all."""
     rows: list[Row] = []
-    for loss in (0.2, 0.3):
-        duration_s = 3600 * NODE_HOURS / NODES
-        options = Options("idle", nodes=NODES, loss=loss, duration_s=duration_s)
-        pair = beside(lab, options, lab.seeds(20, 1))
+    bare = Options("idle", nodes=NODES, duration_s=3600 * NODE_HOURS / NODES)
+    seeds = lab.seeds(20, 1)
+    cases = [(replace(bare, loss=loss), seeds, seeds) for loss in LOSSES]
+    for loss, pair in zip(LOSSES, beside_each(lab, cases), strict=True):
         measure = f"N={NODES}, loss {loss:.0%}: wrong views"
         rows.append(pair.mean(measure, "false_dead", "/node-h", SHARE, NODE_HOURS))
     return rows

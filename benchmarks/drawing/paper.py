@@ -51,7 +51,7 @@ STYLE: Final[Mapping[Any, Any]] = {
     "legend.frameon": False,
     "legend.fontsize": 9.0,
     "legend.handlelength": 3.4,
-    "savefig.dpi": 110.0,
+    "figure.dpi": 110.0,
 }
 # Neither a date nor a release: bytes follow from numbers.
 _NO_SVG: Final = dict.fromkeys(("Creator", "Date", "Format", "Type"))
@@ -118,9 +118,15 @@ def printed(
     figure: "Figure", *, name: str, title: str, alt: str, note: str = ""
 ) -> Drawn:
     """Return a figure's files; within `paper` alone."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
+    from matplotlib.backends.backend_svg import FigureCanvasSVG  # noqa: PLC0415
+
     svg, png = BytesIO(), BytesIO()
-    figure.savefig(svg, format="svg", metadata=_NO_SVG)
-    figure.savefig(png, format="png", metadata=_NO_PNG)
+    # `savefig` would lay it out four times, and draw it four times.
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    FigureCanvasSVG(figure).print_svg(svg, metadata=_NO_SVG)  # type: ignore[no-untyped-call]
+    FigureCanvasAgg(figure).print_png(png, metadata=_NO_PNG)  # type: ignore[no-untyped-call]
     return Drawn(name, title, alt, note, svg.getvalue().decode(), png.getvalue())
 
 
