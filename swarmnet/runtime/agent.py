@@ -37,6 +37,8 @@ from swarmnet.runtime.telemetry import STRANGERS, Telemetry, listen_for_monitors
 
 SOCKET: Final = "api.sock"
 LEAVING: Final = "leaving"
+"""Kept while this host is cleared of a cluster: the notice that is to be kept then."""
+NOTICE: Final = "notice"
 """The key under which it is kept that this host has left, and is clearing up."""
 LEAVE_S: Final = 10.0
 
@@ -56,7 +58,7 @@ class Agent:
         self.life: Life | None = None
         self.kept = KeptSockets()
         self.notice: str | None = None
-        """Why this host is in no cluster any more."""
+        """Why this host is in no cluster any more; kept until it is in one."""
         self.changing = trio.Lock()
         """Held by whoever joins or leaves."""
         self._nursery: trio.Nursery | None = None
@@ -74,6 +76,7 @@ class Agent:
         if self.store.get(LEAVING) is not None:
             # The process before this one had left, and was killed while it cleared up.
             await self._clear_up()
+        self.notice = (self.store.get(NOTICE) or b"").decode() or None
         standing = read_standing(self.store)
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
@@ -133,11 +136,11 @@ class Agent:
             Refused: as `begin_life`.
         """
         try:
-            self.store.put(**{BEGIN: begin})
+            self.store.put(**{BEGIN: begin, NOTICE: None})
             keep_standing(self.store, standing)
             return self.begin_life(standing)
         except Exception:
-            self.store.wipe()
+            self._forget(self.notice)
             raise
 
     async def _live(self, life: Life) -> None:
@@ -162,7 +165,7 @@ class Agent:
     async def _tear_down(self, life: Life) -> None:
         """Remove all of ours from the kernel, and forget the cluster."""
         Continuing(self.run_dir, life.me).drop()
-        self.store.put(**{LEAVING: b"1"})
+        self.store.put(**{LEAVING: (self.notice or "").encode()})
         await self._clear_up()
 
     async def _clear_up(self) -> None:
@@ -173,7 +176,10 @@ class Agent:
         self.kept.retain({})
         (self.run_dir / RESOLV_CONF).unlink(missing_ok=True)
         await trio.to_thread.run_sync(self._clear)
-        self.store.wipe()
+        self._forget((self.store.get(LEAVING) or b"").decode())
+
+    def _forget(self, notice: str | None) -> None:
+        self.store.wipe(**({NOTICE: notice.encode()} if notice else {}))
 
     def _clear(self) -> None:
         for failure in clear(self.kernel).failures():

@@ -6,13 +6,14 @@ import socket
 from collections.abc import Sequence
 from typing import Final
 
-from swarmnet.cnm.endpoint import Publish, parse_publish, show_mac
+from swarmnet.cnm.endpoint import IP, Publish, parse_publish, show_mac
 from swarmnet.errors import Refused
 from swarmnet.kernel.state import HOST
 from swarmnet.node.networks import KnownNetwork
 from swarmnet.overlay.naming import box_of
 from swarmnet.runtime.explaining import Explaining
 from swarmnet.runtime.life import Life
+from swarmnet.runtime.views import Json
 
 KINDS: Final = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
 
@@ -74,19 +75,20 @@ def _is_bound(port: Publish) -> bool:
     return False
 
 
-def check_address(life: Life, network: KnownNetwork, address: object) -> None:
-    """Refuse an address that an endpoint is known to have.
+async def check_address(life: Life, network: KnownNetwork, address: IP) -> None:
+    """Refuse an address that an endpoint of a network has, as `check_mac` does.
+
+    Whose range it is in says so too, but not who uses it.
 
     Raises:
         Refused: it is in use; by whom.
     """
-    for one in life.node.addressing.endpoints.all(network.id):
-        if one.is_effective and address in [ip for _, ip in one.facts.addresses]:
-            node = life.name_of(one.owner) or one.owner.hex()
-            raise Refused(
-                f"address {address}: in use by sandbox {one.facts.sandbox} on {node};"
-                " choose another, or disconnect that first"
-            )
+    wanted = str(address)
+    for one in await Explaining(life).inside(wanted, network.id):
+        validity = one.get("address")
+        is_valid = isinstance(validity, dict) and bool(validity.get("valid"))
+        if is_valid and wanted in (one.get("ipv4"), one.get("ipv6")):
+            raise _used(f"address {wanted}", one)
 
 
 async def check_mac(life: Life, network: KnownNetwork, mac: bytes) -> None:
@@ -101,11 +103,15 @@ async def check_mac(life: Life, network: KnownNetwork, mac: bytes) -> None:
     wanted = show_mac(mac)
     for one in await Explaining(life).inside(wanted, network.id):
         if one.get("mac") == wanted:
-            node = one.get("owner_name") or one.get("owner")
-            raise Refused(
-                f"MAC {wanted}: in use by sandbox {one.get('sandbox')} on {node};"
-                " choose another, or disconnect that first"
-            )
+            raise _used(f"MAC {wanted}", one)
+
+
+def _used(what: str, by: Json) -> Refused:
+    node = by.get("owner_name") or by.get("owner")
+    return Refused(
+        f"{what}: in use by sandbox {by.get('sandbox')} on {node};"
+        " choose another, or disconnect that first"
+    )
 
 
 def check_namespace(life: Life, netns: str) -> None:

@@ -156,6 +156,9 @@ class NetworkCommands:
             )
         known = self._views.find_network(reference)
         wanted = self._endpoint_wish(known, sandbox, wish)
+        for address in (wanted.ip4, wanted.ip6):
+            if address is not None:
+                await check_address(self._life, known, address)
         if wanted.mac is not None:
             await check_mac(self._life, known, wanted.mac)
         made = await self._submit(lambda a, now: a.connect(now, wanted))
@@ -178,8 +181,6 @@ class NetworkCommands:
             check_alias(alias)
         ip4 = _address(wish.ip, IPv4Address, "--ip")
         ip6 = _address(wish.ip6, IPv6Address, "--ip6")
-        for address in (ip4, ip6):
-            check_address(self._life, known, address)
         return EndpointWish(
             network=known.id,
             name=sandbox.name[:63],

@@ -247,8 +247,10 @@ class Store:
 
         self._write(put)
 
-    def wipe(self) -> None:
+    def wipe(self, **kept: bytes) -> None:
         """Forget all of a cluster: keys, rows, members; sandboxes stay.
+
+        What is `kept` is all that stands under any key after it.
 
         Raises:
             Refused: it cannot be written.
@@ -257,6 +259,7 @@ class Store:
         def wipe(database: sqlite3.Connection) -> None:
             for table in ("meta", "own", "known", "members"):
                 database.execute(f"DELETE FROM {table}")
+            database.executemany("INSERT INTO meta VALUES (?, ?)", kept.items())
 
         self._write(wipe)
         self._known, self._members = None, {}

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from itertools import permutations
 from pathlib import Path
 from typing import Final
@@ -119,8 +120,10 @@ def test_addresses_are_as_they_were_wished_for(cluster: World) -> None:
     until("it is known", knows, cluster[2], "own")
     cluster[2].post("sandboxes", name="c")
     until("n1 takes part", lambda: takes_part(cluster[2], host, "own"))
-    said = refusal(lambda: cluster[2].connect("c", "own", mac=made["mac"]))
-    assert "in use by sandbox a on n1" in said, said
+    for key, value in (("mac", made["mac"]), ("ip", "10.71.0.9")):
+        wish = {"sandbox": "c", key: value}
+        said = refusal(partial(cluster[2].post, "networks/own/connect", **wish))
+        assert "in use by sandbox a on n1" in said, said
     any_ip = host.sandbox("b", "own")
     assert int(any_ip.split(".")[3]) >= 128
     # What is free again may be named at once, by anybody.

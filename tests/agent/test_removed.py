@@ -1,4 +1,4 @@
-"""A node that was removed while it was down: nobody lets it in, and it is told."""
+"""A node that was removed, maybe while it was down: nobody lets it in; it is told."""
 
 import sqlite3
 from collections.abc import Callable
@@ -52,5 +52,26 @@ def test_who_was_removed_while_it_was_down_is_told_the_cure(
     done = victim.run("leave", "--force")
     assert done.status == 0, done
     world.join(victim)
+    world.until_alive()
+    assert warned(victim) == []
+
+
+def test_who_was_removed_is_told_so_until_it_joins_again(
+    make_world: MakeWorld,
+) -> None:
+    world = make_world(2)
+    world.begin()
+    manager, victim = world
+    manager.delete("nodes/n1")
+    (line,) = until("it is told", warned, victim)
+    assert line.endswith("was removed from its cluster by a manager; join anew")
+    victim.kill()
+    victim.start()
+    assert (warned(victim), victim.get("status")["cluster"]) == ([line], None)
+    world.join(victim)
+    world.until_alive()
+    assert warned(victim) == []
+    victim.kill()
+    victim.start()
     world.until_alive()
     assert warned(victim) == []

@@ -88,8 +88,9 @@ def test_a_cluster_is_forgotten_and_sandboxes_stay(store: Store) -> None:
     store.put(signing_key=b"k")
     store.save([Save(row(b"x", b"one"))])
     store.put_sandbox("box", None, "")
-    store.wipe()
+    store.wipe(notice=b"n")
     assert (store.get("signing_key"), store.own()) == (None, [])
+    assert store.get("notice") == b"n"
     assert store.sandboxes() == {"box": (None, "")}
 
 
