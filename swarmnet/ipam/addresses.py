@@ -147,16 +147,21 @@ class Addresses:
         """
         self._wake(now)
         address = self._ledger.take_next(user)
-        until = self._resting.at
-        if address is None and early and until - self._spared_s <= now:
-            oldest = self._resting.pop_due(inf)
-            assert oldest is not None, "something rests until then"
-            self._broken[oldest] = until
-            self._ledger.wake(oldest)
-            address = self._ledger.take_next(user)
+        if address is None and early:
+            address = self._take_early(now, user)
         if address is None:
             raise self._exhausted(now)
         return address
+
+    def _take_early(self, now: float, user: str) -> int | None:
+        until = self._resting.at
+        if until - self._spared_s > now:
+            return None
+        oldest = self._resting.pop_due(inf)
+        assert oldest is not None, "something rests until then"
+        self._broken[oldest] = until
+        self._ledger.wake(oldest)
+        return self._ledger.take_next(user)
 
     def claim(self, address: int, user: str, *, owner: str | None = None) -> None:
         """Give `user` this very address; `owner` names whose it is if not ours.
@@ -255,7 +260,9 @@ class Addresses:
 
     def _wake(self, now: float) -> None:
         for timers in (self._resting, self._foreign, self._aside):
-            while (address := timers.pop_due(now)) is not None:
+            while timers.at <= now:
+                address = timers.pop_due(now)
+                assert address is not None, "it is due"
                 self._others.discard(address)
                 self._ledger.wake(address)
 
