@@ -94,7 +94,7 @@ class Addresses:
         self._aside: Timers[int] = Timers()
         # What rests in full, wherever it does.
         self._others: set[int] = set()
-        # Until when those would have rested that are in use before.
+        # Until when those would have rested that were given before that.
         self._broken: dict[int, float] = {}
 
     @property

@@ -37,9 +37,9 @@ from swarmnet.runtime.telemetry import STRANGERS, Telemetry, listen_for_monitors
 
 SOCKET: Final = "api.sock"
 LEAVING: Final = "leaving"
-"""Kept while this host is cleared of a cluster: the notice that is to be kept then."""
-NOTICE: Final = "notice"
 """The key under which it is kept that this host has left, and is clearing up."""
+NOTICE: Final = "notice"
+"""And that under which it is kept why it is in no cluster any more."""
 LEAVE_S: Final = 10.0
 
 log = logging.getLogger("swarmnet")
@@ -73,10 +73,11 @@ class Agent:
         Raises:
             Refused: what was kept cannot be read, or its ports are in use.
         """
+        kept = self.store.get(NOTICE)
+        self.notice = None if kept is None else kept.decode()
         if self.store.get(LEAVING) is not None:
             # The process before this one had left, and was killed while it cleared up.
             await self._clear_up()
-        self.notice = (self.store.get(NOTICE) or b"").decode() or None
         standing = read_standing(self.store)
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
@@ -140,7 +141,7 @@ class Agent:
             keep_standing(self.store, standing)
             return self.begin_life(standing)
         except Exception:
-            self._forget(self.notice)
+            self._forget()
             raise
 
     async def _live(self, life: Life) -> None:
@@ -165,7 +166,8 @@ class Agent:
     async def _tear_down(self, life: Life) -> None:
         """Remove all of ours from the kernel, and forget the cluster."""
         Continuing(self.run_dir, life.me).drop()
-        self.store.put(**{LEAVING: (self.notice or "").encode()})
+        told = None if self.notice is None else self.notice.encode()
+        self.store.put(**{LEAVING: b"1", NOTICE: told})
         await self._clear_up()
 
     async def _clear_up(self) -> None:
@@ -176,10 +178,12 @@ class Agent:
         self.kept.retain({})
         (self.run_dir / RESOLV_CONF).unlink(missing_ok=True)
         await trio.to_thread.run_sync(self._clear)
-        self._forget((self.store.get(LEAVING) or b"").decode())
+        self._forget()
 
-    def _forget(self, notice: str | None) -> None:
-        self.store.wipe(**({NOTICE: notice.encode()} if notice else {}))
+    def _forget(self) -> None:
+        """Forget the cluster, but not why this host is in it no more."""
+        told = {} if self.notice is None else {NOTICE: self.notice.encode()}
+        self.store.wipe(**told)
 
     def _clear(self) -> None:
         for failure in clear(self.kernel).failures():
